@@ -1,0 +1,86 @@
+package world_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/netdiag/netdiag/internal/world"
+)
+
+const meta = "ask: pending backend\nnow: \"2026-11-22T10:30:00Z\"\ncluster: prod\nregion: us-west-2\n"
+
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	base := map[string]string{"world.yaml": meta, "cluster.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: backend}\n", "aws.json": "{}"}
+	for name, text := range files {
+		base[name] = text
+	}
+	for name, text := range base {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestLoadNamesFileLineAndField(t *testing.T) {
+	for name, c := range map[string]struct{ file, text, want string }{
+		"unknown field":  {"world.yaml", meta + "wants: {}\n", "world.yaml:5: wants: no such field"},
+		"no ask":         {"world.yaml", strings.Replace(meta, "ask: pending backend", "story: x", 1), "world.yaml: ask: expected what follows /netdiag"},
+		"bad time":       {"world.yaml", strings.Replace(meta, "2026-11-22T10:30:00Z", "yesterday", 1), "world.yaml:2: now: expected a time"},
+		"bad confidence": {"world.yaml", meta + "want:\n  confidence: sure\n", "world.yaml:6: want.confidence: expected confirmed, likely or possible"},
+		"no kind":        {"cluster.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\n\napiVersion: v1\nmetadata: {name: b}\n", "cluster.yaml:6: kind: expected"},
+		"bad yaml":       {"cluster.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\napiVersion: v1\nkind: [\n", "cluster.yaml:"},
+		"bad json":       {"aws.json", "{\n\"ec2\": {\n\"Vpcs\": [,]\n}}", "aws.json:3: expected JSON"},
+		"unknown list":   {"aws.json", "{\n\"ec2\": {\n\"Subnet\": []\n}}", "aws.json:3: ec2.Subnet: expected one of Instance"},
+		"not a list":     {"aws.json", "{\n\"ec2\": {\n\n\"Subnets\": {}\n}}", "aws.json:4: ec2.Subnets: expected a list of objects"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := write(t, map[string]string{c.file: c.text})
+			_, err := world.Load(dir)
+			var p *world.Problem
+			if !errors.As(err, &p) {
+				t.Fatalf("Load: %v, want a *Problem", err)
+			}
+			if got := strings.TrimPrefix(err.Error(), dir+"/"); !strings.HasPrefix(got, c.want) {
+				t.Errorf("error %q, want it to start with %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestShiftMovesEveryTime(t *testing.T) {
+	dir := write(t, map[string]string{
+		"cluster.yaml": "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  creationTimestamp: '2026-11-22T10:00:00Z'\n  annotations:\n    elbv2.k8s.aws/checkpoint-timestamp: \"1795257400\"\n    note: at 2026-11-22T10:00:00.500Z it broke\n",
+		"aws.json":     `{"ec2": {"Instances": [{"LaunchTime": "2026-11-22T10:00:00+00:00"}]}}`,
+		"logs/kube-system/aws-node-x/aws-node.log": `{"ts":"2026-11-22T10:00:00.123Z"}`,
+		"metrics/kube-system/aws-node-x.prom":      "process_start_time_seconds 1.7952574e+09\nawscni_eni_max 3\n",
+	})
+	w, err := world.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Shift(time.Hour)
+	for what, c := range map[string]struct{ got, want string }{
+		"now":        {w.Meta.Now.Format(time.RFC3339), "2026-11-22T11:30:00Z"},
+		"created":    {w.Objects[0].GetCreationTimestamp().UTC().Format(time.RFC3339), "2026-11-22T11:00:00Z"},
+		"checkpoint": {w.Objects[0].GetAnnotations()["elbv2.k8s.aws/checkpoint-timestamp"], "1795261000"},
+		"within":     {w.Objects[0].GetAnnotations()["note"], "at 2026-11-22T11:00:00.500Z it broke"},
+		"aws":        {string(w.AWS["ec2"]["Instances"]), `[{"LaunchTime": "2026-11-22T11:00:00+00:00"}]`},
+		"log":        {w.Logs["kube-system/aws-node-x/aws-node"], `{"ts":"2026-11-22T11:00:00.123Z"}`},
+		"metric":     {w.Metrics["kube-system/aws-node-x"], "process_start_time_seconds 1795261000\nawscni_eni_max 3\n"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %q, want %q", what, c.got, c.want)
+		}
+	}
+}
