@@ -1,0 +1,58 @@
+.DEFAULT_GOAL := help
+GO ?= go
+BIN := bin
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bot and lab into bin/
+	$(GO) build -trimpath -o $(BIN)/ ./cmd/bot ./cmd/lab
+
+.PHONY: demo
+demo: build ## Start a simulated cluster, AWS and Slack with the real bot, and print one URL
+	$(BIN)/lab demo
+
+.PHONY: test
+test: packages ## Run everything: vet, unit, worlds, simulators, browser
+	$(GO) vet ./...
+	$(GO) test -race -timeout 9m ./...
+
+.PHONY: check
+check: fmt lint test ## What a change must pass
+
+.PHONY: fmt
+fmt: ## Format
+	gofmt -l -w cmd diagnostics handlers internal
+
+.PHONY: lint
+lint: ## Lint (golangci-lint, built from its Go module)
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+
+.PHONY: generate
+generate: ## Write what is generated: the catalogue of causes and fixes
+	$(GO) generate ./diagnostics
+
+.PHONY: bench
+bench: build ## Score every world and write docs/accuracy.md; measure and write docs/performance.md
+	$(BIN)/lab bench --markdown docs/accuracy.md testdata/worlds
+	$(BIN)/lab measure --markdown docs/performance.md testdata/worlds
+
+.PHONY: screenshots
+screenshots: packages ## Take the screenshots of docs/ anew
+	NETDIAG_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 -run 'TestDemo' ./cmd/lab
+
+# Tests drive a real browser and compare with the unmodified aws and kubectl. On Debian, as root, what is missing is installed.
+.PHONY: packages
+packages: ## Install the Debian packages that the tests use, where they are missing
+	@missing=; \
+	[ -x /usr/bin/aws ] || missing="$$missing awscli"; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	  else \
+	    echo "missing:$$missing (Debian package names): tests that need them are skipped, and say so"; \
+	  fi; \
+	fi
