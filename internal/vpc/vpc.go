@@ -43,7 +43,8 @@ type NetworkInterface struct {
 	Addresses     []netip.Addr      `json:"addresses"` // the primary one included
 	Prefixes      []netip.Prefix    `json:"prefixes,omitempty"`
 	IPv6          []netip.Addr      `json:"ipv6,omitempty"`
-	Groups        []string          `json:"groups,omitempty"` // security group ids
+	IPv6Prefixes  []netip.Prefix    `json:"ipv6Prefixes,omitempty"` // /80 blocks
+	Groups        []string          `json:"groups,omitempty"`       // security group ids
 	Instance      string            `json:"instance,omitempty"`
 	InstanceOwner string            `json:"instanceOwner,omitempty"`
 	Device        int               `json:"device"` // DeviceIndex of the attachment; 0 is the primary interface of an instance

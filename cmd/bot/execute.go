@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/all"
+	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/live"
+	"github.com/netdiag/netdiag/internal/remedy"
+)
+
+func executeCommand() *cobra.Command {
+	var a access
+	var namespace string
+	var poll time.Duration
+	c := &cobra.Command{
+		Use:   "execute",
+		Short: "Carry out approved fixes",
+		Long: `Carry out approved fixes. It takes each approved Remediation, diagnoses again and goes on only if the very same fix is still
+proposed, applies it, and diagnoses until the trouble is gone. It holds no Slack token; custom resources are all that it
+shares with bot serve.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			log, err := logger()
+			if err != nil {
+				return err
+			}
+			conn, err := a.connect(c.Context())
+			if err != nil {
+				return err
+			}
+			store, err := conn.store(namespace)
+			if err != nil {
+				return err
+			}
+			holder, err := holder()
+			if err != nil {
+				return err
+			}
+			e := &casebook.Executor{
+				Store:    store,
+				Hands:    remedy.Split{AWS: conn.source.AWS.Hands(), Kubernetes: conn.source.Kube.Hands()},
+				Diagnose: diagnoseFor(conn.source),
+				Now:      time.Now, After: time.After, Holder: holder, Poll: poll,
+				Fault: func(remediation string, err error) {
+					log.Error("remediation fault", zap.String("remediation", remediation), zap.Error(err))
+				},
+			}
+			log.Info("executing", zap.String("holder", holder), zap.String("namespace", namespace))
+			if err := e.Run(c.Context()); err != nil && c.Context().Err() == nil {
+				return err
+			}
+			return nil
+		},
+	}
+	a.flags(c)
+	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
+	c.Flags().DurationVar(&poll, "poll", 5*time.Second, "time between two diagnoses while a change is watched")
+	return c
+}
+
+// diagnoseFor diagnoses anew: every call reads everything again.
+func diagnoseFor(src live.Source) func(context.Context, string, diagnostics.Target) (diagnostics.Report, error) {
+	return func(ctx context.Context, name string, t diagnostics.Target) (diagnostics.Report, error) {
+		d, ok := all.Find(name)
+		if !ok {
+			return diagnostics.Report{}, fmt.Errorf("diagnose %s: this version has no such diagnosis", name)
+		}
+		out, err := src.Diagnose(ctx, d, t, nil)
+		return out.Report, err
+	}
+}
+
+// holder names this process since its start: a restarted one is another.
+func holder() (string, error) {
+	name := os.Getenv("POD_NAME")
+	if name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return "", err
+		}
+		name = host
+	}
+	b := make([]byte, 4)
+	if _, err := rand.Read(b); err != nil {
+		return "", err
+	}
+	return name + "-" + hex.EncodeToString(b), nil
+}
+
+func logger() (*zap.Logger, error) {
+	cfg := zap.NewProductionConfig()
+	cfg.Sampling = nil
+	cfg.DisableStacktrace = true
+	cfg.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	return cfg.Build()
+}

@@ -1,0 +1,215 @@
+package alb
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/netdiag/netdiag/internal/elb"
+)
+
+// balancer reads the load balancer, its listeners and rules, and the target groups that serve the ingress.
+func (c *collector) balancer(ctx context.Context) {
+	c.find(ctx)
+	var arns []string
+	if lb := c.s.Balancer; lb != nil {
+		c.parallel(ctx, c.rules, func(ctx context.Context) {
+			v, err := c.in.Tags.LoadBalancerAttributes(ctx, lb.ARN)
+			c.keep(err, lb.Name, func() { c.s.Attributes = v })
+		})
+		for _, r := range c.s.serving() {
+			arns = append(arns, forwards(r)...)
+		}
+	}
+	for _, b := range c.s.Bindings { // a binding that no rule names is a fault of its own
+		if c.s.inStack(b) && b.TargetGroupARN != "" {
+			arns = append(arns, b.TargetGroupARN)
+		}
+	}
+	slices.Sort(arns)
+	c.targetGroups(ctx, slices.Compact(arns))
+}
+
+// find looks for the load balancer: by the name in its DNS name, else among all by DNS name, else by the controller's tags.
+func (c *collector) find(ctx context.Context) {
+	if c.s.Asked != nil {
+		c.findOf(ctx, c.s.Asked)
+		return
+	}
+	if c.s.Host == "" {
+		c.findByTags(ctx)
+		return
+	}
+	match := func(lb elb.LoadBalancer) bool {
+		return lb.Type == "application" && strings.EqualFold(lb.DNSName, c.s.Host)
+	}
+	for _, names := range [][]string{{nameIn(c.s.Host)}, nil} {
+		lbs, err := c.in.LoadBalancers.LoadBalancers(ctx, names...)
+		if c.reads.Missed(err, "") {
+			return
+		}
+		if i := slices.IndexFunc(lbs, match); i >= 0 {
+			c.s.Balancer = &lbs[i]
+			tags, err := c.in.Tags.Tags(ctx, lbs[i].ARN)
+			c.keep(err, lbs[i].Name, func() { lbs[i].Tags = tags[lbs[i].ARN] })
+			return
+		}
+	}
+}
+
+// nameIn takes the name of a load balancer out of its DNS name: [internal-]<name>-<number>.<region>.elb.amazonaws.com.
+func nameIn(host string) string {
+	name, _, _ := strings.Cut(host, ".")
+	name = strings.TrimPrefix(name, "internal-")
+	if i := strings.LastIndexByte(name, '-'); i > 0 {
+		name = name[:i]
+	}
+	return name
+}
+
+// findByTags looks for the one load balancer that carries the tags of our cluster and stack: the ingress has no address yet.
+func (c *collector) findByTags(ctx context.Context) {
+	lbs, err := c.in.LoadBalancers.LoadBalancers(ctx)
+	if c.reads.Missed(err, "") {
+		return
+	}
+	var arns []string
+	for _, lb := range lbs {
+		if lb.Type == "application" {
+			arns = append(arns, lb.ARN)
+		}
+	}
+	if len(arns) == 0 {
+		return
+	}
+	tags, err := c.in.Tags.Tags(ctx, arns...)
+	if c.reads.Missed(err, "") {
+		return
+	}
+	var found []int
+	for i, lb := range lbs {
+		t := tags[lb.ARN]
+		if t["elbv2.k8s.aws/cluster"] == c.s.Cluster && t["ingress.k8s.aws/stack"] == c.s.Stack {
+			lbs[i].Tags = t
+			found = append(found, i)
+		}
+	}
+	if len(found) == 1 { // of two, neither can be trusted
+		c.s.Balancer = &lbs[found[0]]
+	}
+}
+
+// findOf finds the load balancer of the target group of a binding.
+func (c *collector) findOf(ctx context.Context, b *elb.TargetGroupBinding) {
+	tgs, err := c.in.TargetGroups.TargetGroups(ctx, b.TargetGroupARN)
+	if c.reads.Missed(err, b.Name) || len(tgs) == 0 || len(tgs[0].LoadBalancers) == 0 {
+		return
+	}
+	arn := tgs[0].LoadBalancers[0] // a target group belongs to one load balancer at most
+	parts := strings.Split(arn, "/")
+	if len(parts) < 4 {
+		return
+	}
+	lbs, err := c.in.LoadBalancers.LoadBalancers(ctx, parts[2])
+	if c.reads.Missed(err, parts[2]) {
+		return
+	}
+	if i := slices.IndexFunc(lbs, func(lb elb.LoadBalancer) bool { return lb.ARN == arn }); i >= 0 {
+		c.s.Balancer = &lbs[i]
+		tags, err := c.in.Tags.Tags(ctx, arn)
+		c.keep(err, lbs[i].Name, func() { lbs[i].Tags = tags[arn] })
+	}
+}
+
+// rules reads the rules of all listeners with their tags.
+func (c *collector) rules(ctx context.Context) {
+	ls, err := c.in.LoadBalancers.Listeners(ctx, c.s.Balancer.ARN)
+	if c.reads.Missed(err, c.s.Balancer.Name) {
+		return
+	}
+	c.s.Listeners = ls
+	var reads []func(context.Context)
+	for _, l := range ls {
+		reads = append(reads, func(ctx context.Context) {
+			v, err := c.in.LoadBalancers.Rules(ctx, l.ARN)
+			c.keep(err, l.ARN, func() { c.s.Rules = append(c.s.Rules, v...) })
+		})
+	}
+	c.parallel(ctx, reads...)
+	var arns []string
+	for _, r := range c.s.Rules {
+		if !r.Default { // the default rule can't carry tags
+			arns = append(arns, r.ARN)
+		}
+	}
+	if len(arns) == 0 || c.s.Group == "" { // only in a group does a rule's owner matter
+		return
+	}
+	slices.Sort(arns)
+	tags, err := c.in.Tags.Tags(ctx, arns...)
+	c.keep(err, "rules of "+c.s.Balancer.Name, func() {
+		for i := range c.s.Rules {
+			c.s.Rules[i].Tags = tags[c.s.Rules[i].ARN]
+		}
+	})
+}
+
+// targetGroups reads the target groups, the health of their targets, their attributes and tags.
+func (c *collector) targetGroups(ctx context.Context, arns []string) {
+	if len(arns) == 0 {
+		return
+	}
+	tgs, err := c.in.TargetGroups.TargetGroups(ctx, arns...)
+	missed := c.reads.Missed(err, "")
+	known := map[string]elb.TargetGroup{}
+	for _, tg := range tgs {
+		known[tg.ARN] = tg
+	}
+	out := make([]TargetGroup, 0, len(arns))
+	for _, arn := range arns {
+		tg, ok := known[arn]
+		if !ok && !missed {
+			continue // named by a binding, but gone
+		}
+		tg.ARN = arn
+		if tg.Name == "" {
+			tg.Name = nameOfTargetGroup(arn)
+		}
+		out = append(out, TargetGroup{TargetGroup: tg})
+	}
+	var reads []func(context.Context)
+	for i := range out {
+		tg := &out[i]
+		reads = append(reads, func(ctx context.Context) {
+			v, err := c.in.TargetGroups.TargetHealth(ctx, tg.ARN)
+			c.keep(err, tg.Name, func() { tg.Health, tg.HealthRead = v, true })
+		}, func(ctx context.Context) {
+			v, err := c.in.Tags.TargetGroupAttributes(ctx, tg.ARN)
+			c.keep(err, tg.Name, func() { tg.Attributes = v })
+		})
+	}
+	reads = append(reads, func(ctx context.Context) {
+		v, err := c.in.Tags.Tags(ctx, arns...)
+		c.keep(err, "target groups", func() {
+			for i := range out {
+				out[i].Tags = v[out[i].ARN]
+			}
+		})
+	})
+	c.parallel(ctx, reads...)
+	c.s.TargetGroups = out
+}
+
+// nameOfTargetGroup takes the name out of arn:…:targetgroup/<name>/<id>.
+func nameOfTargetGroup(arn string) string {
+	if parts := strings.Split(arn, "/"); len(parts) >= 2 {
+		return parts[1]
+	}
+	return arn
+}
+
+// suffix is the part of an ARN by which CloudWatch names the resource: app/<name>/<id> or targetgroup/<name>/<id>.
+func suffix(arn string) string {
+	arn = arn[strings.LastIndexByte(arn, ':')+1:]
+	return strings.TrimPrefix(arn, "loadbalancer/")
+}

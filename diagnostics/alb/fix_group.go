@@ -1,0 +1,334 @@
+package alb
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/remedy"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// maxGroups is how many security groups a load balancer takes by default.
+const maxGroups = 5
+
+func (a *analysis) blockOf(f diagnostics.Finding) *block {
+	for _, b := range a.blocks {
+		if b.key() == f.Key() {
+			return b
+		}
+	}
+	return nil
+}
+
+// fixGroup offers what gives a target's security group the rule that it lacks: what its owner can do by itself goes before a rule of our own.
+func (a *analysis) fixGroup(f diagnostics.Finding) {
+	b := a.blockOf(f)
+	g := b.pairs[0].t.group
+	switch b.why.reason {
+	case "tag-ambiguous":
+		a.fixTags(f, b)
+		a.refuse("reconcile-kick", "it would fail again: %d of the %d groups on %s carry the cluster tag, and the controller needs exactly 1", len(a.tagged(b.pairs[0].hop.Groups)), len(b.pairs[0].hop.Groups), b.pairs[0].t.eni.ID)
+		a.refuse("allow-pod-port", "which of the %d groups on %s gets the rules is what must be settled first; a rule of our own would stand beside those of the controller", len(b.pairs[0].hop.Groups), b.pairs[0].t.eni.ID)
+		return
+	case "quota":
+		a.offer(f, diagnostics.Fix{
+			ID: "raise-quota", Title: "Make room for one more rule in " + b.subject, Needs: 1,
+			Proof:   fmt.Sprintf("%s holds %d inbound rules of %d; the controller needs 1 more", b.subject, a.inbound(b.subject), max(inboundQuota, a.inbound(b.subject))),
+			Changes: []string{"Service Quotas: inbound rules per security group, or fewer foreign rules in " + b.subject},
+			Undo:    "none needed", Risk: "the quota times the groups per interface may not exceed 1000",
+			Commands: []string{"aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-0EA8095F --desired-value 100",
+				"aws ec2 describe-security-group-rules --filters Name=group-id,Values=" + b.subject},
+		})
+		a.refuse("allow-pod-port", "%s already holds %d inbound rules of the %d that a group takes: the call would fail", b.subject, a.inbound(b.subject), max(inboundQuota, a.inbound(b.subject)))
+		a.refuse("reconcile-kick", "it would fail again with RulesPerSecurityGroupLimitExceeded: %d of %d rules", a.inbound(b.subject), max(inboundQuota, a.inbound(b.subject)))
+		return
+	case "iam-denied", "automode-policy", "pod-eni-unresolved":
+		a.repairController(f)
+		a.refuse("reconcile-kick", "the controller would meet the same refusal: 0 of its attempts got through")
+	case "drift-removed":
+		a.kick(f, b)
+	case "tgb-no-networking", "tgb-empty-ports":
+		a.bind(f, b)
+	case "hc-port-not-covered", "traffic-port-not-covered", "custom-sg-unmanaged", "stale-cidr", "wrong-sg", "unmanaged":
+		if g.binding.Networking == nil {
+			a.manage(f, b)
+		} else {
+			a.bind(f, b)
+		}
+	}
+	a.allow(f, b)
+	if b.why.reason == "hc-port-not-covered" {
+		a.checkTrafficPort(f, g)
+	}
+}
+
+// allow offers a rule of our own for each blocked port: one port, from one group, proved for every blocked path.
+func (a *analysis) allow(f diagnostics.Finding, b *block) {
+	source := a.source()
+	if source == "" {
+		a.refuse("allow-pod-port", "the %s of the load balancer have no security group in common that a rule could name", plural(len(a.s.Front), "interface"))
+		return
+	}
+	for _, port := range b.ports() {
+		if n := a.inbound(b.subject); n >= inboundQuota {
+			a.refuse("allow-pod-port", "%s already holds %d inbound rules of the %d that a group takes by default", b.subject, n, inboundQuota)
+			return
+		}
+		rule := vpc.SecurityGroupRule{ID: "new rule", Group: b.subject, Protocol: "tcp", From: port, To: port, Source: source}
+		opened, all, still := a.prove(b, port, a.s.Firewall.With(rule), nil)
+		if opened < all {
+			a.refuse("allow-pod-port", "with a rule for tcp %d in %s, %d of %d paths would stay blocked: %s", port, b.subject, all-opened, all, still)
+			continue
+		}
+		g := b.pairs[0].t.group
+		owner := groupOwner(a.s.group(b.subject))
+		what := fmt.Sprintf("netdiag: ALB %s to %s", a.balancerName(), strings.TrimPrefix(g.subject(), "service/"))
+		a.offer(f, diagnostics.Fix{
+			ID: "allow-pod-port", Title: fmt.Sprintf("Let the load balancer reach tcp %d in %s", port, b.subject), Owner: owner,
+			Frees: len(b.targets()), Needs: len(b.targets()),
+			Proof:   fmt.Sprintf("with this rule %d of %d blocked paths to %s are open", opened, all, plural(len(b.targets()), "target")),
+			Changes: []string{fmt.Sprintf("security group %s: inbound tcp %d from %s", b.subject, port, source)},
+			Blast:   fmt.Sprintf("every interface that carries %s (%d seen here, often all nodes) can be reached on tcp %d by everything that carries %s", b.subject, a.carrying(b.subject), port, source) + drift(owner) + a.remover(b),
+			Undo:    "revoke the rule by its id", SettlesIn: a.settles(g),
+			Commands: []string{fmt.Sprintf("aws ec2 authorize-security-group-ingress --group-id %s --ip-permissions 'IpProtocol=tcp,FromPort=%d,ToPort=%d,UserIdGroupPairs=[{GroupId=%s,Description=\"%s\"}]'", b.subject, port, port, source, what)},
+			Action:   &remedy.Action{AllowIngress: &remedy.AllowIngress{Group: b.subject, Source: source, Port: port, Description: what}},
+		})
+	}
+}
+
+// remover warns of somebody who took the rule away before and may do so again.
+func (a *analysis) remover(b *block) string {
+	if b.why.actor == "" {
+		return ""
+	}
+	return "; " + b.why.actor + " took the last such rule away and may do so again: settle it there"
+}
+
+// source is the group that may enter: the controller's shared backend group if every node of the load balancer carries it, else a frontend group that they have in common.
+func (a *analysis) source() string {
+	var common []string
+	for i, id := range a.s.Front {
+		groups := a.s.network(id).Groups
+		if i == 0 {
+			common = slices.Clone(groups)
+			continue
+		}
+		common = slices.DeleteFunc(common, func(g string) bool { return !slices.Contains(groups, g) })
+	}
+	slices.Sort(common)
+	for _, g := range common {
+		if a.s.group(g).Tags["elbv2.k8s.aws/resource"] == "backend-sg" {
+			return g
+		}
+	}
+	if len(common) == 0 {
+		return ""
+	}
+	return common[0]
+}
+
+// prove counts the blocked paths to a port that a changed firewall opens. extra are groups that the nodes of the load balancer would carry besides.
+func (a *analysis) prove(b *block, port int, fw vpc.Firewall, extra []string) (opened, all int, still string) {
+	for _, p := range b.pairs {
+		if p.path.port != port {
+			continue
+		}
+		all++
+		from := *a.s.network(p.path.from)
+		from.Groups = append(slices.Clone(from.Groups), extra...)
+		r := fw.Path(from, *p.t.eni, p.t.addr, port)
+		if r.Verdict == vpc.Allowed {
+			opened++
+		} else if still == "" {
+			for _, h := range r.Hops {
+				if h.Verdict == r.Verdict {
+					still = h.Reason
+				}
+			}
+		}
+	}
+	return opened, all, still
+}
+
+func (a *analysis) carrying(group string) int {
+	n := 0
+	for _, eni := range a.s.Interfaces {
+		if slices.Contains(eni.Groups, group) {
+			n++
+		}
+	}
+	return n
+}
+
+// kick offers to have the controller look again: it skips bindings whose checkpoint says that nothing changed.
+func (a *analysis) kick(f diagnostics.Finding, b *block) {
+	g := b.pairs[0].t.group
+	binding := g.binding
+	if binding.Networking == nil || a.s.missed("list events") {
+		return
+	}
+	if c := a.s.Controller; c != nil && c.Ready == 0 {
+		a.refuse("reconcile-kick", "the controller has 0 of %d replicas ready: nobody would look", c.Desired)
+		return
+	}
+	was := binding.Annotations["elbv2.k8s.aws/checkpoint"]
+	if was == "" {
+		return // it isn't skipping anything
+	}
+	empty := ""
+	a.offer(f, diagnostics.Fix{
+		ID: "reconcile-kick", Title: "Have the controller put its rule back", Owner: ownerController, Frees: len(b.targets()), Needs: len(b.targets()),
+		Proof:   fmt.Sprintf("TargetGroupBinding %s asks for tcp %s and no warning stands against it; the controller only believes that the rule is there", binding.Name, portList(b.ports())),
+		Changes: []string{fmt.Sprintf("TargetGroupBinding %s/%s: annotation elbv2.k8s.aws/checkpoint emptied, so that the controller reconciles it", binding.Namespace, binding.Name)},
+		Blast:   "one binding is reconciled again; the controller recomputes its own rules in the cluster's security groups" + a.remover(b),
+		Undo:    "none needed: the controller writes the annotation itself", SettlesIn: "12m0s",
+		Commands: []string{fmt.Sprintf("kubectl annotate targetgroupbinding %s -n %s elbv2.k8s.aws/checkpoint= --overwrite", binding.Name, binding.Namespace)},
+		Action:   &remedy.Action{Annotate: &remedy.Annotate{APIVersion: cmp.Or(binding.APIVersion, "elbv2.k8s.aws/v1beta1"), Resource: "targetgroupbindings", Namespace: binding.Namespace, Name: binding.Name, Key: "elbv2.k8s.aws/checkpoint", Value: &empty, Was: &was}},
+	})
+}
+
+// manage offers to let the controller own the rules of an ingress that brings its own security groups.
+func (a *analysis) manage(f diagnostics.Finding, b *block) {
+	ing, g := a.s.Ingress, b.pairs[0].t.group
+	const key = "manage-backend-security-group-rules"
+	if ing == nil || ing.Annotations[annotation("security-groups")] == "" || ing.Annotations[annotation(key)] == "true" || !a.managedByIngress(g.binding) {
+		return
+	}
+	if n := len(a.s.Balancer.Groups); n >= maxGroups {
+		a.refuse("manage-rules", "the load balancer already carries %d security groups of %d, and the controller would add its own", n, maxGroups)
+		return
+	}
+	if groups := b.pairs[0].hop.Groups; len(groups) > 1 && len(a.tagged(groups)) != 1 {
+		a.refuse("manage-rules", "the controller would refuse to choose between the %d groups on %s: %d carry the cluster tag", len(groups), b.pairs[0].t.eni.ID, len(a.tagged(groups)))
+		return
+	}
+	if c := a.s.Controller; c != nil {
+		if slices.Contains(c.Args, "--enable-backend-security-group=false") {
+			a.refuse("manage-rules", "the controller runs with --enable-backend-security-group=false: 0 backend groups to use")
+			return
+		}
+		if c.Ready == 0 {
+			a.refuse("manage-rules", "the controller has 0 of %d replicas ready: nobody would apply it", c.Desired)
+			return
+		}
+	}
+	if e, ok := a.standing("Ingress", ing.Namespace, ing.Name); ok {
+		a.refuse("manage-rules", "the controller can't apply the ingress as it is (%d times %s): nothing would change", max(count(e), 1), e.Reason)
+		return
+	}
+	const added = "the shared backend group"
+	fw := a.s.Firewall
+	for _, port := range b.ports() {
+		fw = fw.With(vpc.SecurityGroupRule{ID: "new rule", Group: b.subject, Protocol: "tcp", From: port, To: port, Source: added})
+	}
+	// The controller makes its backend group without inbound rules; outbound it lets everything pass.
+	rules := map[string][]vpc.SecurityGroupRule{added: {
+		{ID: "new egress", Group: added, Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: netip.MustParsePrefix("0.0.0.0/0")},
+		{ID: "new egress", Group: added, Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: netip.MustParsePrefix("::/0")},
+	}}
+	for k, v := range fw.Rules {
+		rules[k] = v
+	}
+	fw.Rules = rules
+	opened, all := 0, 0
+	for _, port := range b.ports() {
+		o, n, still := a.prove(b, port, fw, []string{added})
+		opened, all = opened+o, all+n
+		if o < n {
+			a.refuse("manage-rules", "%d of %d paths would stay blocked: %s", n-o, n, still)
+			return
+		}
+	}
+	owner := objectOwner(ing)
+	value := "true"
+	var was *string
+	if v, ok := ing.Annotations[annotation(key)]; ok {
+		was = &v
+	}
+	x := diagnostics.Fix{
+		ID: "manage-rules", Title: "Let the controller manage the rules of the targets", Owner: owner, Frees: len(b.targets()), Needs: len(b.targets()),
+		Proof:   fmt.Sprintf("the controller then adds its backend group to the load balancer and a rule for tcp %s to %s, which opens %d of %d blocked paths", portList(b.ports()), b.subject, opened, all),
+		Changes: []string{fmt.Sprintf("Ingress %s/%s: annotation %s unset → \"true\"", ing.Namespace, ing.Name, annotation(key))},
+		Blast:   fmt.Sprintf("load balancer %s gets one more security group (%d of %d in use) and %s a rule; the whole ingress is reconciled, with every change that waits in it", a.balancerName(), len(a.s.Balancer.Groups), maxGroups, b.subject) + drift(owner),
+		Undo:    "remove the annotation: the controller takes its group and rule back", SettlesIn: a.settles(g),
+		Commands: []string{fmt.Sprintf("kubectl annotate ingress %s -n %s %s=true", ing.Name, ing.Namespace, annotation(key))},
+		Action:   &remedy.Action{Annotate: &remedy.Annotate{APIVersion: "networking.k8s.io/v1", Resource: "ingresses", Namespace: ing.Namespace, Name: ing.Name, Key: annotation(key), Value: &value, Was: was}},
+	}
+	for _, m := range a.s.Members { // all members of a group must say the same
+		if m.Annotations[annotation(key)] == "true" {
+			continue
+		}
+		x.Action = nil
+		x.Commands = append(x.Commands, fmt.Sprintf("kubectl annotate ingress %s -n %s %s=true", m.Name, m.Namespace, annotation(key)))
+		x.Changes = append(x.Changes, fmt.Sprintf("Ingress %s/%s of the same group: the same annotation, or the group conflicts", m.Namespace, m.Name))
+	}
+	a.offer(f, x)
+}
+
+// bind offers the text for a hand-written binding.
+func (a *analysis) bind(f diagnostics.Finding, b *block) {
+	g := b.pairs[0].t.group
+	source := a.source()
+	var ports []string
+	for _, p := range b.ports() {
+		ports = append(ports, fmt.Sprintf(`{"port":%d,"protocol":"TCP"}`, p))
+	}
+	owner := ownerNone
+	if declarativeTags(g.Tags) {
+		owner = ownerTerraform
+	}
+	patch := fmt.Sprintf(`{"spec":{"networking":{"ingress":[{"from":[{"securityGroup":{"groupID":"%s"}}],"ports":[%s]}]}}}`, source, strings.Join(ports, ","))
+	a.offer(f, diagnostics.Fix{
+		ID: "bind-target-group", Title: fmt.Sprintf("Name the ports in TargetGroupBinding %s", g.binding.Name), Owner: owner, Frees: len(b.targets()), Needs: len(b.targets()),
+		Proof:   fmt.Sprintf("with tcp %s named, the controller makes the rule that %d blocked paths lack", portList(b.ports()), len(b.pairs)),
+		Changes: []string{fmt.Sprintf("TargetGroupBinding %s/%s: spec.networking.ingress.ports → %s, from %s", g.binding.Namespace, g.binding.Name, portList(b.ports()), source)},
+		Blast:   fmt.Sprintf("the controller adds one rule to %s", b.subject) + drift(owner), Undo: "put the old spec back",
+		Commands: []string{fmt.Sprintf("kubectl patch targetgroupbinding %s -n %s --type merge -p '%s'", g.binding.Name, g.binding.Namespace, patch)},
+	})
+}
+
+// declarativeTags reports whether tags say that Terraform or CloudFormation made the thing.
+func declarativeTags(tags map[string]string) bool {
+	return declarative(groupOwner(vpc.SecurityGroup{Tags: tags}))
+}
+
+// fixTags offers to leave the cluster tag on one group of the interface only.
+func (a *analysis) fixTags(f diagnostics.Finding, b *block) {
+	groups := b.pairs[0].hop.Groups
+	tagged := a.tagged(groups)
+	key := "kubernetes.io/cluster/" + a.s.Cluster
+	x := diagnostics.Fix{
+		ID: "tag-security-group", Undo: "put the tag back", Frees: len(b.targets()), Needs: len(b.targets()), SettlesIn: "12m0s",
+		Blast: "every binding whose targets carry these groups, and whatever else finds groups by this tag",
+	}
+	if len(tagged) == 0 {
+		x.Title = fmt.Sprintf("Tag one group of %s with the cluster", b.pairs[0].t.eni.ID)
+		x.Proof = fmt.Sprintf("%d groups and none tagged; with exactly 1 the controller can choose", len(groups))
+		x.Changes = []string{fmt.Sprintf("security group %s: tag %s = owned", groups[0], key)}
+		x.Commands = []string{fmt.Sprintf("aws ec2 create-tags --resources %s --tags Key=%s,Value=owned", groups[0], key)}
+		a.offer(f, x)
+		return
+	}
+	extra := a.extra(tagged)
+	x.Owner = groupOwner(a.s.group(extra))
+	x.Title = fmt.Sprintf("Leave the cluster tag on one of the %d groups", len(tagged))
+	x.Proof = fmt.Sprintf("%d of %d groups on %s are tagged; without the tag on %s exactly %d is", len(tagged), len(groups), b.pairs[0].t.eni.ID, extra, len(tagged)-1)
+	x.Changes = []string{fmt.Sprintf("security group %s: tag %s removed", extra, key)}
+	x.Blast += drift(x.Owner)
+	x.Commands = []string{fmt.Sprintf("aws ec2 delete-tags --resources %s --tags Key=%s", extra, key)}
+	a.offer(f, x)
+}
+
+// extra picks the tagged group that should lose its tag: not the one that EKS made, because EKS puts its tag back.
+func (a *analysis) extra(tagged []string) string {
+	for _, g := range tagged {
+		if !strings.HasPrefix(a.s.group(g).Name, "eks-cluster-sg-") && (a.s.EKS == nil || a.s.EKS.SecurityGroup != g) {
+			return g
+		}
+	}
+	return tagged[len(tagged)-1]
+}

@@ -1,0 +1,320 @@
+package alb
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netdiag/netdiag/internal/elb"
+	"github.com/netdiag/netdiag/internal/trail"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// model is a snapshot put together: each target group with its Service, each target with its pod, its interface and the
+// paths to it.
+type model struct {
+	s      *Snapshot
+	groups []*group
+}
+
+// group is a target group with what stands behind it.
+type group struct {
+	*TargetGroup
+	m         *model
+	binding   *elb.TargetGroupBinding
+	namespace string // of the Service
+	service   string // name, empty where not known
+	svc       *corev1.Service
+	rules     []elb.Rule // that serve what was asked and forward here
+	endpoints []endpoint
+	list      []*target
+}
+
+// endpoint is an address behind a Service.
+type endpoint struct {
+	addr  netip.Addr
+	port  int // 0 where the slice has no port for that of the Service
+	ready bool
+	pod   string
+	node  string
+}
+
+// class is what a health state says physically.
+type class int
+
+// A target is healthy; answered with a wrong code; didn't answer in time; refused or broke the connection; is too new to
+// judge; gets no requests; is on its way out; or is in a state that says nothing of these.
+const (
+	healthy class = iota
+	code
+	drop
+	refuse
+	initial
+	unused
+	draining
+	other
+)
+
+func (c class) String() string {
+	return [...]string{"healthy", "answered with a wrong code", "no answer", "connection refused or broken", "initial", "unused", "draining", "unclear"}[c]
+}
+
+// target is one registered target.
+type target struct {
+	elb.TargetHealth
+	group  *group
+	class  class
+	codes  []int // of a code
+	addr   netip.Addr
+	port   int // of the traffic
+	hcPort int // of the health check
+	pod    *corev1.Pod
+	node   *corev1.Node
+	eni    *vpc.NetworkInterface
+	paths  []path
+}
+
+// path is the way from one node of the load balancer to a target on one port.
+type path struct {
+	from  string // interface id
+	port  int
+	reach vpc.Reach
+}
+
+func newModel(s *Snapshot) *model {
+	m := &model{s: s}
+	serving := s.serving()
+	for i := range s.TargetGroups {
+		g := &group{TargetGroup: &s.TargetGroups[i], m: m, binding: bindingOf(s.Bindings, s.TargetGroups[i].TargetGroup)}
+		g.namespace, g.service = s.serviceOf(s.TargetGroups[i])
+		g.svc = s.service(g.namespace, g.service)
+		g.endpoints = s.endpointsOf(s.TargetGroups[i])
+		for _, r := range serving {
+			if slices.Contains(forwards(r), g.ARN) {
+				g.rules = append(g.rules, r)
+			}
+		}
+		for _, h := range g.Health {
+			g.list = append(g.list, m.target(g, h))
+		}
+		m.groups = append(m.groups, g)
+	}
+	return m
+}
+
+var codesIn = regexp.MustCompile(`\[(\d{1,3}(?:, ?\d{1,3})*)\]`)
+
+// classOfHealth reads the codes of the description first, because a code is proof of an answer whatever the reason says.
+func classOfHealth(h elb.TargetHealth) (class, []int) {
+	switch h.State {
+	case "healthy":
+		return healthy, nil
+	case "initial":
+		return initial, nil
+	case "unused":
+		return unused, nil
+	case "draining", "unhealthy.draining":
+		return draining, nil
+	}
+	if match := codesIn.FindStringSubmatch(h.Description); match != nil {
+		var codes []int
+		for _, c := range strings.Split(match[1], ",") {
+			n, _ := strconv.Atoi(strings.TrimSpace(c)) // digits only, by the expression
+			codes = append(codes, n)
+		}
+		return code, codes
+	}
+	switch h.Reason {
+	case "Target.ResponseCodeMismatch":
+		return code, nil
+	case "Target.Timeout":
+		return drop, nil
+	case "Target.FailedHealthChecks":
+		return refuse, nil
+	}
+	return other, nil
+}
+
+func (m *model) target(g *group, h elb.TargetHealth) *target {
+	s := m.s
+	t := &target{TargetHealth: h, group: g, port: h.Port}
+	t.class, t.codes = classOfHealth(h)
+	t.hcPort = h.Port
+	for _, text := range []string{h.HealthCheckPort, g.Check.Port} {
+		if n, err := strconv.Atoi(text); err == nil {
+			t.hcPort = n
+			break
+		}
+	}
+	if addr, err := netip.ParseAddr(h.ID); err == nil {
+		t.addr = addr
+		t.pod = s.podAt(addr)
+		if t.pod != nil {
+			t.node = s.node(t.pod.Spec.NodeName)
+		}
+	} else {
+		for i := range s.Nodes {
+			if instanceOf(&s.Nodes[i]) == h.ID {
+				t.node = &s.Nodes[i]
+			}
+		}
+	}
+	t.eni = s.network(s.Carriers[h.ID])
+	if t.eni == nil {
+		return t
+	}
+	if !t.addr.IsValid() {
+		t.addr = t.eni.Primary
+	}
+	for _, port := range t.ports() {
+		for _, id := range s.Front {
+			from := s.network(id)
+			if from.VPC != "" && t.eni.VPC != "" && from.VPC != t.eni.VPC {
+				continue
+			}
+			t.paths = append(t.paths, path{id, port, s.Firewall.Path(*from, *t.eni, t.addr, port)})
+		}
+	}
+	return t
+}
+
+// ports lists the health check port, and the port of the traffic where it is another.
+func (t *target) ports() []int {
+	if t.port == t.hcPort || t.port == 0 {
+		return []int{t.hcPort}
+	}
+	return []int{t.hcPort, t.port}
+}
+
+// to lists the paths to one port.
+func (t *target) to(port int) []path {
+	return slices.DeleteFunc(slices.Clone(t.paths), func(p path) bool { return p.port != port })
+}
+
+// verdict joins the paths to a port: allowed or denied where all are, partial where they differ or one is partial; unknown
+// where no path is known, or one is unknown and none is blocked.
+func (t *target) verdict(port int) vpc.Verdict {
+	paths := t.to(port)
+	if len(paths) == 0 {
+		return vpc.Unknown
+	}
+	count := map[vpc.Verdict]int{}
+	for _, p := range paths {
+		count[p.reach.Verdict]++
+	}
+	switch {
+	case count[vpc.Denied] == len(paths):
+		return vpc.Denied
+	case count[vpc.Denied]+count[vpc.Partial] > 0:
+		return vpc.Partial
+	case count[vpc.Unknown] > 0:
+		return vpc.Unknown
+	}
+	return vpc.Allowed
+}
+
+// name is the target as reports spell it.
+func (t *target) name() string { return t.ID + ":" + strconv.Itoa(t.port) }
+
+// affects is the target as findings list it.
+func (t *target) affects() string { return "target/" + t.name() }
+
+// bad reports whether the target fails its health checks.
+func (t *target) bad() bool {
+	return t.class == code || t.class == drop || t.class == refuse || t.class == other
+}
+
+// targets lists the targets of all groups.
+func (m *model) targets() []*target {
+	var out []*target
+	for _, g := range m.groups {
+		out = append(out, g.list...)
+	}
+	return out
+}
+
+// registered lists the targets that are not on their way out.
+func (g *group) registered() []*target {
+	return slices.DeleteFunc(slices.Clone(g.list), func(t *target) bool { return t.class == draining })
+}
+
+func (g *group) of(classes ...class) []*target {
+	return slices.DeleteFunc(slices.Clone(g.list), func(t *target) bool { return !slices.Contains(classes, t.class) })
+}
+
+func (g *group) bad() []*target {
+	return slices.DeleteFunc(slices.Clone(g.list), func(t *target) bool { return !t.bad() })
+}
+
+// failsOpen reports that every registered target is unhealthy: then the load balancer sends to all of them.
+func (g *group) failsOpen() bool {
+	r := g.registered()
+	return len(r) > 0 && len(g.bad()) == len(r)
+}
+
+// ready lists the endpoints that should be targets.
+func (g *group) ready() []endpoint {
+	return slices.DeleteFunc(slices.Clone(g.endpoints), func(e endpoint) bool { return !e.ready || e.port == 0 })
+}
+
+// foreign reports that the targets aren't the ready endpoints; only of groups of addresses, with both sides read.
+func (g *group) foreign() bool {
+	if g.TargetType != "ip" || !g.HealthRead || g.service == "" || g.m.s.missed("list endpointslices.discovery.k8s.io") {
+		return false
+	}
+	want := map[string]bool{}
+	for _, e := range g.ready() {
+		want[e.addr.String()] = true
+	}
+	have := g.registered()
+	return len(have) != len(want) || slices.ContainsFunc(have, func(t *target) bool { return !want[t.ID] })
+}
+
+// allHealthy reports that every group that serves has healthy targets and nothing but healthy and leaving ones.
+func (m *model) allHealthy() bool {
+	any := false
+	for _, g := range m.groups {
+		if len(g.rules) == 0 {
+			continue
+		}
+		any = true
+		if !g.HealthRead || len(g.of(healthy)) == 0 || len(g.of(healthy, draining)) != len(g.list) {
+			return false
+		}
+	}
+	return any
+}
+
+// series finds a metric of the whole load balancer; nil where it was not readable.
+func (m *model) series(name string) []trail.Point {
+	for _, s := range m.s.Series {
+		if s.Metric == name && s.Dimensions[targetGroupDim] == "" {
+			return s.Points
+		}
+	}
+	return nil
+}
+
+// measured reports whether the metrics were readable and hold anything at all.
+func (m *model) measured() bool { return len(m.series(requests)) > 0 }
+
+// total is the sum of a metric over the window.
+func (m *model) total(name string) float64 { return m.since(name, m.s.Now.Add(-window)) }
+
+// lately is the sum of a metric over the last five minutes.
+func (m *model) lately(name string) float64 { return m.since(name, m.s.Now.Add(-6*time.Minute)) }
+
+func (m *model) since(name string, from time.Time) float64 {
+	var sum float64
+	for _, p := range m.series(name) {
+		if !p.At.Before(from) {
+			sum += p.Value
+		}
+	}
+	return sum
+}

@@ -1,0 +1,190 @@
+package alb
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/eks"
+	"github.com/netdiag/netdiag/internal/elb"
+	"github.com/netdiag/netdiag/internal/trail"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// Snapshot is everything that was read about one ingress or TargetGroupBinding and the load balancer behind it. What
+// could not be read is listed in Unread; an empty list in a field that is not named there was read and is empty.
+type Snapshot struct {
+	Now     time.Time `json:"now"`
+	Cluster string    `json:"cluster"`
+	Region  string    `json:"region"`
+
+	// Ingress is nil where a TargetGroupBinding was asked for.
+	Ingress *networkingv1.Ingress `json:"ingress,omitempty"`
+	// Asked is the TargetGroupBinding that was asked for, nil where it was an ingress.
+	Asked *elb.TargetGroupBinding `json:"asked,omitempty"`
+	// Members are the other ingresses of the group.
+	Members []networkingv1.Ingress `json:"members,omitempty"`
+	Group   string                 `json:"group,omitempty"`      // alb.ingress.kubernetes.io/group.name, or that of the class parameters
+	Stack   string                 `json:"stack,omitempty"`      // value of the tag ingress.k8s.aws/stack: the group, or namespace/name
+	Class   string                 `json:"class,omitempty"`      // controller of the class: ingress.k8s.aws/alb or eks.amazonaws.com/alb
+	Host    string                 `json:"host,omitempty"`       // of the load balancer, from the status of the ingress
+	Params  map[string]any         `json:"parameters,omitempty"` // spec of the IngressClassParams
+
+	Balancer   *elb.LoadBalancer `json:"balancer,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"` // of the load balancer
+	Listeners  []elb.Listener    `json:"listeners,omitempty"`
+	Rules      []elb.Rule        `json:"rules,omitempty"` // of all listeners, with tags where they were readable
+	// TargetGroups are those of the rules that serve the ingress, and those of its bindings that no rule names.
+	TargetGroups []TargetGroup            `json:"targetGroups,omitempty"`
+	Bindings     []elb.TargetGroupBinding `json:"bindings,omitempty"` // of all namespaces
+
+	Services    []corev1.Service             `json:"services,omitempty"`
+	Slices      []discoveryv1.EndpointSlice  `json:"slices,omitempty"`
+	Pods        []corev1.Pod                 `json:"pods,omitempty"`
+	Nodes       []corev1.Node                `json:"nodes,omitempty"`
+	Deployments []appsv1.Deployment          `json:"deployments,omitempty"`
+	ReplicaSets []appsv1.ReplicaSet          `json:"replicaSets,omitempty"`
+	Policies    []networkingv1.NetworkPolicy `json:"policies,omitempty"`
+	Events      []corev1.Event               `json:"events,omitempty"`
+	Controller  *Controller                  `json:"controller,omitempty"` // nil on EKS Auto Mode, and where none was found
+	Enforcer    Enforcer                     `json:"enforcer"`
+	Mesh        []PeerAuthentication         `json:"mesh,omitempty"`
+	DNS         []DNSRecord                  `json:"dns,omitempty"`
+	EKS         *eks.Cluster                 `json:"eks,omitempty"`
+
+	Interfaces []vpc.NetworkInterface `json:"interfaces,omitempty"`
+	Front      []string               `json:"front,omitempty"`    // ids of the interfaces of the load balancer's nodes
+	Carriers   map[string]string      `json:"carriers,omitempty"` // id of the interface that carries an address or, of an instance, the primary one
+	Groups     []vpc.SecurityGroup    `json:"groups,omitempty"`
+	Firewall   vpc.Firewall           `json:"firewall"`
+	VPC        *vpc.VPC               `json:"vpc,omitempty"`
+	Subnets    []vpc.Subnet           `json:"subnets,omitempty"`
+	Routes     []vpc.RouteTable       `json:"routes,omitempty"`
+
+	Series []trail.Series    `json:"series,omitempty"`
+	Audit  []trail.Event     `json:"audit,omitempty"`
+	Logs   map[string]string `json:"logs,omitempty"` // by namespace/pod/container
+
+	Unread []diagnostics.Unread `json:"unread,omitempty"`
+}
+
+// TargetGroup is a target group with the health of its targets; HealthRead is false where that was not readable.
+type TargetGroup struct {
+	elb.TargetGroup
+	Health     []elb.TargetHealth `json:"health"`
+	HealthRead bool               `json:"healthRead"`
+}
+
+// Controller is the Deployment of the AWS Load Balancer Controller.
+type Controller struct {
+	Namespace string   `json:"namespace"`
+	Name      string   `json:"name"`
+	Desired   int      `json:"desired"`
+	Ready     int      `json:"ready"`
+	Version   string   `json:"version,omitempty"` // of the image, such as v3.5.0
+	Args      []string `json:"args,omitempty"`
+}
+
+// Enforcer says whether anything enforces NetworkPolicies in the cluster.
+type Enforcer struct {
+	Name string `json:"name,omitempty"` // aws-network-policy-agent, calico, cilium …; empty where nothing was found that does
+	// Computed lists the pods ("namespace/name") that a PolicyEndpoint of the VPC CNI selects: there it is enforced for sure.
+	Computed []string `json:"computed,omitempty"`
+	// Foreign lists kinds of policy that are in use and that netdiag can't evaluate.
+	Foreign []string `json:"foreign,omitempty"`
+}
+
+// PeerAuthentication is Istio's setting of mutual TLS for a namespace, or for the pods that Selector matches.
+type PeerAuthentication struct {
+	Namespace string            `json:"namespace"`
+	Name      string            `json:"name"`
+	Mode      string            `json:"mode"` // STRICT, PERMISSIVE, DISABLE
+	Selector  map[string]string `json:"selector,omitempty"`
+}
+
+// DNSRecord is a name that external-dns manages, with what it points to.
+type DNSRecord struct {
+	Name    string   `json:"name"`
+	Targets []string `json:"targets"`
+	Object  string   `json:"object"` // dnsendpoint/<namespace>/<name>
+}
+
+// missed reports whether a read with this permission could not be made, wholly or in part.
+func (s *Snapshot) missed(permission string) bool {
+	return slices.ContainsFunc(s.Unread, func(u diagnostics.Unread) bool { return u.Permission == permission })
+}
+
+func (s *Snapshot) network(id string) *vpc.NetworkInterface {
+	for i := range s.Interfaces {
+		if s.Interfaces[i].ID == id {
+			return &s.Interfaces[i]
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) group(id string) vpc.SecurityGroup {
+	for _, g := range s.Groups {
+		if g.ID == id {
+			return g
+		}
+	}
+	return vpc.SecurityGroup{ID: id}
+}
+
+func (s *Snapshot) node(name string) *corev1.Node {
+	for i := range s.Nodes {
+		if s.Nodes[i].Name == name {
+			return &s.Nodes[i]
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) service(namespace, name string) *corev1.Service {
+	for i := range s.Services {
+		if s.Services[i].Namespace == namespace && s.Services[i].Name == name {
+			return &s.Services[i]
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) pod(namespace, name string) *corev1.Pod {
+	for i := range s.Pods {
+		if s.Pods[i].Namespace == namespace && s.Pods[i].Name == name {
+			return &s.Pods[i]
+		}
+	}
+	return nil
+}
+
+// podAt finds the running pod that has the address.
+func (s *Snapshot) podAt(addr netip.Addr) *corev1.Pod {
+	for i := range s.Pods {
+		p := &s.Pods[i]
+		if p.Spec.HostNetwork || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		for _, ip := range append([]corev1.PodIP{{IP: p.Status.PodIP}}, p.Status.PodIPs...) {
+			if a, err := netip.ParseAddr(ip.IP); err == nil && a == addr {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// inVPC reports whether the address lies in a block of the load balancer's VPC; known is false where the VPC was not readable.
+func (s *Snapshot) inVPC(addr netip.Addr) (in, known bool) {
+	if s.VPC == nil || len(s.VPC.CIDRs) == 0 {
+		return false, false
+	}
+	return slices.ContainsFunc(s.VPC.CIDRs, func(p netip.Prefix) bool { return p.Contains(addr) }), true
+}

@@ -1,0 +1,254 @@
+package alb
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// tell puts what was found into words: the summary, who feels it, the steps and the table of targets.
+func (a *analysis) tell() {
+	a.gaps()
+	a.passes()
+	a.steps()
+	a.table()
+	a.timeline()
+	roots := a.roots()
+	a.out.Impact = a.impact()
+	if len(roots) == 0 {
+		a.out.Summary = a.noCause()
+		if len(a.unhealthy()) > 0 || a.emptyServing() {
+			a.out.Severity, a.out.Layer = a.severity(), diagnostics.L4
+		}
+		return
+	}
+	a.out.Summary = roots[0].Summary
+	if n := len(roots) - 1; n > 0 {
+		a.out.Summary += fmt.Sprintf("; %s besides", plural(n, "other cause"))
+	}
+	a.out.Severity = a.severity()
+	a.out.Layer = layer(roots[0].ID)
+	if len(a.out.Fixes) > 0 {
+		a.out.Resolution = a.out.Fixes[0].Title
+	}
+	a.out.Prevention = prevention(roots)
+}
+
+// unhealthy lists the targets that fail their checks, those that do so by design left out.
+func (a *analysis) unhealthy() []*target {
+	return slices.DeleteFunc(a.targets(), func(t *target) bool { return !t.bad() || t.group.byDesign(t) })
+}
+
+// emptyServing reports a serving group with no target at all.
+func (a *analysis) emptyServing() bool {
+	return slices.ContainsFunc(a.groups, func(g *group) bool { return len(g.rules) > 0 && g.HealthRead && len(g.registered()) == 0 })
+}
+
+// noCause is the summary of a report without a root cause: all is well, or the cause isn't known, which is said.
+func (a *analysis) noCause() string {
+	var parts []string
+	for _, g := range a.groups {
+		if len(g.rules) == 0 && a.s.Asked == nil {
+			continue
+		}
+		text := fmt.Sprintf("%s of %s healthy", fraction(len(g.of(healthy)), len(g.registered())), g.Name)
+		if n := len(g.of(draining)); n > 0 {
+			text += fmt.Sprintf(", %d draining after leaving", n)
+		}
+		if n := a.designed(g); n > 0 {
+			text += fmt.Sprintf(", %d left out by design: externalTrafficPolicy is Local and these nodes have no ready pod", n)
+		}
+		parts = append(parts, text)
+	}
+	state := strings.Join(parts, "; ")
+	open := a.opened()
+	switch {
+	case a.s.Balancer == nil && len(a.groups) == 0:
+		return "the load balancer could not be looked at: " + cmp.Or(joined(open), "none was found")
+	case len(open) > 0:
+		return fmt.Sprintf("the cause can't be told: %s, and %s could not be read", state, joined(open))
+	case len(a.unhealthy()) > 0 || a.emptyServing():
+		var ruled []string
+		for _, p := range a.out.Passed {
+			if p.ID != "" && !slices.Contains(ruled, strings.TrimPrefix(p.ID, "alb/")) {
+				ruled = append(ruled, strings.TrimPrefix(p.ID, "alb/"))
+			}
+		}
+		slices.Sort(ruled)
+		text := "the cause is not known: " + state
+		if len(ruled) > 0 {
+			text += "; ruled out: " + joined(ruled)
+		}
+		return text
+	case a.measured() && a.errors() > 0:
+		return fmt.Sprintf("%s; the load balancer made %.0f errors in the last hour, whose cause is not known", state, a.errors())
+	case a.measured():
+		return fmt.Sprintf("no trouble found: %s, no 5xx of the load balancer in the last %d minutes", state, len(a.series(requests)))
+	}
+	return "no trouble found: " + state
+}
+
+func fraction(n, all int) string {
+	if all == 1 {
+		return fmt.Sprintf("%d of 1 target", n)
+	}
+	return fmt.Sprintf("%d of %d targets", n, all)
+}
+
+// errors counts what the load balancer itself answered with 502, 503 and 504.
+func (a *analysis) errors() float64 { return a.total(elb502) + a.total(elb503) + a.total(elb504) }
+
+// severity: P1 where requests fail for want of anybody to serve them, P2 where half of the capacity is gone or only
+// failing open keeps it up, P3 below.
+func (a *analysis) severity() diagnostics.Severity {
+	worst := diagnostics.Severity("P3")
+	if a.found("rule.shadowed", "svc.missing", "dns.wrong-lb") {
+		return "P1"
+	}
+	for _, g := range a.groups {
+		if len(g.rules) == 0 || !g.HealthRead {
+			continue
+		}
+		own, all := g.weights()
+		r, bad := len(g.registered()), len(g.bad())
+		switch {
+		case r == 0 && own == all, g.failsOpen() && (len(g.of(drop)) > 0 || len(g.of(refuse)) > 0) && (!a.measured() || a.lately(elb502)+a.lately(elb504) > 0):
+			return "P1"
+		case slices.ContainsFunc(g.of(healthy), func(t *target) bool { return t.port != t.hcPort && t.verdict(t.port) == vpc.Denied }):
+			return "P1"
+		case r == 0, 2*bad >= r && bad > 0:
+			worst = "P2"
+		}
+	}
+	if a.measured() && a.lately(requests) > 0 && (a.lately(elb502)+a.lately(elb503)+a.lately(elb504)+a.lately(target5xx))/a.lately(requests) > 0.05 {
+		worst = "P2"
+	}
+	return worst
+}
+
+func layer(id string) diagnostics.Layer {
+	id = strings.TrimPrefix(id, "alb/")
+	kind, _, _ := strings.Cut(id, ".")
+	switch kind {
+	case "sg", "nacl", "netpol", "nodeport", "host", "port":
+		return diagnostics.L4
+	case "route":
+		return diagnostics.L3
+	case "lbc", "ingress", "tg", "nodes", "az":
+		return diagnostics.ControlPlane
+	case "ep", "svc", "rollout", "dereg", "node":
+		return diagnostics.Workload
+	case "target":
+		return diagnostics.ControlPlane
+	}
+	if id == "app.crashloop" {
+		return diagnostics.Workload
+	}
+	return diagnostics.L7
+}
+
+// impact says what clients feel of each serving group: the load balancer sends only to healthy targets as long as there
+// is one, and to all of them when there is none.
+func (a *analysis) impact() string {
+	var parts []string
+	for _, g := range a.groups {
+		if len(g.rules) == 0 || !g.HealthRead {
+			continue
+		}
+		r, bad, well := len(g.registered()), len(g.bad()), len(g.of(healthy))
+		own, all := g.weights()
+		switch {
+		case r == 0 && all > own:
+			parts = append(parts, fmt.Sprintf("%s has no target: %d of %d parts of the requests of its rule get 503", g.Name, own, all))
+		case r == 0:
+			parts = append(parts, fmt.Sprintf("%s has no target: every request to it gets 503", g.Name))
+		case g.failsOpen():
+			parts = append(parts, fmt.Sprintf("no target of %s is healthy, so requests go to all %d of them: %s", g.Name, r, a.felt()))
+		case bad > 0 && well > 0:
+			parts = append(parts, fmt.Sprintf("%s of %s are unhealthy; the load balancer sends them nothing, so no request fails for that alone, but %d of %d are left to serve", fraction(bad, r), g.Name, well, r))
+		case slices.ContainsFunc(g.of(healthy), func(t *target) bool { return t.port != t.hcPort && t.verdict(t.port) == vpc.Denied }):
+			parts = append(parts, fmt.Sprintf("all targets of %s count as healthy, yet no request reaches them: %s", g.Name, a.felt()))
+		}
+	}
+	if len(parts) == 0 && a.measured() {
+		if n := a.errors() + a.total(target5xx); n > 0 {
+			return a.felt()
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// felt is the share of requests that lately failed, as far as it was measured.
+func (a *analysis) felt() string {
+	if !a.measured() || a.lately(requests) == 0 {
+		return "they succeed where the application answers, and get 502 or 504 where it can't be reached"
+	}
+	all := a.lately(requests)
+	var parts []string
+	for _, m := range []struct{ name, what string }{{elb502, "502"}, {elb503, "503"}, {elb504, "504"}, {target5xx, "a 5xx of the application"}} {
+		if n := a.lately(m.name); n > 0 {
+			parts = append(parts, fmt.Sprintf("%.1f %% got %s", 100*n/all, m.what))
+		}
+	}
+	if len(parts) == 0 {
+		return "in the last 5 minutes none of them got a 5xx"
+	}
+	return "in the last 5 minutes " + joined(parts)
+}
+
+// table lists the targets.
+func (a *analysis) table() {
+	t := diagnostics.Table{Title: "Targets", Columns: []string{"Target", "Zone", "State", "Reason", "Pod", "Groups", "Way there", "Reading"}}
+	const most = 20
+	all := a.targets()
+	for i, x := range all {
+		if i == most {
+			t.Omitted = len(all) - most
+			break
+		}
+		pod, groups := "-", "-"
+		if x.pod != nil {
+			pod = x.pod.Name
+		}
+		if x.eni != nil {
+			groups = strings.Join(x.eni.Groups, " ")
+		}
+		var ways []string
+		for _, port := range x.ports() {
+			ways = append(ways, fmt.Sprintf("%d %s", port, way(x.verdict(port))))
+		}
+		t.Rows = append(t.Rows, []string{x.name(), cmp.Or(x.TargetHealth.Zone, "-"), x.State, cmp.Or(strings.TrimSpace(x.Reason+" "+x.Description), "-"), pod, groups, strings.Join(ways, ", "), a.reading(x)})
+	}
+	if len(t.Rows) > 0 {
+		a.out.Tables = append(a.out.Tables, t)
+	}
+}
+
+func way(v vpc.Verdict) string {
+	return map[vpc.Verdict]string{vpc.Allowed: "open", vpc.Denied: "closed", vpc.Partial: "partly open", vpc.Unknown: "not known"}[v]
+}
+
+func (a *analysis) reading(t *target) string {
+	if t.group.byDesign(t) {
+		return "left out by design"
+	}
+	switch t.class {
+	case code:
+		return "answered: the network is innocent"
+	case refuse:
+		return "connection answered with a reset, or a broken answer"
+	case drop:
+		return "no answer in time"
+	case initial:
+		return "too early to tell"
+	case unused:
+		return "gets no requests"
+	case draining:
+		return "on its way out"
+	}
+	return t.class.String()
+}

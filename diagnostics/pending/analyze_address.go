@@ -1,0 +1,275 @@
+package pending
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// The causes that the ledgers of node and subnet tell apart.
+var (
+	byLedger  = []string{"subnet-exhausted", "eni-all-or-nothing", "no-free-prefix", "eni-slots-full", "warm-target-cap"}
+	byCounter = []string{"api-throttled", "nau-limit", "eni-quota", "attachment-limit", "insufficiency-backoff", "cni-iam", "ipamd-leak", "ip-cooldown"}
+)
+
+// address explains pods of a node that get no address. It goes from what stops ipamd before it asks EC2 to what EC2 answers;
+// each step is decided by arithmetic, and the answers of EC2 that ipamd counts bear witness. latent marks pods that wait
+// for something else first: then only what the arithmetic proves counts.
+func (a *analysis) address(node *Node, pods []waiting, latent bool) {
+	p := a.pools[node.Name]
+	f := diagnostics.Finding{Subject: node.Name, Confidence: diagnostics.Confirmed, Latent: latent}
+	if !latent {
+		f.Evidence = append(f.Evidence, podEvidence(pods[0]))
+	}
+	if !slices.ContainsFunc(pods, func(w waiting) bool { return !mayMount(w) }) {
+		f.Confidence = diagnostics.Likely
+	}
+	switch {
+	case node.Labels["kubernetes.io/os"] == "windows", a.s.Cluster != nil && a.s.Cluster.IPFamily == "ipv6":
+		if !latent {
+			a.unsolve(pods, "node "+node.Name+" gives pods addresses otherwise than by secondary IPv4 addresses (Windows, or IPv6)")
+		}
+		return
+	case a.s.Cluster != nil && a.s.Cluster.AutoMode && a.s.Driver == nil:
+		a.autoMode(p, f, pods)
+		return
+	case a.s.Driver == nil && !latent:
+		if !a.leaves("list daemonsets.apps", byLedger...) {
+			a.unsolve(pods, "there is no DaemonSet aws-node: another CNI serves the pods of node "+node.Name)
+			return
+		}
+	}
+	if !latent && a.missingPermission(node, p, f, pods) {
+		return
+	}
+	if !p.known {
+		if !latent {
+			a.unreadable(node, f, pods)
+		}
+		return
+	}
+	f.Evidence = append(f.Evidence, poolEvidence(p))
+	if p.free() > 0 {
+		if !latent && !a.tooFew(p, f, pods) {
+			a.freeButUnused(node, p, f, pods)
+		}
+		return
+	}
+	switch limit, capped := p.settings.HardCap(); {
+	case p.full():
+		a.slotsFull(p, f, pods)
+	case capped && p.attached >= limit:
+		f.ID = "warm-target-cap"
+		f.Summary = fmt.Sprintf("MINIMUM_IP_TARGET=%d without WARM_IP_TARGET stops node %s at %d addresses: ipamd never asks for another",
+			p.settings.MinimumIP, node.Name, limit)
+		f.Evidence = append(f.Evidence, settingsEvidence("MINIMUM_IP_TARGET", p), settingsEvidence("WARM_IP_TARGET", p))
+		for _, s := range a.places(p) {
+			f.Evidence = append(f.Evidence, subnetEvidence(s.subnet))
+		}
+		a.find(f, pods)
+	case node.Cordoned && !p.settings.Cordoned:
+		f.ID = "node-cordoned"
+		f.Summary = fmt.Sprintf("node %s is cordoned: the CNI attaches no further address to it, and all %d are in use", node.Name, p.attached)
+		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "spec.unschedulable of node " + node.Name, Value: "true", Source: "list nodes", Repeat: nodeCommand(node)})
+		for _, s := range a.places(p) {
+			f.Evidence = append(f.Evidence, subnetEvidence(s.subnet))
+		}
+		a.find(f, pods)
+	default:
+		a.subnetOrWitness(node, p, f, pods)
+	}
+}
+
+// tooFew is a node that has fewer free addresses than pods wait for there, in subnets that have none left: whatever it does
+// with those it has, some pods get none.
+func (a *analysis) tooFew(p *pool, f diagnostics.Finding, pods []waiting) bool {
+	ways := a.places(p)
+	if p.free() >= p.needing || len(ways) == 0 || p.node.Metrics != nil && p.node.Metrics.Assigned > p.assigned {
+		return false
+	}
+	for _, w := range ways {
+		if w.subnet.Available > 0 {
+			return false
+		}
+	}
+	f.Confidence = diagnostics.Likely
+	a.exhausted(ways[0].subnet, f, pods)
+	return true
+}
+
+// slotsFull is a node whose interfaces and addresses are used up below what its kubelet would run.
+func (a *analysis) slotsFull(p *pool, f diagnostics.Finding, pods []waiting) {
+	f.ID = "eni-slots-full"
+	slots := p.place().Slots(p.settings)
+	f.Summary = fmt.Sprintf("node %s (%s) can hold %d pod addresses and all are in use, but it may run %d pods (max-pods)", p.node.Name, p.node.Type, slots, p.node.MaxPods)
+	how := fmt.Sprintf("%d interfaces × %d addresses", p.interfaces(), p.limits.Addresses-1)
+	if p.settings.CustomNetworking {
+		how = fmt.Sprintf("(%d − 1) interfaces × %d addresses: with custom networking the first interface serves no pods", p.interfaces(), p.limits.Addresses-1)
+	}
+	f.Evidence = append(f.Evidence,
+		diagnostics.Evidence{What: "pod addresses that " + p.node.Type + " can hold", Value: fmt.Sprintf("%d: %s", slots, how), Source: "ec2:DescribeInstanceTypes",
+			Repeat: "aws ec2 describe-instance-types --instance-types " + p.node.Type},
+		diagnostics.Evidence{What: "allocatable pods of node " + p.node.Name, Value: fmt.Sprint(p.node.MaxPods), Source: "list nodes", Repeat: nodeCommand(p.node)})
+	for _, id := range p.subnets() {
+		if s := a.s.subnet(id); s != nil {
+			f.Evidence = append(f.Evidence, subnetEvidence(s))
+		}
+	}
+	a.find(f, pods)
+}
+
+// missingPermission goes by what the CNI itself says: an event on its pod names the action. It decides without EC2.
+func (a *analysis) missingPermission(node *Node, p *pool, f diagnostics.Finding, pods []waiting) bool {
+	if node.Agent == nil || p.known && p.free() > 0 {
+		return false
+	}
+	for n := range a.s.Events {
+		e := &a.s.Events[n]
+		if e.Reason != "MissingIAMPermissions" || e.InvolvedObject.Name != node.Agent.Name || a.s.At.Sub(when(e)) > fresh || !getsAddresses(e.Message) {
+			continue
+		}
+		f.ID, f.Subject = "cni-iam", a.role()
+		f.Summary = fmt.Sprintf("the CNI may not call %s: node %s gets no further addresses", actionIn(e.Message), node.Name)
+		f.Evidence = append(f.Evidence, eventEvidence(e))
+		a.witnessed(&f, p, "UnauthorizedOperation")
+		a.find(f, pods)
+		return true
+	}
+	return false
+}
+
+// getsAddresses reports that a message is about an action without which no address is had.
+func getsAddresses(message string) bool {
+	action := strings.TrimPrefix(actionIn(message), "ec2:")
+	return slices.Contains([]string{"AssignPrivateIpAddresses", "CreateNetworkInterface", "AttachNetworkInterface", "ModifyNetworkInterfaceAttribute",
+		"DescribeNetworkInterfaces", "DescribeSubnets", "DescribeInstanceTypes", "DescribeInstances", "CreateTags", "AssignIpv6Addresses"}, action)
+}
+
+func actionIn(message string) string {
+	for word := range strings.FieldsSeq(message) {
+		if strings.HasPrefix(word, "ec2:") {
+			return strings.TrimRight(word, ".,;")
+		}
+	}
+	return "EC2"
+}
+
+// role names the identity of the CNI, as far as it is known.
+func (a *analysis) role() string {
+	switch {
+	case a.s.Addon != nil && a.s.Addon.RoleARN != "":
+		return a.s.Addon.RoleARN
+	default:
+		return "serviceaccount/kube-system/aws-node"
+	}
+}
+
+// witnessed adds what ipamd counts of EC2's answers, and what its log says.
+func (a *analysis) witnessed(f *diagnostics.Finding, p *pool, codes ...string) {
+	if e, ok := metricEvidence(p.node, codes...); ok {
+		f.Evidence = append(f.Evidence, e)
+	}
+	if p.node.Agent == nil {
+		return
+	}
+	for _, l := range p.node.Agent.Log {
+		if slices.ContainsFunc(codes, func(c string) bool { return strings.Contains(l, c) }) {
+			f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "log of " + p.node.Agent.Name, Value: l, Source: "get pods/log",
+				Repeat: "kubectl logs -n kube-system " + p.node.Agent.Name + " -c aws-node --tail 100"})
+			return
+		}
+	}
+}
+
+// unreadable is a node whose ledger can't be drawn up for want of reads: only an answer of EC2 that stands for itself decides.
+func (a *analysis) unreadable(node *Node, f diagnostics.Finding, pods []waiting) {
+	m := node.Metrics
+	if m != nil && m.Total > m.Assigned {
+		a.leaves("ec2:DescribeNetworkInterfaces", byCounter...)
+	}
+	p := a.pools[node.Name]
+	if m != nil && m.Assigned >= m.Total && !m.refused("InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks") {
+		f.Confidence = diagnostics.Likely
+		if a.counted(node, p, f, pods) {
+			return
+		}
+	}
+	// Without EC2 nothing can be said of subnets, whatever the pod's event says.
+	causes := byLedger
+	if m == nil {
+		causes = slices.Concat(byLedger, byCounter)
+	}
+	missed := a.leaves("ec2:DescribeNetworkInterfaces", causes...)
+	missed = a.leaves("ec2:DescribeSubnets", "subnet-exhausted", "eni-all-or-nothing", "no-free-prefix") || missed
+	missed = a.leaves("list pods", causes...) || missed
+	missed = a.leaves("ec2:DescribeInstanceTypes", "eni-slots-full") || missed
+	why := "the interfaces of node " + node.Name + " are not known"
+	switch {
+	case missed && m != nil && m.refused("InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks"):
+		why = "EC2 has refused addresses to node " + node.Name + " for want of room, but its subnet could not be read"
+	case missed:
+		why = "the addresses of node " + node.Name + " and of its subnet could not be read"
+	}
+	a.unsolve(pods, why)
+}
+
+// freeButUnused is a node whose interfaces have addresses that no pod uses, and a pod gets none: ipamd thinks otherwise.
+func (a *analysis) freeButUnused(node *Node, p *pool, f diagnostics.Finding, pods []waiting) {
+	m, freed := node.Metrics, a.deletedLately(node)
+	switch {
+	case m != nil && m.Assigned >= m.Total && m.Assigned > p.assigned && m.Assigned-p.assigned >= p.free():
+		f.ID, f.Confidence = "ipamd-leak", diagnostics.Likely
+		f.Summary = fmt.Sprintf("ipamd of node %s counts %d of %d addresses as assigned, but only %s with an address run there", node.Name, m.Assigned, m.Total, plural(p.assigned, "pod"))
+		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "awscni_assigned_ip_addresses of node " + node.Name, Value: fmt.Sprintf("%d of %d", m.Assigned, m.Total),
+			Source: "get pods/proxy", Repeat: metricsCommand(node)})
+		a.witnessed(&f, p, "PrivateIpAddressLimitExceeded")
+		a.find(f, pods)
+	case freed > 0 && freed >= p.free():
+		f.ID, f.Confidence = "ip-cooldown", diagnostics.Possible
+		f.Summary = fmt.Sprintf("%s of node %s were freed within the last minute and rest for %s before they are used again", plural(p.free(), "address"), node.Name, p.settings.Cooldown)
+		a.find(f, pods)
+	default:
+		a.leaves("get pods/proxy", "ipamd-leak", "ip-cooldown")
+		a.unsolve(pods, fmt.Sprintf("node %s has %s that no pod uses, and yet they get none", node.Name, plural(p.free(), "address")))
+	}
+}
+
+// deletedLately counts pods of the namespace that ended on the node within the last minute.
+func (a *analysis) deletedLately(node *Node) int {
+	seen := map[string]bool{}
+	for n := range a.s.Events {
+		e := &a.s.Events[n]
+		if e.Reason == "Killing" && e.Source.Host == node.Name && a.s.At.Sub(when(e)) <= young {
+			seen[string(e.InvolvedObject.UID)] = true
+		}
+	}
+	return len(seen)
+}
+
+// autoMode judges nodes of EKS Auto Mode, whose CNI shows neither settings nor counters.
+func (a *analysis) autoMode(p *pool, f diagnostics.Finding, pods []waiting) {
+	if !p.known {
+		a.unreadable(p.node, f, pods)
+		return
+	}
+	f.Evidence = append(f.Evidence, poolEvidence(p))
+	for _, id := range p.subnets() {
+		if s := a.s.subnet(id); s != nil && s.Available == 0 && p.free() == 0 {
+			f.Confidence = diagnostics.Likely
+			a.exhausted(s, f, pods)
+			return
+		}
+	}
+	a.unsolve(pods, "node "+p.node.Name+" belongs to EKS Auto Mode, which shows nothing of its CNI; its subnets have free addresses")
+}
+
+// exhausted reports a subnet without a free address.
+func (a *analysis) exhausted(s *vpc.Subnet, f diagnostics.Finding, pods []waiting) {
+	f.ID, f.Subject = "subnet-exhausted", s.ID
+	f.Summary = fmt.Sprintf("subnet %s (%s) has %d of %d addresses available", s.ID, s.Zone, s.Available, vpc.Usable(s.CIDR))
+	f.Evidence = append([]diagnostics.Evidence{subnetEvidence(s)}, f.Evidence...)
+	a.find(f, pods)
+}

@@ -1,0 +1,187 @@
+package pending
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/cni"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// contributing tells who holds the addresses of the subnets that are short.
+func (a *analysis) contributing() {
+	for _, f := range a.of("subnet-exhausted", "eni-all-or-nothing", "no-free-prefix", "node-launch-no-ip") {
+		l, ok := a.ledgers[f.Subject]
+		if !ok {
+			continue
+		}
+		a.leaked(l)
+		a.tenants(l, f)
+		if plan := a.warmPlan(f.Subject); f.ID != "pending/no-free-prefix" && plan != nil && plan.helps() {
+			a.overheld(l, plan)
+		}
+	}
+}
+
+func (a *analysis) leaked(l vpc.Ledger) {
+	h := l.Of(vpc.Leaked)
+	if h.Addresses == 0 {
+		return
+	}
+	f := diagnostics.Finding{ID: "leaked-enis", Subject: l.Subnet.ID, Confidence: diagnostics.Confirmed, Weight: h.Addresses,
+		Summary: fmt.Sprintf("%s of instances that are gone hold %s of subnet %s", plural(h.Interfaces, "interface"), plural(h.Addresses, "address"), l.Subnet.ID),
+		Evidence: []diagnostics.Evidence{
+			{What: "unattached interfaces of this cluster's CNI whose instance is gone", Value: fmt.Sprintf("%d, with %d addresses", h.Interfaces, h.Addresses),
+				Source: "ec2:DescribeNetworkInterfaces", Repeat: fmt.Sprintf("aws ec2 describe-network-interfaces --filters Name=subnet-id,Values=%s Name=status,Values=available Name=tag:cluster.k8s.amazonaws.com/name,Values=%s", l.Subnet.ID, a.s.Target.Cluster)},
+		}}
+	gone, oldest := map[string]bool{}, ""
+	for _, i := range a.s.Interfaces {
+		if slices.Contains(h.IDs, i.ID) {
+			gone[i.CNIInstance()] = true
+			if made := i.Tags["node.k8s.amazonaws.com/createdAt"]; oldest == "" || made < oldest {
+				oldest = made
+			}
+		}
+	}
+	f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "instances that they were made for", Value: fmt.Sprintf("%d, none exists any more; the oldest interface is of %s", len(gone), oldest),
+		Source: "ec2:DescribeInstances", Repeat: "aws ec2 describe-instances --filters Name=instance-id,Values=" + strings.Join(sorted(gone)[:min(len(gone), 3)], ",")})
+	if a.s.Driver != nil && a.s.Driver.Env["DISABLE_LEAKED_ENI_CLEANUP"] == "true" {
+		f.Summary += "; the CNI's clean-up of leaked interfaces is switched off"
+		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "DISABLE_LEAKED_ENI_CLEANUP of aws-node", Value: "true", Source: "list daemonsets.apps",
+			Repeat: "kubectl get daemonset aws-node -n kube-system -o yaml"})
+	}
+	a.find(f, nil)
+}
+
+// tenants names others where they hold a good part of the subnet.
+func (a *analysis) tenants(l vpc.Ledger, because *diagnostics.Finding) {
+	others := l.Others()
+	if others*4 < l.Usable || others < len(because.Affects) {
+		return
+	}
+	f := diagnostics.Finding{ID: "other-tenants", Subject: l.Subnet.ID, Confidence: diagnostics.Confirmed, Weight: others,
+		Summary: fmt.Sprintf("others hold %d of %d addresses of subnet %s: %s", others, l.Usable, l.Subnet.ID, holders(l, true, 3))}
+	for _, h := range l.Holders {
+		if own(h.Class) || len(f.Evidence) == 5 {
+			continue
+		}
+		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: name(h), Value: fmt.Sprintf("%s on %s", plural(h.Addresses, "address"), plural(h.Interfaces, "interface")),
+			Source: "ec2:DescribeNetworkInterfaces", Repeat: "aws ec2 describe-network-interfaces --filters Name=subnet-id,Values=" + l.Subnet.ID})
+	}
+	a.find(f, nil)
+}
+
+func own(c vpc.Class) bool {
+	return slices.Contains([]vpc.Class{vpc.NodePrimary, vpc.NodeSecondary, vpc.TrunkBranch, vpc.Leaked, vpc.Unattached}, c)
+}
+
+func name(h vpc.Holder) string {
+	if h.Owner != "" {
+		return "cluster " + h.Owner
+	}
+	return string(h.Class)
+}
+
+// holders lists the greatest tenants of a subnet: "cluster legacy 163, load balancers 6".
+func holders(l vpc.Ledger, others bool, most int) string {
+	var parts []string
+	for _, h := range l.Holders {
+		if others && own(h.Class) || len(parts) == most {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s %d", name(h), h.Addresses))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (a *analysis) overheld(l vpc.Ledger, plan *warmPlan) {
+	f := diagnostics.Finding{ID: "warm-pool-overheld", Subject: l.Subnet.ID, Confidence: diagnostics.Confirmed, Weight: plan.gain,
+		Summary: fmt.Sprintf("nodes keep %d addresses of subnet %s ready that no pod uses; %d of them would come back with WARM_IP_TARGET=%d and MINIMUM_IP_TARGET=%d", plan.spare, l.Subnet.ID, plan.gain, plan.warm, plan.minimum)}
+	for _, p := range plan.givers[:min(len(plan.givers), 3)] {
+		f.Evidence = append(f.Evidence, poolEvidence(p))
+	}
+	if len(plan.givers) > 0 {
+		for _, key := range []string{"WARM_ENI_TARGET", "WARM_IP_TARGET", "MINIMUM_IP_TARGET"} {
+			f.Evidence = append(f.Evidence, settingsEvidence(key, plan.givers[0]))
+		}
+	}
+	a.find(f, nil)
+}
+
+// warmPlan is the effect of warm pool targets in one subnet. Addresses freed in another subnet don't help here.
+type warmPlan struct {
+	warm, minimum int
+	gain          int // addresses that come back to this subnet for certain
+	primaries     int // further ones, where an interface that is emptied is deleted
+	spare         int // addresses that nodes hold in this subnet and no pod uses
+	needs         int // pods that wait in this subnet
+	interfaces    int // that the waiting nodes must make for them, with an address each
+	nodes         int // that give something
+	givers        []*pool
+}
+
+// helps reports that the plan frees what the waiting pods need, interfaces for them included.
+func (w *warmPlan) helps() bool { return w.gain > 0 && w.gain >= w.needs+w.interfaces }
+
+// warmPlan finds targets under which the nodes give back enough. It keeps two addresses ready on each node, and as many in
+// all as nine of ten nodes need, or else every second one. nil where targets mean nothing: no CNI to set, prefixes, IPv6.
+func (a *analysis) warmPlan(subnet string) *warmPlan {
+	var here []*pool
+	var pods []int
+	for n := range a.s.Nodes {
+		p := a.pools[a.s.Nodes[n].Name]
+		if !p.known || p.footprint(subnet) == 0 {
+			continue
+		}
+		if p.prefixes() || p.settings.IPv6 {
+			return nil
+		}
+		here = append(here, p)
+		pods = append(pods, p.assigned+p.needing)
+	}
+	if a.s.Driver == nil || len(here) == 0 {
+		return nil
+	}
+	slices.Sort(pods)
+	const warm = 2
+	var plan *warmPlan
+	for _, share := range []int{90, 50} {
+		plan = a.forecast(subnet, here, warm, pods[min((len(pods)*share+99)/100, len(pods))-1]+warm)
+		if plan.helps() {
+			return plan
+		}
+	}
+	return plan
+}
+
+func (a *analysis) forecast(subnet string, here []*pool, warm, minimum int) *warmPlan {
+	plan := &warmPlan{warm: warm, minimum: minimum}
+	for _, p := range here {
+		next := p.settings.With(warm, minimum)
+		if p.needing > 0 {
+			plan.needs += p.needing
+			plan.interfaces += max(p.place().Attached(next, p.assigned+p.needing).Interfaces-len(p.members), 0)
+			continue
+		}
+		gave := 0
+		for n, r := range cni.Releases(p.limits, next, p.members2cni()) {
+			m := p.members[n]
+			if m.eni.Subnet != subnet {
+				continue
+			}
+			plan.spare += m.cni.Addresses - m.cni.Assigned
+			gave += r.Addresses
+			if r.Deleted {
+				plan.primaries++
+			}
+		}
+		plan.gain += gave
+		if gave > 0 {
+			plan.nodes++
+			plan.givers = append(plan.givers, p)
+		}
+	}
+	return plan
+}

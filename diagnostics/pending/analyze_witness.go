@@ -1,0 +1,159 @@
+package pending
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/trail"
+)
+
+// answers are EC2's answers to ipamd that explain why a node with no free address gets none although its subnet has some.
+type answer struct {
+	cause      string
+	codes      []string
+	confidence diagnostics.Confidence
+	summary    string
+}
+
+func answers() []answer {
+	return []answer{
+		{"nau-limit", []string{"NetworkAddressUsageLimitExceeded", "NetworkAddressUsagePeeredLimitExceeded"}, diagnostics.Confirmed,
+			"the VPC has used up its network address units: EC2 refuses every further address"},
+		{"eni-quota", []string{"NetworkInterfaceLimitExceeded"}, diagnostics.Likely,
+			"the account has as many network interfaces as its quota allows: no further one can be made"},
+		{"attachment-limit", []string{"AttachmentLimitExceeded"}, diagnostics.Likely,
+			"the instance has no attachment left for another interface"},
+		{"cni-iam", []string{"UnauthorizedOperation"}, diagnostics.Likely, "EC2 refuses the CNI's calls for want of a permission"},
+		{"ipamd-leak", []string{"PrivateIpAddressLimitExceeded"}, diagnostics.Possible,
+			"ipamd asks for more addresses than the interface can hold: its books don't fit"},
+		{"api-throttled", []string{"RequestLimitExceeded"}, diagnostics.Confirmed, "EC2 throttles the calls by which the CNI gets addresses"},
+		{"insufficiency-backoff", []string{"InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks"}, diagnostics.Possible, ""},
+	}
+}
+
+// backoff is how long ipamd waits after EC2 has refused an address for want of room.
+const backoff = 2 * time.Minute
+
+// counted goes by the answers that ipamd counts, the most frequent one first. Counters never go back: they bear witness only
+// where the ledgers show nothing.
+func (a *analysis) counted(node *Node, p *pool, f diagnostics.Finding, pods []waiting) bool {
+	var best answer
+	most := 0
+	for _, candidate := range answers() {
+		if n := node.Metrics.count(candidate.codes...); n > most {
+			best, most = candidate, n
+		}
+	}
+	if most == 0 {
+		return false
+	}
+	f.ID = best.cause
+	f.Summary = best.summary
+	if rank(best.confidence) > rank(f.Confidence) {
+		f.Confidence = best.confidence
+	}
+	switch best.cause {
+	case "cni-iam":
+		f.Subject = a.role()
+	case "nau-limit":
+		f.Subject = a.vpcID()
+	case "eni-quota":
+		f.Subject = "account " + a.s.Target.Account
+		if p.room() > 0 {
+			return false // an interface with room needs no further one
+		}
+	case "api-throttled":
+		f.Subject = "aws-node"
+		if a.throttledNodes() < 3 {
+			f.Confidence = diagnostics.Likely
+		}
+		f.Summary += fmt.Sprintf(" on %s", plural(a.throttledNodes(), "node"))
+		f.Evidence = append(f.Evidence, settingsEvidence("WARM_IP_TARGET", p))
+	case "insufficiency-backoff":
+		a.backoff(node, p, &f)
+	}
+	for _, id := range p.subnets() {
+		if s := a.s.subnet(id); s != nil {
+			f.Evidence = append(f.Evidence, subnetEvidence(s))
+		}
+	}
+	a.witnessed(&f, p, best.codes...)
+	a.find(f, pods)
+	return true
+}
+
+func (a *analysis) throttledNodes() int {
+	n := 0
+	for i := range a.s.Nodes {
+		if a.s.Nodes[i].Metrics.refused("RequestLimitExceeded") {
+			n++
+		}
+	}
+	return n
+}
+
+// backoff tells when ipamd asks again. The audit log knows when EC2 last refused; without it the wait is at most two minutes.
+func (a *analysis) backoff(node *Node, p *pool, f *diagnostics.Finding) {
+	f.Subject = node.Name
+	f.Summary = fmt.Sprintf("after EC2 had no address to give, ipamd of node %s waits two minutes before it asks again, although there is room by now", node.Name)
+	var latest *trail.Event
+	for n := range a.s.Audit {
+		e := &a.s.Audit[n]
+		if (strings.Contains(e.Error, "Insufficient") || strings.Contains(e.Detail, "InsufficientFreeAddresses") || strings.Contains(e.Detail, "InsufficientCidrBlocks")) &&
+			concerns(e, p) && (latest == nil || e.At.After(latest.At)) {
+			latest = e
+		}
+	}
+	if latest == nil {
+		return
+	}
+	if left := backoff - a.s.At.Sub(latest.At); left > 0 {
+		f.Confidence = diagnostics.Likely
+		f.Summary += fmt.Sprintf(": %d seconds are left", int(left.Seconds()))
+	}
+	f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "last refusal of " + latest.Name, Value: latest.At.UTC().Format("15:04:05") + ", " + a.s.At.Sub(latest.At).Round(time.Second).String() + " ago",
+		Source: "cloudtrail:LookupEvents", Repeat: "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=" + latest.Name})
+}
+
+func concerns(e *trail.Event, p *pool) bool {
+	for _, m := range p.members {
+		for _, r := range e.Resources {
+			if r == m.eni.ID {
+				return true
+			}
+		}
+		if strings.Contains(e.Detail, m.eni.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+// prefixesRefused is EC2 refusing a prefix although a /28 looks free: it may keep ranges for itself.
+func (a *analysis) prefixesRefused(node *Node, p *pool, ways []way, f diagnostics.Finding, pods []waiting) bool {
+	s := ways[0].subnet
+	blocks, ok := a.prefixesOf(s)
+	if !p.prefixes() || !ok || blocks.Reserved > 0 || blocks.AtLeast > 2 || !node.Metrics.refused("InsufficientCidrBlocks") {
+		return false
+	}
+	f.ID, f.Subject, f.Confidence = "no-free-prefix", s.ID, diagnostics.Likely
+	f.Summary = fmt.Sprintf("EC2 grants no prefix in subnet %s (%s), although %d to %d blocks look free", s.ID, s.Zone, blocks.AtLeast, blocks.Free)
+	f.Evidence = append(f.Evidence, subnetEvidence(s))
+	a.witnessed(&f, p, "InsufficientCidrBlocks")
+	a.find(f, pods)
+	return true
+}
+
+func (a *analysis) vpcID() string {
+	switch {
+	case a.s.VPC != nil:
+		return a.s.VPC.ID
+	case a.s.Cluster != nil && a.s.Cluster.VPC != "":
+		return a.s.Cluster.VPC
+	case len(a.s.Subnets) > 0:
+		return a.s.Subnets[0].VPC
+	}
+	return "vpc"
+}

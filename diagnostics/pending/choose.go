@@ -1,0 +1,132 @@
+package pending
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// What to read next is decided by what has been read, here.
+
+// tightSubnets are those of the nodes in trouble that are so short that it matters who else is in them.
+func (c *collector) tightSubnets(deep []*Node) []string {
+	touched := map[string]bool{}
+	for _, i := range c.s.Interfaces {
+		touched[i.Subnet] = true
+	}
+	for _, node := range deep {
+		if s := c.s.subnetAt(node.Address); s != nil {
+			touched[s.ID] = true
+		}
+	}
+	var out []string
+	for _, s := range c.s.Subnets {
+		if touched[s.ID] && tight(s, c.s.Driver) {
+			out = append(out, s.ID)
+		}
+	}
+	return out
+}
+
+// tight reports that a subnet is nearly full or, where prefixes are delegated, that its free addresses don't prove that a
+// whole /28 is free: they do where there are more than fifteen for each /28.
+func tight(s vpc.Subnet, d *Driver) bool {
+	usable := vpc.Usable(s.CIDR)
+	if d != nil && d.Env["ENABLE_PREFIX_DELEGATION"] == "true" && s.Available <= usable/16*15 {
+		return true
+	}
+	return s.Available < max(32, usable/10)
+}
+
+// nodeSubnets are those of all nodes, so that it can be told whether another zone has room; the tight ones come first.
+func (c *collector) nodeSubnets(tight []string) []string {
+	const most = 12
+	out := slices.Clone(tight)
+	for n := range c.s.Nodes {
+		if s := c.s.subnetAt(c.s.Nodes[n].Address); s != nil && !slices.Contains(out, s.ID) && len(out) < most {
+			out = append(out, s.ID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// subnetAt finds the subnet that an address lies in.
+func (s *Snapshot) subnetAt(address string) *vpc.Subnet {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return nil
+	}
+	for n := range s.Subnets {
+		if s.Subnets[n].CIDR.Contains(a) {
+			return &s.Subnets[n]
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) subnet(id string) *vpc.Subnet {
+	for n := range s.Subnets {
+		if s.Subnets[n].ID == id {
+			return &s.Subnets[n]
+		}
+	}
+	return nil
+}
+
+func (c *collector) vpcID() string {
+	switch {
+	case c.s.Cluster != nil && c.s.Cluster.VPC != "":
+		return c.s.Cluster.VPC
+	case len(c.s.Subnets) > 0:
+		return c.s.Subnets[0].VPC
+	}
+	return ""
+}
+
+// anyOn reports that a pod has come exactly so far.
+func (c *collector) anyOn(s stage) bool {
+	events := byPod(c.s.Events)
+	for n := range c.s.Pods {
+		if judge(&c.s.Pods[n], events[string(c.s.Pods[n].UID)], c.s.At).stage == s {
+			return true
+		}
+	}
+	return false
+}
+
+// claimed reports that a pod without a node or without its volumes uses a claim.
+func (c *collector) claimed() bool {
+	events := byPod(c.s.Events)
+	for n := range c.s.Pods {
+		switch judge(&c.s.Pods[n], events[string(c.s.Pods[n].UID)], c.s.At).stage {
+		case unscheduled, unmounted:
+			for _, v := range c.s.Pods[n].Spec.Volumes {
+				if v.PersistentVolumeClaim != nil || v.Ephemeral != nil {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// recovered lists interfaces of nodes that EC2 has refused addresses although their subnet has some now: the audit log
+// tells when it last did.
+func (c *collector) recovered(deep []*Node) []string {
+	const most = 6
+	var out []string
+	for _, node := range deep {
+		if node.Metrics == nil || !node.Metrics.refused("InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks") {
+			continue
+		}
+		for _, i := range c.s.Interfaces {
+			s := c.s.subnet(i.Subnet)
+			if i.Instance == node.Instance && s != nil && s.Available > 0 && len(out) < most && !slices.Contains(out, i.ID) {
+				out = append(out, i.ID)
+			}
+		}
+	}
+	return out
+}

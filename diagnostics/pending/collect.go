@@ -1,0 +1,256 @@
+package pending
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
+)
+
+// What one run reads at most.
+const (
+	parallel   = 8  // reads at once
+	deepNodes  = 15 // nodes with waiting pods that are read in depth
+	deepPerNet = 3  // of them, at least so many of each subnet
+	poolNodes  = 60 // nodes whose pods are counted to know what their warm pools hold
+)
+
+// collector gathers a Snapshot.
+type collector struct {
+	in    diagnostics.Inputs
+	s     Snapshot
+	reads diagnostics.Reads
+	all   []corev1.Pod // of the namespace
+	agent []corev1.Pod // aws-node
+	nodes []corev1.Node
+}
+
+func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (Snapshot, error) {
+	c := &collector{in: in, s: Snapshot{Target: t, At: in.Now}}
+	if t.Namespace == "" {
+		return Snapshot{}, diagnostics.Refusal("Which namespace? Say /netdiag pending <namespace>.")
+	}
+	in.Say("reading pods, events and nodes of %s", t.Namespace)
+	if err := c.namespace(ctx); err != nil {
+		return Snapshot{}, err
+	}
+	if err := c.first(ctx); err != nil {
+		return Snapshot{}, err
+	}
+	if len(c.nodes) == 0 {
+		if err := c.named(ctx); err != nil {
+			return Snapshot{}, err
+		}
+	}
+	c.sift()
+	deep := c.deep()
+	in.Say("reading %d nodes and their subnets", len(deep))
+	if err := c.second(ctx, deep); err != nil {
+		return Snapshot{}, err
+	}
+	if err := c.third(ctx, deep); err != nil {
+		return Snapshot{}, err
+	}
+	c.s.Unread = c.reads.Unread()
+	return c.s, nil
+}
+
+// namespace refuses one that doesn't exist, and names the nearest that do.
+func (c *collector) namespace(ctx context.Context) error {
+	names, err := c.in.Namespaces.Namespaces(ctx)
+	if err != nil {
+		c.reads.Missed(err, "")
+		return c.reads.Fault()
+	}
+	if slices.Contains(names, c.s.Target.Namespace) {
+		return nil
+	}
+	near := nearest(c.s.Target.Namespace, names)
+	if len(near) == 0 {
+		return diagnostics.Refusal(fmt.Sprintf("There is no namespace %q.", c.s.Target.Namespace))
+	}
+	return diagnostics.Refusal(fmt.Sprintf("There is no namespace %q. Did you mean %s?", c.s.Target.Namespace, strings.Join(near, ", ")))
+}
+
+// group runs reads with a limit, and gives the first error that is no missed read.
+type group struct {
+	*errgroup.Group
+	c *collector
+}
+
+func (c *collector) group(ctx context.Context) (*group, context.Context) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	return &group{g, c}, ctx
+}
+
+// read runs f, and keeps what it could not read, about what, for the gaps.
+func (g *group) read(what string, f func() error) {
+	g.Go(func() error {
+		if err := f(); err != nil && g.c.reads.Missed(err, what) {
+			return g.c.reads.Fault()
+		}
+		return nil
+	})
+}
+
+// into makes a read of get that keeps its answer at dst. A missed read leaves dst alone.
+func into[T any](dst *T, get func() (T, error)) func() error {
+	return func() error {
+		v, err := get()
+		if err == nil {
+			*dst = v
+		}
+		return err
+	}
+}
+
+// first reads what can be asked without knowing anything but the namespace.
+func (c *collector) first(ctx context.Context) error {
+	ns, in := c.s.Target.Namespace, c.in
+	g, ctx := c.group(ctx)
+	var daemons, system []appsv1.DaemonSet
+	var sets []appsv1.ReplicaSet
+	var stateful []appsv1.StatefulSet
+	var jobs []batchv1.Job
+	var own, kube, cluster []corev1.Event
+	g.read("", into(&c.all, func() ([]corev1.Pod, error) { return in.Pods.Pods(ctx, diagnostics.PodQuery{Namespace: ns}) }))
+	g.read("", into(&c.nodes, func() ([]corev1.Node, error) { return in.Nodes.Nodes(ctx) }))
+	g.read("", into(&own, func() ([]corev1.Event, error) { return in.Events.Events(ctx, ns) }))
+	g.read("", into(&kube, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "kube-system") }))
+	g.read("", into(&cluster, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "default") }))
+	g.read("", into(&sets, func() ([]appsv1.ReplicaSet, error) { return in.Controllers.ReplicaSets(ctx, ns) }))
+	g.read("", into(&stateful, func() ([]appsv1.StatefulSet, error) { return in.Controllers.StatefulSets(ctx, ns) }))
+	g.read("", into(&jobs, func() ([]batchv1.Job, error) { return in.Controllers.Jobs(ctx, ns) }))
+	g.read("", into(&daemons, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, ns) }))
+	g.read("", into(&system, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, "kube-system") }))
+	g.read("", into(&c.agent, func() ([]corev1.Pod, error) {
+		return in.Pods.Pods(ctx, diagnostics.PodQuery{Namespace: "kube-system", Labels: "k8s-app=aws-node"})
+	}))
+	g.read("", func() (err error) { c.s.Cluster, err = in.Clusters.Cluster(ctx, c.s.Target.Cluster); return err })
+	g.read("", func() (err error) { c.s.Addon, err = in.Clusters.Addon(ctx, c.s.Target.Cluster, "vpc-cni"); return err })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	c.s.Short = short(sets, stateful, jobs, daemons)
+	for n := range system {
+		if system[n].Name == "aws-node" {
+			c.s.Driver = driver(&system[n])
+		}
+	}
+	c.events(own, kube, cluster)
+	return nil
+}
+
+// events keeps those that can matter: all of the namespace, the warnings of the CNI, and what befell nodes.
+func (c *collector) events(own, kube, cluster []corev1.Event) {
+	keep := func(e corev1.Event) {
+		e.ManagedFields = nil
+		c.s.Events = append(c.s.Events, e)
+	}
+	for _, e := range own {
+		keep(e)
+	}
+	for _, e := range kube {
+		if c.s.Target.Namespace != "kube-system" && (e.Reason == "MissingIAMPermissions" || strings.HasPrefix(e.InvolvedObject.Name, "aws-node")) {
+			keep(e)
+		}
+	}
+	for _, e := range cluster {
+		if c.s.Target.Namespace != "default" && (e.InvolvedObject.Kind == "Node" || e.InvolvedObject.Kind == "NodeClaim") {
+			keep(e)
+		}
+	}
+	slices.SortFunc(c.s.Events, func(a, b corev1.Event) int {
+		if n := when(&a).Compare(when(&b)); n != 0 {
+			return n
+		}
+		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	})
+}
+
+// sift keeps the pods that have something to explain, counts the others, and makes the list of nodes.
+func (c *collector) sift() {
+	slices.SortFunc(c.all, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	for _, p := range c.all {
+		done := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+		if !done && p.DeletionTimestamp == nil {
+			c.s.Live++
+			if ready := condition(&p, corev1.PodReady); ready != nil && ready.Status == corev1.ConditionTrue {
+				c.s.Ready++
+			}
+		}
+		pending := p.Status.Phase == corev1.PodPending
+		refused := p.Status.Phase == corev1.PodFailed && refusedByKubelet(p.Status.Reason) && c.s.At.Sub(p.CreationTimestamp.Time) < time.Hour
+		if pending || refused {
+			p.ManagedFields = nil
+			c.s.Pods = append(c.s.Pods, p)
+		}
+	}
+	slices.SortFunc(c.nodes, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	for n := range c.nodes {
+		c.s.Nodes = append(c.s.Nodes, node(&c.nodes[n]))
+	}
+	for n := range c.agent {
+		if node := c.node(c.agent[n].Spec.NodeName); node != nil {
+			node.Agent = agentOf(&c.agent[n])
+		}
+	}
+}
+
+func (c *collector) node(name string) *Node {
+	n, ok := slices.BinarySearchFunc(c.s.Nodes, name, func(n Node, name string) int { return strings.Compare(n.Name, name) })
+	if !ok {
+		return nil
+	}
+	return &c.s.Nodes[n]
+}
+
+// deep picks the nodes to look at closely: those with the most waiting pods, but some of every zone and group; where pods
+// have no node at all, those on which the scheduler could have put them.
+func (c *collector) deep() []*Node {
+	stuck := map[string]int{}
+	homeless := false
+	events := byPod(c.s.Events)
+	for n := range c.s.Pods {
+		w := judge(&c.s.Pods[n], events[string(c.s.Pods[n].UID)], c.s.At)
+		switch w.stage {
+		case unconnected, unmounted, rejected:
+			stuck[w.pod.Spec.NodeName]++
+		case unscheduled:
+			homeless = true
+		}
+	}
+	var picked []*Node
+	for n := range c.s.Nodes {
+		if node := &c.s.Nodes[n]; stuck[node.Name] > 0 || homeless && !node.Fargate {
+			picked = append(picked, node)
+		}
+	}
+	slices.SortStableFunc(picked, func(a, b *Node) int { return stuck[b.Name] - stuck[a.Name] })
+	kept, place := []*Node{}, map[string]int{}
+	for pass := range 2 {
+		for _, node := range picked {
+			where := node.Zone + " " + node.Group
+			few := place[where] < deepPerNet
+			if len(kept) < deepNodes && !slices.Contains(kept, node) && (few || pass == 1) {
+				kept = append(kept, node)
+				place[where]++
+			}
+		}
+	}
+	for _, node := range picked {
+		if stuck[node.Name] > 0 && !slices.Contains(kept, node) {
+			c.s.Skipped++
+		}
+	}
+	return kept
+}

@@ -1,0 +1,301 @@
+package pending
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/eks"
+	"github.com/netdiag/netdiag/internal/trail"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// second reads the nodes in depth, and the network around them.
+func (c *collector) second(outer context.Context, deep []*Node) error {
+	in := c.in
+	g, ctx := c.group(outer)
+	var attached []vpc.NetworkInterface
+	instances, types := ids(deep, func(n *Node) string { return n.Instance }), ids(deep, func(n *Node) string { return n.Type })
+	if len(instances) > 0 {
+		g.read("", into(&attached, func() ([]vpc.NetworkInterface, error) {
+			return in.Interfaces.Interfaces(ctx, diagnostics.InterfaceQuery{Instances: instances})
+		}))
+	}
+	if c.s.Cluster != nil && c.s.Cluster.VPC != "" {
+		g.read("", into(&c.s.Subnets, func() ([]vpc.Subnet, error) { return in.Network.SubnetsOf(ctx, c.s.Cluster.VPC) }))
+	}
+	if len(types) > 0 {
+		g.read("", into(&c.s.Types, func() ([]vpc.InstanceType, error) { return in.Instances.InstanceTypes(ctx, types...) }))
+	}
+	for _, node := range deep {
+		c.readPods(ctx, g, node)
+		c.readAgent(ctx, g, node)
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	c.s.Interfaces = attached
+	if len(c.s.Subnets) == 0 && len(attached) > 0 {
+		subnets, err := in.Network.SubnetsOf(outer, attached[0].VPC)
+		c.s.Subnets = subnets
+		if c.reads.Missed(err, "") {
+			return c.reads.Fault()
+		}
+	}
+	slices.SortFunc(c.s.Subnets, func(a, b vpc.Subnet) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(c.s.Types, func(a, b vpc.InstanceType) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// named reads the nodes with waiting pods one by one, where they can't be listed.
+func (c *collector) named(ctx context.Context) error {
+	names := map[string]bool{}
+	for n := range c.all {
+		if p := &c.all[n]; p.Status.Phase == corev1.PodPending && p.Spec.NodeName != "" && len(names) < deepNodes {
+			names[p.Spec.NodeName] = true
+		}
+	}
+	for _, name := range sorted(names) {
+		node, err := c.in.Nodes.Node(ctx, name)
+		if c.reads.Missed(err, "") {
+			if err := c.reads.Fault(); err != nil {
+				return err
+			}
+			continue
+		}
+		if node != nil {
+			c.nodes = append(c.nodes, *node)
+		}
+	}
+	return nil
+}
+
+func (c *collector) readPods(ctx context.Context, g *group, node *Node) {
+	g.read("", func() error {
+		pods, err := c.in.Pods.Pods(ctx, diagnostics.PodQuery{Node: node.Name})
+		if err != nil {
+			return err
+		}
+		node.Read = true
+		node.Pods = placed(pods)
+		return nil
+	})
+}
+
+// readAgent reads what the CNI of a node says of itself: its counters, and its log where it isn't ready or where the
+// log of ipamd goes to standard output.
+func (c *collector) readAgent(ctx context.Context, g *group, node *Node) {
+	if node.Agent == nil {
+		return
+	}
+	pod := node.Agent.Name
+	g.read("", func() error {
+		text, err := c.in.PodFiles.CNIMetrics(ctx, "kube-system", pod)
+		if err == nil {
+			node.Metrics = parseMetrics(text)
+		}
+		return err
+	})
+	if node.Agent.Ready && (c.s.Driver == nil || c.s.Driver.Env["AWS_VPC_K8S_CNI_LOG_FILE"] != "stdout") {
+		return
+	}
+	g.read("", func() error {
+		text, err := c.in.PodFiles.Log(ctx, "kube-system", pod, "aws-node", 100)
+		if err == nil {
+			node.Agent.Log = complaints(text)
+		}
+		return err
+	})
+}
+
+// third reads what only some troubles ask for: who else is in a subnet that is short, where its addresses could come from, and volumes.
+func (c *collector) third(outer context.Context, deep []*Node) error {
+	in, ns := c.in, c.s.Target.Namespace
+	tight := c.tightSubnets(deep)
+	g, ctx := c.group(outer)
+	var interfaces []vpc.NetworkInterface
+	reservations := make([][]vpc.Reservation, len(tight))
+	if len(tight) > 0 {
+		whole := c.nodeSubnets(tight)
+		g.read("", func() error {
+			found, err := in.Interfaces.Interfaces(ctx, diagnostics.InterfaceQuery{Subnets: whole})
+			if err == nil {
+				interfaces, c.s.Whole = found, whole
+			}
+			return err
+		})
+		for n, id := range tight {
+			g.read(id, into(&reservations[n], func() ([]vpc.Reservation, error) { return in.Routing.Reservations(ctx, id) }))
+		}
+		if id := c.vpcID(); id != "" {
+			g.read("", func() error {
+				v, err := in.Network.VPC(ctx, id)
+				if err == nil {
+					c.s.VPC = &v
+				}
+				return err
+			})
+		}
+	}
+	if c.s.Driver != nil && c.s.Driver.Env["AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"] == "true" {
+		g.read("", func() error { return c.readENIConfigs(ctx) })
+	}
+	if c.s.Cluster != nil && c.s.Cluster.AutoMode {
+		g.read("", func() error { return c.readNodeClass(ctx) })
+	}
+	if c.claimed() {
+		g.read("", into(&c.s.Claims, func() ([]corev1.PersistentVolumeClaim, error) { return in.Volumes.Claims(ctx, ns) }))
+		g.read("", into(&c.s.Volumes, func() ([]corev1.PersistentVolume, error) { return in.Volumes.PersistentVolumes(ctx) }))
+	}
+	if c.anyOn(onFargate) {
+		g.read("", func() (err error) {
+			c.s.Profiles, err = in.Nodegroups.FargateProfiles(ctx, c.s.Target.Cluster)
+			return err
+		})
+		if id := c.vpcID(); id != "" {
+			g.read("", into(&c.s.RouteTables, func() ([]vpc.RouteTable, error) { return in.Routing.RouteTables(ctx, id) }))
+		}
+	}
+	if c.anyOn(unscheduled) {
+		g.read("", func() error { return c.readGroups(ctx) })
+	}
+	refused := c.recovered(deep)
+	audits := make([][]trail.Event, len(refused))
+	for n, id := range refused {
+		g.read("", into(&audits[n], func() ([]trail.Event, error) { return in.Audit.Audit(ctx, id, c.s.At.Add(-fresh), c.s.At) }))
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	c.s.Reservations, c.s.Audit = slices.Concat(reservations...), slices.Concat(audits...)
+	c.join(interfaces)
+	return c.fourth(outer)
+}
+
+// fourth counts the pods of the other nodes in the subnets that are short, and asks after the instances for which
+// unattached interfaces were made.
+func (c *collector) fourth(outer context.Context) error {
+	g, ctx := c.group(outer)
+	instances, nodes := map[string]bool{}, map[string]bool{}
+	for n := range c.s.Nodes {
+		nodes[c.s.Nodes[n].Instance] = true
+	}
+	holders := map[string]bool{}
+	for _, i := range c.s.Interfaces {
+		if id := i.CNIInstance(); id != "" && !nodes[id] {
+			instances[id] = true
+		}
+		holders[i.Instance] = true
+	}
+	left := poolNodes
+	for n := range c.s.Nodes {
+		if node := &c.s.Nodes[n]; holders[node.Instance] && node.Instance != "" && !node.Read && left > 0 {
+			left--
+			c.readPods(ctx, g, node)
+		}
+	}
+	if asked := sorted(instances); len(asked) > 0 {
+		g.read("", func() error {
+			found, err := c.in.Instances.Instances(ctx, asked...)
+			if err != nil {
+				return err
+			}
+			c.s.States = map[string]string{}
+			for _, id := range asked {
+				c.s.States[id] = "gone"
+			}
+			for _, i := range found {
+				c.s.States[i.ID] = i.State
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return c.missingTypes(outer)
+}
+
+// missingTypes reads the types of nodes that came in late.
+func (c *collector) missingTypes(ctx context.Context) error {
+	want := map[string]bool{}
+	for _, n := range c.s.Nodes {
+		if n.Read && n.Type != "" && !slices.ContainsFunc(c.s.Types, func(t vpc.InstanceType) bool { return t.Name == n.Type }) {
+			want[n.Type] = true
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	types, err := c.in.Instances.InstanceTypes(ctx, sorted(want)...)
+	if c.reads.Missed(err, "") {
+		return c.reads.Fault()
+	}
+	c.s.Types = append(c.s.Types, types...)
+	slices.SortFunc(c.s.Types, func(a, b vpc.InstanceType) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// join adds interfaces to those that are known, once each, sorted.
+func (c *collector) join(more []vpc.NetworkInterface) {
+	all := append(c.s.Interfaces, more...)
+	slices.SortFunc(all, func(a, b vpc.NetworkInterface) int { return strings.Compare(a.ID, b.ID) })
+	c.s.Interfaces = slices.CompactFunc(all, func(a, b vpc.NetworkInterface) bool { return a.ID == b.ID })
+}
+
+// readGroups asks why node groups don't grow.
+func (c *collector) readGroups(ctx context.Context) error {
+	const most = 8
+	groups, err := c.in.Nodegroups.Nodegroups(ctx, c.s.Target.Cluster)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(groups, func(a, b eks.Nodegroup) int { return strings.Compare(a.Name, b.Name) })
+	c.s.Groups = groups
+	asked := 0
+	for _, g := range groups {
+		for _, name := range g.AutoScaling {
+			if asked++; asked > most {
+				return nil
+			}
+			activities, err := c.in.Nodegroups.Activities(ctx, name)
+			if err != nil {
+				return err
+			}
+			c.s.Activities = append(c.s.Activities, activities...)
+		}
+	}
+	return nil
+}
+
+func (c *collector) readENIConfigs(ctx context.Context) error {
+	found, err := c.in.Customs.Customs(ctx, "crd.k8s.amazonaws.com", "v1alpha1", "eniconfigs", "")
+	if err != nil {
+		return err
+	}
+	configs := map[string]string{}
+	for _, u := range found {
+		configs[u.GetName()] = nested(u.Object, "spec", "subnet")
+	}
+	c.s.ENIConfigs = configs
+	return nil
+}
+
+func (c *collector) readNodeClass(ctx context.Context) error {
+	found, err := c.in.Customs.Customs(ctx, "eks.amazonaws.com", "v1", "nodeclasses", "")
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, u := range found {
+		names = append(names, u.GetName())
+	}
+	slices.Sort(names)
+	if len(names) > 0 {
+		c.s.NodeClass = names[0]
+	}
+	return nil
+}

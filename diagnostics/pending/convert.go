@@ -1,0 +1,379 @@
+package pending
+
+import (
+	"bufio"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// node keeps of a node what can matter.
+func node(n *corev1.Node) Node {
+	out := Node{
+		Name: n.Name, Labels: n.Labels, Cordoned: n.Spec.Unschedulable, Taints: n.Spec.Taints, Created: n.CreationTimestamp.Time,
+		Type: n.Labels["node.kubernetes.io/instance-type"], Zone: n.Labels["topology.kubernetes.io/zone"],
+		Group: n.Labels["eks.amazonaws.com/nodegroup"], Fargate: n.Labels["eks.amazonaws.com/compute-type"] == "fargate",
+		MaxPods: int(n.Status.Allocatable.Pods().Value()),
+		CPU:     n.Status.Allocatable.Cpu().MilliValue(), Memory: n.Status.Allocatable.Memory().Value(),
+		Ready: string(corev1.ConditionUnknown),
+	}
+	if at := strings.LastIndexByte(n.Spec.ProviderID, '/'); at >= 0 && strings.HasPrefix(n.Spec.ProviderID[at+1:], "i-") {
+		out.Instance = n.Spec.ProviderID[at+1:]
+	}
+	for _, a := range n.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP && out.Address == "" {
+			out.Address = a.Address
+		}
+	}
+	for name, q := range n.Status.Allocatable {
+		if strings.Contains(string(name), "/") {
+			if out.Devices == nil {
+				out.Devices = map[string]int64{}
+			}
+			out.Devices[string(name)] = q.Value()
+		}
+	}
+	for _, c := range n.Status.Conditions {
+		switch c.Type {
+		case corev1.NodeReady:
+			out.Ready, out.ReadyMessage, out.ReadySince = string(c.Status), c.Message, c.LastTransitionTime.Time
+		case corev1.NodeDiskPressure:
+			out.DiskPressure = c.Status == corev1.ConditionTrue
+		}
+	}
+	return out
+}
+
+// placed keeps the pods that are not finished, sorted.
+func placed(pods []corev1.Pod) []Placed {
+	var out []Placed
+	for n := range pods {
+		p := &pods[n]
+		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		cpu, memory := requests(p)
+		out = append(out, Placed{Namespace: p.Namespace, Name: p.Name, IP: p.Status.PodIP, Host: p.Spec.HostNetwork, CPU: cpu, Memory: memory})
+	}
+	slices.SortFunc(out, func(a, b Placed) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
+	return out
+}
+
+// requests sums what the containers of a pod ask for, in millicores and bytes.
+func requests(p *corev1.Pod) (cpu, memory int64) {
+	for _, c := range p.Spec.Containers {
+		cpu += c.Resources.Requests.Cpu().MilliValue()
+		memory += c.Resources.Requests.Memory().Value()
+	}
+	return cpu, memory
+}
+
+func agentOf(p *corev1.Pod) *Agent {
+	a := &Agent{Name: p.Name}
+	for _, s := range p.Status.ContainerStatuses {
+		if s.Name != "aws-node" {
+			continue
+		}
+		a.Ready, a.Restarts = s.Ready, int(s.RestartCount)
+		if s.State.Waiting != nil {
+			a.Waiting, a.Message = s.State.Waiting.Reason, s.State.Waiting.Message
+		}
+	}
+	for _, c := range p.Spec.Containers {
+		if c.Name == "aws-node" {
+			a.Env = environment(c)
+		}
+	}
+	return a
+}
+
+func environment(c corev1.Container) map[string]string {
+	var env map[string]string
+	for _, e := range c.Env {
+		if e.ValueFrom == nil {
+			if env == nil {
+				env = map[string]string{}
+			}
+			env[e.Name] = e.Value
+		}
+	}
+	return env
+}
+
+func driver(d *appsv1.DaemonSet) *Driver {
+	out := &Driver{
+		Desired: int(d.Status.DesiredNumberScheduled), Ready: int(d.Status.NumberReady), Updated: int(d.Status.UpdatedNumberScheduled),
+		Labels: d.Labels, Annotations: d.Annotations, Env: map[string]string{},
+	}
+	for _, c := range d.Spec.Template.Spec.Containers {
+		if c.Name == "aws-node" {
+			if env := environment(c); env != nil {
+				out.Env = env
+			}
+			if at := strings.LastIndexByte(c.Image, ':'); at >= 0 {
+				out.Version = c.Image[at+1:]
+			}
+		}
+	}
+	for _, m := range d.ManagedFields {
+		if m.Subresource != "" {
+			continue
+		}
+		manager := Manager{Name: m.Manager, Operation: string(m.Operation), Env: managedEnv(m.FieldsV1)}
+		if m.Time != nil {
+			manager.At = m.Time.Time
+		}
+		out.Managers = append(out.Managers, manager)
+	}
+	return out
+}
+
+// managedEnv lists the variables of the aws-node container that a field manager owns.
+func managedEnv(f *metav1.FieldsV1) []string {
+	if f == nil {
+		return nil
+	}
+	var fields any
+	if json.Unmarshal(f.Raw, &fields) != nil {
+		return nil
+	}
+	for _, key := range []string{"f:spec", "f:template", "f:spec", "f:containers", `k:{"name":"aws-node"}`, "f:env"} {
+		m, ok := fields.(map[string]any)
+		if !ok {
+			return nil
+		}
+		fields = m[key]
+	}
+	env, _ := fields.(map[string]any)
+	var out []string
+	for key := range env {
+		if name, ok := strings.CutPrefix(key, `k:{"name":"`); ok {
+			out = append(out, strings.TrimSuffix(name, `"}`))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// short lists the controllers that have fewer pods than they want.
+func short(sets []appsv1.ReplicaSet, stateful []appsv1.StatefulSet, jobs []batchv1.Job, daemons []appsv1.DaemonSet) []Workload {
+	var out []Workload
+	add := func(kind, name string, desired, have int, message string) {
+		if desired > have {
+			out = append(out, Workload{Kind: kind, Name: name, Desired: desired, Have: have, Message: message})
+		}
+	}
+	for _, r := range sets {
+		message := ""
+		for _, c := range r.Status.Conditions {
+			if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
+				message = c.Message
+			}
+		}
+		add("ReplicaSet", r.Name, replicas(r.Spec.Replicas), int(r.Status.Replicas), message)
+	}
+	for _, s := range stateful {
+		add("StatefulSet", s.Name, replicas(s.Spec.Replicas), int(s.Status.Replicas), "")
+	}
+	for _, j := range jobs {
+		if j.Spec.Suspend != nil && *j.Spec.Suspend || j.Status.CompletionTime != nil {
+			continue
+		}
+		want := replicas(j.Spec.Parallelism)
+		if j.Spec.Completions != nil {
+			want = min(want, int(*j.Spec.Completions-j.Status.Succeeded))
+		}
+		add("Job", j.Name, want, int(j.Status.Active), "")
+	}
+	for _, d := range daemons {
+		add("DaemonSet", d.Name, int(d.Status.DesiredNumberScheduled), int(d.Status.CurrentNumberScheduled), "")
+	}
+	slices.SortFunc(out, func(a, b Workload) int { return strings.Compare(a.Kind+"/"+a.Name, b.Kind+"/"+b.Name) })
+	return out
+}
+
+func replicas(n *int32) int {
+	if n == nil {
+		return 1
+	}
+	return int(*n)
+}
+
+var metricLine = regexp.MustCompile(`^(awscni_[a-z0-9_]+)(?:\{([^}]*)\})? ([0-9.eE+-]+)`)
+var metricLabel = regexp.MustCompile(`([a-zA-Z_]+)="((?:[^"\\]|\\.)*)"`)
+
+// parseMetrics reads the Prometheus text of ipamd; lines that it doesn't know are skipped. Without the two gauges it is no
+// text of ipamd, and nil.
+func parseMetrics(text string) *Metrics {
+	m, gauges := &Metrics{}, 0
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for lines.Scan() {
+		f := metricLine.FindStringSubmatch(lines.Text())
+		if f == nil {
+			continue
+		}
+		value, err := strconv.ParseFloat(f[3], 64)
+		if err != nil {
+			continue
+		}
+		n := int(value)
+		switch f[1] {
+		case "awscni_total_ip_addresses":
+			m.Total = n
+			gauges++
+		case "awscni_assigned_ip_addresses":
+			m.Assigned = n
+			gauges++
+		case "awscni_no_available_ip_addresses":
+			m.NoAddress = n
+		case "awscni_aws_api_error_count":
+			labels := map[string]string{}
+			for _, l := range metricLabel.FindAllStringSubmatch(f[2], -1) {
+				labels[l[1]] = l[2]
+			}
+			if n > 0 {
+				m.Errors = append(m.Errors, APIError{API: labels["api"], Code: labels["error"], Count: n})
+			}
+		}
+	}
+	if gauges < 2 {
+		return nil
+	}
+	slices.SortFunc(m.Errors, func(a, b APIError) int { return strings.Compare(a.API+" "+a.Code, b.API+" "+b.Code) })
+	return m
+}
+
+// refused reports that EC2 answered one of the codes to a call that gets addresses.
+func (m *Metrics) refused(codes ...string) bool { return m != nil && m.count(codes...) > 0 }
+
+// count sums the answers with one of the codes to the calls that get addresses.
+func (m *Metrics) count(codes ...string) int {
+	n := 0
+	if m == nil {
+		return 0
+	}
+	for _, e := range m.Errors {
+		if slices.Contains(codes, e.Code) && slices.Contains([]string{"AssignPrivateIpAddresses", "CreateNetworkInterface", "AttachNetworkInterface"}, e.API) {
+			n += e.Count
+		}
+	}
+	return n
+}
+
+var secretish = regexp.MustCompile(`(?i)(token|secret|password|authorization)[^\s]*[=:]\s*\S+`)
+
+// complaints keeps the last lines of a log that tell of an error.
+func complaints(log string) []string {
+	var out []string
+	lines := bufio.NewScanner(strings.NewReader(log))
+	for lines.Scan() {
+		l := lines.Text()
+		low := strings.ToLower(l)
+		if strings.Contains(low, "error") || strings.Contains(low, "fail") || strings.Contains(low, "not supported") || strings.Contains(low, "will wait for") || strings.Contains(low, "cannot") {
+			out = append(out, secretish.ReplaceAllString(shorten(l), "$1…"))
+		}
+	}
+	if len(out) > 8 {
+		out = out[len(out)-8:]
+	}
+	return out
+}
+
+// byPod groups events by the uid of the pod they are about.
+func byPod(events []corev1.Event) map[string][]*corev1.Event {
+	out := map[string][]*corev1.Event{}
+	for n := range events {
+		if e := &events[n]; e.InvolvedObject.Kind == "Pod" {
+			out[string(e.InvolvedObject.UID)] = append(out[string(e.InvolvedObject.UID)], e)
+		}
+	}
+	return out
+}
+
+func ids(nodes []*Node, of func(*Node) string) []string {
+	set := map[string]bool{}
+	for _, n := range nodes {
+		if id := of(n); id != "" {
+			set[id] = true
+		}
+	}
+	return sorted(set)
+}
+
+func sorted(set map[string]bool) []string {
+	var out []string
+	for s := range set {
+		out = append(out, s)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func nested(o map[string]any, path ...string) string {
+	var v any = o
+	for _, key := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return ""
+		}
+		v = m[key]
+	}
+	s, _ := v.(string)
+	return s
+}
+
+// nearest lists up to three names that are close to one that doesn't exist, the closest first.
+func nearest(name string, names []string) []string {
+	type near struct {
+		name     string
+		distance int
+	}
+	var out []near
+	for _, n := range names {
+		d := distance(strings.ToLower(name), n)
+		if strings.Contains(n, strings.ToLower(name)) || strings.Contains(strings.ToLower(name), n) {
+			d = min(d, 2)
+		}
+		if d <= max(2, len(name)/3) {
+			out = append(out, near{n, d})
+		}
+	}
+	slices.SortFunc(out, func(a, b near) int {
+		if a.distance != b.distance {
+			return a.distance - b.distance
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	var list []string
+	for _, n := range out[:min(len(out), 3)] {
+		list = append(list, n.name)
+	}
+	return list
+}
+
+// distance is the number of edits between two names (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			before, row[j] = row[j], min(row[j]+1, row[j-1]+1, before+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,252 @@
+package pending
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/cni"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// fixWarmPool lowers what nodes keep ready, where that frees enough in the very subnet that is short.
+func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
+	plan := a.warmPlan(f.Subject)
+	s := a.s.subnet(f.Subject)
+	if plan == nil || s == nil {
+		return
+	}
+	if !plan.helps() && f.ID == "pending/eni-all-or-nothing" && s.Available >= plan.needs+plan.interfaces+2*len(a.affected(f)) {
+		fix := diagnostics.Fix{Title: "Ask for a few addresses at a time instead of a whole interface", Frees: s.Available, Needs: plan.needs,
+			Proof: fmt.Sprintf("with targets a new interface asks for what is short, not for all it could hold: the %d free addresses of subnet %s are enough for %s", s.Available, s.ID, plural(plan.needs, "pod"))}
+		a.offer("tune-warm-pool", a.setEnv(fix, true, setting{"WARM_IP_TARGET", strconv.Itoa(plan.warm)}, setting{"MINIMUM_IP_TARGET", strconv.Itoa(plan.minimum)}), f)
+		return
+	}
+	if !plan.helps() {
+		elsewhere := 0
+		for n := range a.s.Nodes {
+			if p := a.pools[a.s.Nodes[n].Name]; p.known && p.footprint(f.Subject) == 0 {
+				elsewhere += max(p.free(), 0)
+			}
+		}
+		why := fmt.Sprintf("lower warm pool targets free %d addresses in subnet %s, and %s missing: its nodes keep %d ready in all", plan.gain, f.Subject, areMissing(plan.needs+plan.interfaces), plan.spare)
+		if elsewhere > 0 {
+			why += fmt.Sprintf("; the %d spare ones of nodes elsewhere belong to other subnets", elsewhere)
+		}
+		a.refuse("tune-warm-pool", "%s", why)
+		return
+	}
+	fix := diagnostics.Fix{
+		Title: fmt.Sprintf("Keep %d spare addresses on a node and %d in all, instead of %s", plan.warm, plan.minimum, a.keptNow()),
+		Frees: plan.gain, Needs: plan.needs,
+		Proof: fmt.Sprintf("frees %d addresses in subnet %s (%s) on %s, and %s missing there", plan.gain, s.ID, s.Zone, plural(plan.nodes, "node"), areMissing(plan.needs)),
+	}
+	if plan.interfaces > 0 {
+		fix.Proof += fmt.Sprintf(", with %d more for new interfaces", plan.interfaces)
+	}
+	if plan.primaries > 0 {
+		fix.Proof += fmt.Sprintf("; up to %d more come back where an interface is emptied and deleted", plan.primaries)
+	}
+	fix = a.setEnv(fix, true, setting{"WARM_IP_TARGET", strconv.Itoa(plan.warm)}, setting{"MINIMUM_IP_TARGET", strconv.Itoa(plan.minimum)})
+	fix.Blast += fmt.Sprintf("; bursts of more than %d pods on a node wait for an EC2 call", plan.warm)
+	a.offer("tune-warm-pool", fix, f)
+}
+
+func areMissing(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return fmt.Sprintf("%d are", n)
+}
+
+// keptNow describes the present targets.
+func (a *analysis) keptNow() string {
+	s, _ := cni.ParseSettings(a.s.Driver.Env)
+	switch {
+	case s.WarmIP > 0 && s.MinimumIP > 0:
+		return fmt.Sprintf("%d spare and %d in all", s.WarmIP, s.MinimumIP)
+	case s.WarmIP > 0:
+		return fmt.Sprintf("%d spare", s.WarmIP)
+	case s.MinimumIP > 0:
+		return fmt.Sprintf("%d in all", s.MinimumIP)
+	case s.WarmENI == 1:
+		return "a whole interface"
+	}
+	return fmt.Sprintf("%d whole interfaces", s.WarmENI)
+}
+
+// fixCap lets the CNI ask for more than MINIMUM_IP_TARGET.
+func (a *analysis) fixCap(f *diagnostics.Finding) {
+	needs, pods := 0, 0
+	for _, p := range a.affected(f) {
+		needs += p.needing
+		pods = max(pods, p.assigned+p.needing)
+	}
+	fix := diagnostics.Fix{Title: "Set WARM_IP_TARGET=2, so that the CNI asks for another address before the last one is used", Needs: needs,
+		Proof: fmt.Sprintf("with it a node keeps 2 more than its pods use, up to the %d that its type holds; now it stops at the minimum", a.slots(f))}
+	fix = a.setEnv(fix, true, setting{"WARM_IP_TARGET", "2"})
+	a.offer("tune-warm-pool", fix, f)
+	for _, p := range a.affected(f) {
+		for _, w := range a.places(p) {
+			a.refuse("add-pod-subnet", "subnet %s has %d free addresses: room is not what is missing", w.subnet.ID, w.subnet.Available)
+		}
+	}
+}
+
+func (a *analysis) slots(f *diagnostics.Finding) int {
+	n := 0
+	for _, p := range a.affected(f) {
+		n = max(n, p.place().Slots(p.settings))
+	}
+	return n
+}
+
+// affected lists the pools of the nodes on which a finding's pods wait.
+func (a *analysis) affected(f *diagnostics.Finding) []*pool {
+	nodes := map[string]bool{}
+	for _, w := range a.pods {
+		if slices.Contains(f.Affects, w.ref()) && w.pod.Spec.NodeName != "" {
+			nodes[w.pod.Spec.NodeName] = true
+		}
+	}
+	var out []*pool
+	for _, name := range sorted(nodes) {
+		if p := a.pools[name]; p != nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// fixSettings repairs settings that the CNI refuses.
+func (a *analysis) fixSettings(f *diagnostics.Finding) {
+	s, problems := cni.ParseSettings(a.s.Driver.Env)
+	switch {
+	case len(problems) == 0:
+		return
+	case s.PrefixDelegation && s.WarmPrefix == 0 && s.WarmIP <= 0 && s.MinimumIP <= 0:
+		fix := diagnostics.Fix{Title: "Set WARM_PREFIX_TARGET back to 1", Proof: problems[0]}
+		fix = a.setEnv(fix, false, setting{"WARM_PREFIX_TARGET", "1"})
+		a.offer("tune-warm-pool", fix, f)
+	default:
+		fix := diagnostics.Fix{Title: "Correct the settings of aws-node: " + strings.Join(problems, "; "), Owner: a.owned().owner,
+			Undo: "set them back", SettlesIn: "5m", Commands: []string{"kubectl get daemonset aws-node -n kube-system -o yaml"}}
+		a.offer("fix-workload", fix, f)
+	}
+	a.refuse("restart-ipamd", "aws-node has %d restarts already: with these settings it never starts", a.restarts(f))
+}
+
+func (a *analysis) restarts(f *diagnostics.Finding) int {
+	n := 0
+	for _, p := range a.affected(f) {
+		if p.node.Agent != nil {
+			n += p.node.Agent.Restarts
+		}
+	}
+	return n
+}
+
+// fixThrottling keeps more addresses ready, so that not each pod is a call.
+func (a *analysis) fixThrottling(f *diagnostics.Finding) {
+	s, _ := cni.ParseSettings(a.s.Driver.Env)
+	const more = 5
+	nodes, room := len(a.s.Nodes), -1
+	for _, p := range a.affected(f) {
+		for _, w := range a.places(p) {
+			if room < 0 || w.subnet.Available < room {
+				room = w.subnet.Available
+			}
+		}
+	}
+	extra := (more - s.WarmIP) * nodes
+	if s.WarmIP > 0 && s.WarmIP < more && room > 2*extra {
+		fix := diagnostics.Fix{Title: fmt.Sprintf("Keep %d spare addresses on a node instead of %d", more, s.WarmIP),
+			Proof: fmt.Sprintf("with %d spare, %d pods start on a node between two calls instead of %d; %d nodes take %d addresses more and their subnet has %d", more, more, s.WarmIP, nodes, extra, room)}
+		fix = a.setEnv(fix, true, setting{"WARM_IP_TARGET", strconv.Itoa(more)})
+		a.offer("tune-warm-pool", fix, f)
+	}
+	a.offer("raise-quota", diagnostics.Fix{Title: "Ask AWS for a higher rate of AssignPrivateIpAddresses (bucket of 100, refilled with 5 a second)",
+		Undo: "nothing to undo", SettlesIn: "48h", Commands: []string{"aws support create-case --service-code amazon-elastic-compute-cloud-linux --category-code api-throttling …"}}, f)
+	a.refuse("add-pod-subnet", "the subnets have %d free addresses: the calls are throttled, not the addresses missing", max(room, 0))
+	a.refuse("restart-ipamd", "a restart makes more calls on each of %d nodes, and calls are what is throttled", nodes)
+}
+
+// withoutPrefixes works out whether single addresses would serve the waiting pods.
+type prefixesOff struct {
+	fix          diagnostics.Fix
+	helps, early bool
+}
+
+func (a *analysis) withoutPrefixes(f *diagnostics.Finding) (out prefixesOff) {
+	s := a.s.subnet(f.Subject)
+	if s == nil || a.s.Driver == nil {
+		return out
+	}
+	needs, growth, prefixes := 0, 0, 0
+	for n := range a.s.Nodes {
+		p := a.pools[a.s.Nodes[n].Name]
+		if !p.known || p.footprint(f.Subject) == 0 {
+			continue
+		}
+		for _, m := range p.members {
+			prefixes += len(m.eni.Prefixes)
+		}
+		needs += p.needing
+		if p.needing > 0 {
+			growth += p.needing
+			if p.room() < p.needing {
+				growth++ // a further interface
+			}
+		}
+	}
+	out.helps = needs > 0 && s.Available >= growth
+	// Where no node holds a prefix yet, nothing has to be given up.
+	out.early = out.helps && prefixes == 0
+	proof := fmt.Sprintf("subnet %s has %d free addresses, %s: single addresses serve them, prefixes of 16 don't", s.ID, s.Available, areMissing(needs)+" missing")
+	if prefixes == 0 {
+		proof += "; no node holds a prefix yet, so that none has to be given up"
+	} else {
+		proof += fmt.Sprintf("; the %d prefixes in use stay until their pods are gone", prefixes)
+	}
+	set := []setting{{"ENABLE_PREFIX_DELEGATION", "false"}}
+	if s.Available < 2*growth+len(a.s.Nodes)*8 {
+		// Whole warm interfaces would take more than there is.
+		set = append(set, setting{"WARM_IP_TARGET", "2"}, setting{"MINIMUM_IP_TARGET", "4"})
+	}
+	out.fix = a.setEnv(diagnostics.Fix{Title: "Switch prefix delegation off again", Frees: s.Available, Needs: needs, Proof: proof}, true, set...)
+	return out
+}
+
+// fixLeaked deletes interfaces that are proved to be leaked.
+func (a *analysis) fixLeaked(f *diagnostics.Finding) {
+	l, ok := a.ledgers[f.Subject]
+	if !ok {
+		return
+	}
+	h, doubtful := l.Of(vpc.Leaked), l.Of(vpc.Unattached)
+	if h.Addresses == 0 {
+		if doubtful.Addresses > 0 {
+			a.refuse("delete-leaked-enis", "%s hold %s in subnet %s, but none is proved to be leaked: young, or made for an instance that may still need it", plural(doubtful.Interfaces, "unattached interface"), plural(doubtful.Addresses, "address"), f.Subject)
+		}
+		return
+	}
+	needs := len(f.Affects)
+	fix := diagnostics.Fix{Title: fmt.Sprintf("Delete %s of instances that are gone", plural(h.Interfaces, "leaked interface")), Frees: h.Addresses, Needs: needs,
+		Proof: fmt.Sprintf("%s hold %d addresses in subnet %s, and %s missing there; each is unattached, made by this cluster's CNI over an hour ago, for an instance that is gone", plural(h.Interfaces, "interface"), h.Addresses, f.Subject, areMissing(needs)),
+		Blast: "only these interfaces; a wrong one is an outage for whoever attaches it later", Undo: "none: a deleted interface can't be brought back", SettlesIn: "5m"}
+	for _, id := range h.IDs[:min(len(h.IDs), 5)] {
+		fix.Changes = append(fix.Changes, "delete interface "+id)
+	}
+	if more := len(h.IDs) - 5; more > 0 {
+		fix.Changes = append(fix.Changes, fmt.Sprintf("and %d more", more))
+	}
+	for _, id := range h.IDs[:min(len(h.IDs), 5)] {
+		fix.Commands = append(fix.Commands, "aws ec2 delete-network-interface --network-interface-id "+id)
+	}
+	if a.s.Driver != nil && a.s.Driver.Env["DISABLE_LEAKED_ENI_CLEANUP"] == "true" {
+		fix.Changes = append(fix.Changes, "afterwards: DISABLE_LEAKED_ENI_CLEANUP of aws-node true → false, so that the CNI cleans up itself")
+	}
+	a.offer("delete-leaked-enis", fix, f)
+}

@@ -1,0 +1,213 @@
+package pending
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/netdiag/netdiag/internal/cni"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// pool is the ledger of a node: what its interfaces hold for pods, and what pods use of it.
+type pool struct {
+	node     *Node
+	settings cni.Settings
+	problems []string // why the CNI refuses these settings
+	limits   cni.Limits
+	// known means that the limits, the interfaces and the pods of the node could all be read.
+	known bool
+	// members are the interfaces that the CNI manages, the primary one first.
+	members []member
+	// taken counts interfaces that the CNI can't use: trunk, EFA only, marked no_manage.
+	taken    int
+	attached int // addresses that pods could have: secondary ones, or 16 for each prefix where prefixes are delegated
+	assigned int // of them in use
+	needing  int // pods on the node that need an address and have none
+}
+
+// member is one interface of a pool.
+type member struct {
+	eni     *vpc.NetworkInterface
+	primary bool
+	slots   int // used of the type's addresses per interface: one for a secondary address or a prefix
+	room    int // slots that are left
+	cni     cni.Interface
+}
+
+func (p *pool) free() int { return p.attached - p.assigned }
+
+// prefixes reports that pods get their addresses from delegated prefixes only.
+func (p *pool) prefixes() bool { return p.settings.PrefixDelegation && p.limits.Nitro }
+
+// interfaces is how many interfaces the CNI may have on this node.
+func (p *pool) interfaces() int {
+	most := p.limits.Interfaces
+	if p.settings.MaxENI > 0 {
+		most = min(most, p.settings.MaxENI)
+	}
+	return max(most-p.taken, 0)
+}
+
+// canAttach reports that one more interface fits.
+func (p *pool) canAttach() bool { return len(p.members) < p.interfaces() }
+
+// room counts the slots left on interfaces that are there and can serve pods.
+func (p *pool) room() int {
+	n := 0
+	for _, m := range p.members {
+		if !m.primary || !p.settings.CustomNetworking {
+			n += m.room
+		}
+	}
+	return n
+}
+
+// full reports that interfaces and addresses are used up, whatever the subnets have.
+func (p *pool) full() bool { return p.known && p.room() == 0 && !p.canAttach() }
+
+func (p *pool) members2cni() []cni.Interface {
+	out := make([]cni.Interface, len(p.members))
+	for n, m := range p.members {
+		out[n] = m.cni
+	}
+	return out
+}
+
+// place is the node as internal/cni sees it.
+func (p *pool) place() cni.Node {
+	return cni.Node{Limits: p.limits, MaxPods: p.node.MaxPods, Taken: p.taken}
+}
+
+// footprint counts the addresses that the node holds in a subnet.
+func (p *pool) footprint(subnet string) int {
+	n := 0
+	for _, m := range p.members {
+		if m.eni.Subnet == subnet {
+			n += m.eni.Held()
+		}
+	}
+	return n
+}
+
+// subnets lists those of the interfaces that serve pods, sorted.
+func (p *pool) subnets() []string {
+	set := map[string]bool{}
+	for _, m := range p.members {
+		if !m.primary || !p.settings.CustomNetworking {
+			set[m.eni.Subnet] = true
+		}
+	}
+	return sorted(set)
+}
+
+// newPool draws up the ledger of a node.
+func (s *Snapshot) newPool(n *Node) *pool {
+	p := &pool{node: n}
+	env := map[string]string{}
+	if s.Driver != nil {
+		env = s.Driver.Env
+	}
+	if n.Agent != nil && hasTargets(n.Agent.Env) {
+		env = n.Agent.Env // what runs, where the rollout of the DaemonSet has not come by yet
+	}
+	p.settings, p.problems = cni.ParseSettings(env)
+	limits, ok := s.limits(n.Type)
+	p.limits = limits
+	for i := range s.Interfaces {
+		e := &s.Interfaces[i]
+		if n.Instance == "" || e.Instance != n.Instance {
+			continue
+		}
+		if e.Type == "trunk" || e.Type == "efa-only" || e.Type == "branch" || e.Tags["node.k8s.amazonaws.com/no_manage"] == "true" || e.Card != 0 {
+			if e.Card == 0 && e.Type != "branch" {
+				p.taken++
+			}
+			continue
+		}
+		p.members = append(p.members, member{eni: e, primary: e.Device == 0})
+	}
+	slices.SortFunc(p.members, func(a, b member) int {
+		if d := a.eni.Device - b.eni.Device; d != 0 {
+			return d
+		}
+		return strings.Compare(a.eni.ID, b.eni.ID)
+	})
+	p.known = ok && n.Read && len(p.members) > 0
+	p.count()
+	return p
+}
+
+func hasTargets(env map[string]string) bool {
+	for key := range env {
+		if strings.HasPrefix(key, "WARM_") || strings.HasPrefix(key, "ENABLE_PREFIX") {
+			return true
+		}
+	}
+	return false
+}
+
+// limits knows an instance type from EC2, or from the table where it couldn't be asked.
+func (s *Snapshot) limits(name string) (cni.Limits, bool) {
+	for _, t := range s.Types {
+		if t.Name == name && t.Interfaces > 0 {
+			return cni.Limits{Interfaces: t.Interfaces, Addresses: t.AddressesPerInterface, VCPUs: t.VCPUs, Nitro: t.Nitro}, true
+		}
+	}
+	return cni.LimitsOf(name)
+}
+
+func (p *pool) count() {
+	used := map[netip.Addr]bool{}
+	for _, pod := range p.node.Pods {
+		switch a, err := netip.ParseAddr(pod.IP); {
+		case pod.Host:
+		case err == nil:
+			used[a] = true
+		default:
+			p.needing++
+		}
+	}
+	for n := range p.members {
+		m := &p.members[n]
+		secondary, busy := 0, 0
+		for _, a := range m.eni.Addresses {
+			if a == m.eni.Primary {
+				continue
+			}
+			secondary++
+			if used[a] {
+				busy++
+			}
+		}
+		m.cni = cni.Interface{ID: m.eni.ID, Primary: m.primary}
+		for _, prefix := range m.eni.Prefixes {
+			count := 0
+			for a := range used {
+				if prefix.Contains(a) {
+					count++
+				}
+			}
+			m.cni.Prefixes = append(m.cni.Prefixes, count)
+			m.cni.Addresses += cni.PrefixSize
+			m.cni.Assigned += count
+		}
+		if !p.prefixes() {
+			m.cni.Addresses += secondary
+			m.cni.Assigned += busy
+		}
+		m.slots = secondary + len(m.eni.Prefixes)
+		m.room = max(p.limits.Addresses-1-m.slots, 0)
+		p.attached += m.cni.Addresses
+		p.assigned += m.cni.Assigned
+	}
+}
+
+// holds counts every address of the node that could be a pod's, secondary ones included that prefix delegation has put out of use.
+func (p *pool) holds() int {
+	n := 0
+	for _, m := range p.members {
+		n += m.eni.Held() - 1
+	}
+	return n
+}

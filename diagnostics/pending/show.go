@@ -1,0 +1,283 @@
+package pending
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// passed lists what was looked at and is in order. Silence never means healthy.
+func (a *analysis) passed() {
+	add := func(id, format string, args ...any) {
+		if id != "" && len(a.of(id)) > 0 {
+			return
+		}
+		p := diagnostics.Passed{Summary: fmt.Sprintf(format, args...)}
+		if id != "" {
+			p.ID = "pending/" + id
+		}
+		a.res.Passed = append(a.res.Passed, p)
+	}
+	if _, missed := a.unread("list pods"); !missed && len(a.stuck()) == 0 {
+		add("", "%d of %s of %s are ready", a.s.Ready, plural(a.s.Live, "pod"), a.s.Target.Namespace)
+	}
+	for _, k := range []struct {
+		s    stage
+		id   string
+		what string
+	}{{gated, "gated", "held back by a scheduling gate, on purpose: no finding"}, {placeholder, "", "of negative priority, which hold room by design: no finding"},
+		{starting, "", "younger than a minute and without a warning: starting"}, {terminating, "terminating", "being deleted: left aside"}} {
+		if n := len(a.at(k.s)); n > 0 {
+			add(k.id, "%s %s", plural(n, "pod"), k.what)
+		}
+	}
+	touched := a.touched()
+	least := -1
+	for _, s := range touched {
+		if least < 0 || s.Available < touched[least].Available {
+			least = slices.IndexFunc(touched, func(o vpc.Subnet) bool { return o.ID == s.ID })
+		}
+	}
+	if least >= 0 {
+		s := touched[least]
+		if s.Available > 0 {
+			add("subnet-exhausted", "every subnet of the nodes has free addresses; the fewest has %s (%s): %d of %d", s.ID, s.Zone, s.Available, vpc.Usable(s.CIDR))
+		} else if len(a.stuck()) == 0 {
+			add("", "subnet %s (%s) has no free address, but no pod waits for one: nodes still hold spare ones", s.ID, s.Zone)
+		} else {
+			add("subnet-exhausted", "subnet %s (%s) has no free address, but that is not what these pods wait for", s.ID, s.Zone)
+		}
+	}
+	_, blind := a.unread("list events")
+	metrics := 0
+	for n := range a.s.Nodes {
+		if a.s.Nodes[n].Metrics != nil {
+			metrics++
+		}
+	}
+	if !blind && a.s.Driver != nil {
+		add("cni-iam", "no event tells of a missing permission of the CNI")
+	}
+	if metrics > 0 {
+		throttled := a.throttledNodes()
+		if throttled == 0 {
+			add("api-throttled", "no throttled call for addresses on %s", plural(metrics, "node"))
+		}
+	}
+	if a.s.Driver != nil && len(a.of("cni-misconfigured")) == 0 {
+		add("cni-misconfigured", "the settings of aws-node %s are ones that it accepts", a.s.Driver.Version)
+	}
+	ready := 0
+	for n := range a.s.Nodes {
+		if a.s.Nodes[n].Ready == "True" {
+			ready++
+		}
+	}
+	if len(a.s.Nodes) > 0 && ready == len(a.s.Nodes) {
+		add("node-not-ready", "all %s are ready", plural(ready, "node"))
+	}
+}
+
+// touched lists the subnets of nodes and their interfaces that were looked at.
+func (a *analysis) touched() []vpc.Subnet {
+	ids := map[string]bool{}
+	for n := range a.s.Nodes {
+		node := &a.s.Nodes[n]
+		if s := a.s.subnetAt(node.Address); s != nil && !node.Fargate {
+			ids[s.ID] = true
+		}
+		for _, m := range a.pools[node.Name].members {
+			ids[m.eni.Subnet] = true
+		}
+	}
+	for _, f := range a.findings {
+		ids[f.Subject] = true
+	}
+	var out []vpc.Subnet
+	for _, s := range a.s.Subnets {
+		if ids[s.ID] {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+const tableRows = 12
+
+func (a *analysis) tables() {
+	subnets := diagnostics.Table{Title: "Subnets", Columns: []string{"Subnet", "Zone", "Block", "Available", "Usable", "Holders", "Unaccounted", "Free /28"}}
+	for _, s := range a.touched() {
+		row := []string{s.ID, s.Zone, s.CIDR.String(), fmt.Sprint(s.Available), fmt.Sprint(vpc.Usable(s.CIDR)), "not read", "", ""}
+		if l, ok := a.ledgers[s.ID]; ok {
+			row[5] = holders(l, false, 4)
+			row[6] = fmt.Sprint(l.Unaccounted)
+			row[7] = blocksText(vpc.FreePrefixes(l, a.s.Interfaces, a.s.Reservations))
+		}
+		subnets.Rows = append(subnets.Rows, row)
+	}
+	nodes := diagnostics.Table{Title: "Nodes", Columns: []string{"Node", "Type", "Zone", "Pods", "Max pods", "Addresses in use", "Interfaces", "Waiting"}}
+	var read []*pool
+	for n := range a.s.Nodes {
+		if p := a.pools[a.s.Nodes[n].Name]; p.node.Read {
+			read = append(read, p)
+		}
+	}
+	slices.SortStableFunc(read, func(x, y *pool) int { return y.needing - x.needing })
+	for _, p := range read {
+		row := []string{p.node.Name, p.node.Type, p.node.Zone, fmt.Sprint(len(p.node.Pods)), fmt.Sprint(p.node.MaxPods), "not read", "", fmt.Sprint(p.needing)}
+		if p.known {
+			row[5] = fmt.Sprintf("%d of %d", p.assigned, p.attached)
+			row[6] = fmt.Sprintf("%d of %d", len(p.members), p.interfaces())
+		}
+		nodes.Rows = append(nodes.Rows, row)
+	}
+	for _, t := range []diagnostics.Table{subnets, nodes} {
+		if len(t.Rows) == 0 {
+			continue
+		}
+		if more := len(t.Rows) - tableRows; more > 0 {
+			t.Rows, t.Omitted = t.Rows[:tableRows], more
+		}
+		a.res.Tables = append(a.res.Tables, t)
+	}
+}
+
+func blocksText(p vpc.Prefixes) string {
+	text := fmt.Sprint(p.Free)
+	if p.AtLeast != p.Free {
+		text = fmt.Sprintf("%d to %d", p.AtLeast, p.Free)
+	}
+	if p.Reserved > 0 {
+		text += fmt.Sprintf(" + %d reserved", p.Reserved)
+	}
+	return text
+}
+
+// steps tells the way in the order in which a person would go it.
+func (a *analysis) steps() {
+	ns, stuck := a.s.Target.Namespace, a.stuck()
+	add := func(title, read, finding, repeat string) {
+		a.res.Steps = append(a.res.Steps, diagnostics.Step{Title: title, Read: read, Finding: finding, Repeat: repeat})
+	}
+	homeless, bound := len(a.at(unscheduled)), len(a.at(unconnected, unmounted))
+	add("Identify the problem", fmt.Sprintf("%s of %s, %d of them not started", plural(a.s.Live, "pod"), ns, len(stuck)),
+		fmt.Sprintf("%d have no node (a matter of scheduling), %d have a node and no network, %d have their address already", homeless, bound, len(a.at(connected))),
+		"kubectl get pods -n "+ns+" --field-selector=status.phase=Pending -o wide")
+	if len(stuck) > 0 {
+		add("Read what Kubernetes says of them", shorten(firstText(stuck)), sayWhatItProves(stuck), "kubectl get events -n "+ns+" --sort-by=.lastTimestamp")
+	}
+	if touched := a.touched(); len(touched) > 0 {
+		var parts, names []string
+		for _, s := range touched[:min(len(touched), 6)] {
+			parts = append(parts, fmt.Sprintf("%s %s: %d of %d", s.ID, s.Zone, s.Available, vpc.Usable(s.CIDR)))
+			names = append(names, s.ID)
+		}
+		full := 0
+		for _, s := range touched {
+			if s.Available == 0 {
+				full++
+			}
+		}
+		add("Check the subnets of the nodes", strings.Join(parts, "; "), fmt.Sprintf("%d of %s have no free address", full, plural(len(touched), "subnet")),
+			"aws ec2 describe-subnets --subnet-ids "+strings.Join(names, " "))
+	}
+	spare, used, known, waits := 0, 0, 0, 0
+	for n := range a.s.Nodes {
+		if p := a.pools[a.s.Nodes[n].Name]; p.known {
+			known++
+			spare += max(p.free(), 0)
+			used += p.assigned
+			waits += p.needing
+		}
+	}
+	if known > 0 {
+		add("Check what nodes hold", fmt.Sprintf("%s: %d addresses of pods in use, %d ready and unused", plural(known, "node"), used, spare),
+			fmt.Sprintf("%s on them wait for an address", plural(waits, "pod")), "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=<instance>")
+	}
+	if d := a.s.Driver; d != nil {
+		var parts []string
+		for _, key := range []string{"WARM_ENI_TARGET", "WARM_IP_TARGET", "MINIMUM_IP_TARGET", "WARM_PREFIX_TARGET", "ENABLE_PREFIX_DELEGATION"} {
+			parts = append(parts, key+" "+shown(d.Env, key))
+		}
+		o := a.owned()
+		add("Check the settings of the CNI", fmt.Sprintf("aws-node %s: %s", d.Version, strings.Join(parts, ", ")), fmt.Sprintf("owner: %s (%s)", o.owner, o.why),
+			"kubectl get daemonset aws-node -n kube-system -o yaml --show-managed-fields")
+	}
+}
+
+func firstText(stuck []waiting) string {
+	for _, w := range stuck {
+		if w.text != "" {
+			return w.text
+		}
+	}
+	return "nothing: no condition and no recent event tells more"
+}
+
+func sayWhatItProves(stuck []waiting) string {
+	text := firstText(stuck)
+	switch {
+	case strings.Contains(text, "failed to assign an IP address to container"):
+		return "the CNI had no address to give; that alone does not tell why"
+	case strings.Contains(text, "nodes are available"):
+		return "the scheduler finds no node; subnets are not asked at this point"
+	}
+	return "see the causes"
+}
+
+// timeline tells when things began.
+func (a *analysis) timeline() {
+	add := func(at time.Time, what, source string) {
+		if !at.IsZero() {
+			a.res.Timeline = append(a.res.Timeline, diagnostics.Moment{At: at.UTC(), What: what, Source: source})
+		}
+	}
+	var first, firstEvent time.Time
+	stuck := a.stuck()
+	for _, w := range stuck {
+		if t := w.pod.CreationTimestamp.Time; first.IsZero() || t.Before(first) {
+			first = t
+		}
+		if w.event != nil {
+			if t := since(w.event); firstEvent.IsZero() || t.Before(firstEvent) {
+				firstEvent = t
+			}
+		}
+	}
+	add(first, fmt.Sprintf("the first of %s that do not start was made", plural(len(stuck), "pod")), "list pods")
+	add(firstEvent, "the first failure was reported", "list events")
+	for n := range a.s.Events {
+		if e := &a.s.Events[n]; e.Reason == "MissingIAMPermissions" && len(a.of("cni-iam")) > 0 {
+			add(since(e), "aws-node reports a missing permission: "+actionIn(e.Message), "list events")
+			break
+		}
+	}
+	for _, f := range a.of("node-not-ready", "cni-not-initialized") {
+		if node := a.s.node(f.Subject); node != nil {
+			add(node.ReadySince, "node "+node.Name+" is no longer ready", "list nodes")
+		}
+	}
+	if d := a.s.Driver; d != nil && a.res.Layer == diagnostics.L3 {
+		for _, m := range d.Managers {
+			if m.Name != "eks" && len(m.Env) > 0 {
+				add(m.At, fmt.Sprintf("%s set %s of aws-node", m.Name, strings.Join(m.Env, ", ")), "list daemonsets.apps")
+			}
+		}
+	}
+	if a.s.Addon != nil && a.res.Layer == diagnostics.L3 {
+		add(a.s.Addon.Modified, "add-on vpc-cni was last changed", "eks:DescribeAddon")
+	}
+	for _, e := range a.s.Audit {
+		if e.Error != "" {
+			add(e.At, e.Name+" was refused: "+e.Error, "cloudtrail:LookupEvents")
+		}
+	}
+	slices.SortStableFunc(a.res.Timeline, func(x, y diagnostics.Moment) int { return x.At.Compare(y.At) })
+	a.res.Timeline = slices.Compact(a.res.Timeline)
+}
+
+func layerOf(a *analysis) diagnostics.Layer { return a.res.Layer }

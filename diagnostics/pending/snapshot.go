@@ -1,0 +1,151 @@
+package pending
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/eks"
+	"github.com/netdiag/netdiag/internal/trail"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// Snapshot is what Collect read: everything that Analyze judges.
+type Snapshot struct {
+	Target diagnostics.Target `json:"target"`
+	At     time.Time          `json:"at"`
+
+	// Live counts the pods of the namespace that are neither finished nor being deleted, Ready those of them that are ready.
+	Live  int `json:"live"`
+	Ready int `json:"ready"`
+	// Pods are those of the namespace that are not running: pending, or failed within the last hour.
+	Pods []corev1.Pod `json:"pods,omitempty"`
+	// Short are the controllers of the namespace that have fewer pods than they want.
+	Short  []Workload     `json:"short,omitempty"`
+	Events []corev1.Event `json:"events,omitempty"` // of the namespace, and warnings about nodes and the CNI; sorted by time
+
+	Nodes []Node `json:"nodes,omitempty"` // all of the cluster, sorted by name
+	// Skipped counts nodes with waiting pods beyond those that were read in depth.
+	Skipped int     `json:"skipped,omitempty"`
+	Driver  *Driver `json:"driver,omitempty"` // the DaemonSet aws-node; nil where there is none
+
+	Cluster  *eks.Cluster         `json:"cluster,omitempty"`
+	Addon    *eks.Addon           `json:"addon,omitempty"` // vpc-cni; nil where it isn't an EKS add-on
+	Profiles []eks.FargateProfile `json:"profiles,omitempty"`
+	// Groups and Activities are read where pods find no node: what keeps node groups from growing.
+	Groups     []eks.Nodegroup  `json:"groups,omitempty"`
+	Activities []trail.Activity `json:"activities,omitempty"` // of their Auto Scaling groups, newest first
+
+	VPC          *vpc.VPC               `json:"vpc,omitempty"`
+	Subnets      []vpc.Subnet           `json:"subnets,omitempty"` // all of the VPC, sorted by id
+	Interfaces   []vpc.NetworkInterface `json:"interfaces,omitempty"`
+	Whole        []string               `json:"whole,omitempty"` // subnets whose interfaces were all read, sorted
+	Reservations []vpc.Reservation      `json:"reservations,omitempty"`
+	States       map[string]string      `json:"states,omitempty"` // of instances asked for: their state, or gone
+	Types        []vpc.InstanceType     `json:"types,omitempty"`
+	RouteTables  []vpc.RouteTable       `json:"routeTables,omitempty"`
+	Audit        []trail.Event          `json:"audit,omitempty"`
+
+	ENIConfigs map[string]string `json:"eniConfigs,omitempty"` // name → subnet
+	NodeClass  string            `json:"nodeClass,omitempty"`  // of EKS Auto Mode
+
+	Claims  []corev1.PersistentVolumeClaim `json:"claims,omitempty"`
+	Volumes []corev1.PersistentVolume      `json:"volumes,omitempty"`
+
+	Unread []diagnostics.Unread `json:"unread,omitempty"`
+}
+
+// Workload is a controller that has fewer pods than it wants.
+type Workload struct {
+	Kind    string `json:"kind"`
+	Name    string `json:"name"`
+	Desired int    `json:"desired"`
+	Have    int    `json:"have"`
+	Message string `json:"message,omitempty"` // of its failure condition
+}
+
+// Node is a node; the part from Read on was read for nodes in trouble and for those that share their subnets.
+type Node struct {
+	Name     string            `json:"name"`
+	Instance string            `json:"instance,omitempty"` // EC2 id
+	Type     string            `json:"type,omitempty"`
+	Zone     string            `json:"zone,omitempty"`
+	Group    string            `json:"group,omitempty"` // managed node group
+	Address  string            `json:"address,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	MaxPods  int               `json:"maxPods"` // allocatable pods
+	Cordoned bool              `json:"cordoned,omitempty"`
+	Fargate  bool              `json:"fargate,omitempty"`
+	Taints   []corev1.Taint    `json:"taints,omitempty"`
+	Devices  map[string]int64  `json:"devices,omitempty"` // allocatable extended resources
+	CPU      int64             `json:"cpu,omitempty"`     // allocatable millicores
+	Memory   int64             `json:"memory,omitempty"`  // allocatable bytes
+	Created  time.Time         `json:"created,omitzero"`
+	// Ready is the status of the condition Ready: True, False or Unknown.
+	Ready        string    `json:"ready"`
+	ReadyMessage string    `json:"readyMessage,omitempty"`
+	ReadySince   time.Time `json:"readySince,omitzero"`
+	DiskPressure bool      `json:"diskPressure,omitempty"`
+
+	Read    bool     `json:"read,omitempty"` // its pods were listed
+	Pods    []Placed `json:"pods,omitempty"`
+	Agent   *Agent   `json:"agent,omitempty"`
+	Metrics *Metrics `json:"metrics,omitempty"`
+}
+
+// Placed is a pod on a node that is not finished.
+type Placed struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	IP        string `json:"ip,omitempty"`
+	Host      bool   `json:"host,omitempty"`   // on the network of the node: needs no address
+	CPU       int64  `json:"cpu,omitempty"`    // requested millicores
+	Memory    int64  `json:"memory,omitempty"` // requested bytes
+}
+
+// Agent is the aws-node pod of a node.
+type Agent struct {
+	Name     string            `json:"name"`
+	Ready    bool              `json:"ready"`
+	Restarts int               `json:"restarts,omitempty"`
+	Waiting  string            `json:"waiting,omitempty"` // reason, such as CrashLoopBackOff
+	Message  string            `json:"message,omitempty"`
+	Env      map[string]string `json:"env,omitempty"` // its own, where the pod shows it
+	Log      []string          `json:"log,omitempty"` // the last lines, read only where it isn't ready
+}
+
+// Metrics is what ipamd counts: gauges of now, and counters since Started.
+type Metrics struct {
+	Total     int        `json:"total"`
+	Assigned  int        `json:"assigned"`
+	NoAddress int        `json:"noAddress,omitempty"`
+	Errors    []APIError `json:"errors,omitempty"`
+}
+
+// APIError counts one error code of one EC2 operation.
+type APIError struct {
+	API   string `json:"api"`
+	Code  string `json:"code"`
+	Count int    `json:"count"`
+}
+
+// Driver is the DaemonSet aws-node.
+type Driver struct {
+	Version     string            `json:"version"` // image tag
+	Env         map[string]string `json:"env"`
+	Desired     int               `json:"desired"`
+	Ready       int               `json:"ready"`
+	Updated     int               `json:"updated"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Managers    []Manager         `json:"managers,omitempty"`
+}
+
+// Manager is an entry of managedFields that sets environment variables of the aws-node container.
+type Manager struct {
+	Name      string    `json:"name"`
+	Operation string    `json:"operation"` // Apply or Update
+	At        time.Time `json:"at,omitzero"`
+	Env       []string  `json:"env,omitempty"` // sorted
+}

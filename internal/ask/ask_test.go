@@ -1,0 +1,81 @@
+package ask_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/ask"
+)
+
+func TestParse(t *testing.T) {
+	for text, want := range map[string]ask.Command{
+		"":                               {Verb: "help"},
+		"  ":                             {Verb: "help"},
+		"pending backend":                {Verb: "pending", Namespace: "backend"},
+		"PENDING\tbackend ":              {Verb: "pending", Namespace: "backend"},
+		"pending -n backend":             {Verb: "pending", Namespace: "backend"},
+		"alb api-ingress":                {Verb: "alb", Name: "api-ingress"},
+		"alb api-ingress -n backend":     {Verb: "alb", Name: "api-ingress", Namespace: "backend"},
+		"alb --namespace=backend api":    {Verb: "alb", Name: "api", Namespace: "backend"},
+		"alb backend/api-ingress":        {Verb: "alb", Name: "api-ingress", Namespace: "backend"},
+		"alb ingress/api-ingress -n web": {Verb: "alb", Name: "api-ingress", Namespace: "web"},
+		"help alb":                       {Verb: "help", Topic: "alb"},
+		"ping":                           {Verb: "ping"},
+	} {
+		got, err := ask.Parse(text)
+		if err != nil || got != want {
+			t.Errorf("Parse(%q) = %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+}
+
+func TestParseRefusesWithTheNearestCommand(t *testing.T) {
+	for text, want := range map[string]string{
+		"pendnig backend":         `"pendnig" is no command. Did you mean pending backend?`,
+		"abl api-ingress":         `"abl" is no command. Did you mean alb api-ingress?`,
+		"🔥":                       `"🔥" is no command. There are: pending <namespace>`,
+		"pending":                 "pending needs a namespace",
+		"pending a b":             "pending takes one namespace, not 2 words. Did you mean pending a?",
+		"pending Backend":         `"Backend" can't be a namespace`,
+		"pending <!channel>":      `"<!channel>" can't be a namespace`,
+		"alb":                     "alb needs an ingress",
+		"alb my ingress":          "alb takes one ingress, not 2 words. Did you mean alb my -n ingress?",
+		"alb api -x":              `there is no option "-x"`,
+		"alb api -n":              "-n needs a namespace after it",
+		"help me":                 `there is no help on "me"`,
+		strings.Repeat("x", 4000): `"` + strings.Repeat("x", 40) + `…" is no command`,
+	} {
+		_, err := ask.Parse(text)
+		var r diagnostics.Refusal
+		if !errors.As(err, &r) || !strings.HasPrefix(string(r), want) {
+			t.Errorf("Parse(%.20q): %v; want a refusal that starts with %q", text, err, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	got := ask.Nearest("bakcend", []string{"frontend", "backend", "kube-system"}, 2)
+	if diff := cmp.Diff([]string{"backend", "frontend"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"pending backend", "alb a/b -n c", "help", "\x00‮", "-n", "alb -n -n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ask.Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := ask.Parse(c.String())
+		if err != nil || again != c {
+			t.Errorf("Parse(%q) is %+v, but its own text %q is %+v, %v", text, c, c.String(), again, err)
+		}
+	})
+}

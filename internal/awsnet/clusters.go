@@ -1,0 +1,83 @@
+package awsnet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+
+	"github.com/netdiag/netdiag/internal/eks"
+)
+
+// Cluster implements diagnostics.Clusters. One that doesn't exist is a ReadError with reason absent.
+func (r *Reader) Cluster(ctx context.Context, name string) (*eks.Cluster, error) {
+	return once(ctx, r, key("cluster", name), func() (*eks.Cluster, error) {
+		out, err := r.c.eks.DescribeCluster(ctx, &awseks.DescribeClusterInput{Name: aws.String(name)})
+		if err != nil {
+			return nil, unreadable("eks:DescribeCluster", "describe cluster "+name, err)
+		}
+		return cluster(out.Cluster), nil
+	})
+}
+
+func cluster(c *types.Cluster) *eks.Cluster {
+	out := &eks.Cluster{
+		Name: aws.ToString(c.Name), ARN: aws.ToString(c.Arn), Version: aws.ToString(c.Version), Status: string(c.Status), Tags: c.Tags,
+		AutoMode: c.ComputeConfig != nil && aws.ToBool(c.ComputeConfig.Enabled),
+	}
+	if v := c.ResourcesVpcConfig; v != nil {
+		out.VPC, out.Subnets, out.SecurityGroup = aws.ToString(v.VpcId), v.SubnetIds, aws.ToString(v.ClusterSecurityGroupId)
+	}
+	if n := c.KubernetesNetworkConfig; n != nil {
+		out.IPFamily = string(n.IpFamily)
+	}
+	if c.Health != nil {
+		for _, i := range c.Health.Issues {
+			out.Issues = append(out.Issues, eks.Issue{Code: string(i.Code), Message: aws.ToString(i.Message), Resources: i.ResourceIds})
+		}
+	}
+	return out
+}
+
+// Addon implements diagnostics.Clusters.
+func (r *Reader) Addon(ctx context.Context, cluster, name string) (*eks.Addon, error) {
+	return once(ctx, r, key("addon", cluster, name), func() (*eks.Addon, error) { return r.c.addon(ctx, cluster, name) })
+}
+
+func (c *Client) addon(ctx context.Context, cluster, name string) (*eks.Addon, error) {
+	out, err := c.eks.DescribeAddon(ctx, &awseks.DescribeAddonInput{ClusterName: aws.String(cluster), AddonName: aws.String(name)})
+	var none *types.ResourceNotFoundException
+	if errors.As(err, &none) && none.AddonName != nil { // without the add-on's name it is the cluster that isn't there
+		return nil, nil
+	}
+	if err != nil {
+		return nil, unreadable("eks:DescribeAddon", "describe add-on "+name+" of "+cluster, err)
+	}
+	a := out.Addon
+	got := &eks.Addon{
+		Cluster: aws.ToString(a.ClusterName), Name: aws.ToString(a.AddonName), ARN: aws.ToString(a.AddonArn), Version: aws.ToString(a.AddonVersion),
+		Status: string(a.Status), Configuration: aws.ToString(a.ConfigurationValues), RoleARN: aws.ToString(a.ServiceAccountRoleArn),
+		PodIdentities: a.PodIdentityAssociations, Modified: aws.ToTime(a.ModifiedAt), Tags: a.Tags,
+	}
+	if a.Health != nil {
+		for _, i := range a.Health.Issues {
+			got.Issues = append(got.Issues, eks.Issue{Code: string(i.Code), Message: aws.ToString(i.Message), Resources: i.ResourceIds})
+		}
+	}
+	return got, nil
+}
+
+// AddonSchema implements diagnostics.Clusters.
+func (r *Reader) AddonSchema(ctx context.Context, name, version string) (string, error) {
+	return once(ctx, r, key("schema", name, version), func() (string, error) { return r.c.addonSchema(ctx, name, version) })
+}
+
+func (c *Client) addonSchema(ctx context.Context, name, version string) (string, error) {
+	out, err := c.eks.DescribeAddonConfiguration(ctx, &awseks.DescribeAddonConfigurationInput{AddonName: aws.String(name), AddonVersion: aws.String(version)})
+	if err != nil {
+		return "", unreadable("eks:DescribeAddonConfiguration", "describe the configuration of add-on "+name+" "+version, err)
+	}
+	return aws.ToString(out.ConfigurationSchema), nil
+}

@@ -1,0 +1,200 @@
+package awsnet
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/eks"
+	"github.com/netdiag/netdiag/internal/remedy"
+)
+
+// watch is how long Apply waits for an update of an add-on to end. A longer one goes on without it: whether it helped is
+// seen by diagnosing again.
+const watch = 10 * time.Second
+
+// addonHand sets environment variables of an EKS add-on.
+type addonHand struct {
+	c *Client
+	a remedy.AddonConfig
+}
+
+func (h addonHand) what() string { return "configure add-on " + h.a.Addon + " of " + h.a.Cluster }
+
+// plan reads the add-on and says what it has to become. already is true where it has become that.
+func (h addonHand) plan(ctx context.Context) (addon *eks.Addon, want string, already bool, err error) {
+	addon, err = h.c.addon(ctx, h.a.Cluster, h.a.Addon)
+	if err != nil {
+		return nil, "", false, err
+	}
+	target := "add-on " + h.a.Addon + " of " + h.a.Cluster
+	if addon == nil {
+		return nil, "", false, refuse(h.what(), fmt.Errorf("it is not installed"))
+	}
+	want, err = merge(h.a.Was, h.a.Set, h.a.Unset)
+	if err != nil {
+		return nil, "", false, refuse(h.what(), err)
+	}
+	for _, f := range []struct{ name, was, is string }{{"version", h.a.Version, addon.Version}, {"role", h.a.RoleARN, addon.RoleARN}} {
+		if f.was != f.is {
+			return nil, "", false, refuse(h.what(), &Drifted{Target: f.name + " of " + target, Was: f.was, Is: f.is})
+		}
+	}
+	switch {
+	case sameConfiguration(addon.Configuration, want):
+		return addon, want, true, nil
+	case sameConfiguration(addon.Configuration, h.a.Was):
+		return addon, want, false, nil
+	}
+	return nil, "", false, refuse(h.what(), &Drifted{Target: "configuration of " + target, Was: h.a.Was, Is: addon.Configuration})
+}
+
+// dryRun checks the present state of the add-on, and the new values against the schema of its version where that can be read.
+func (h addonHand) dryRun(ctx context.Context, _ remedy.Mark) error {
+	addon, want, already, err := h.plan(ctx)
+	if err != nil || already {
+		return err
+	}
+	if s := types.AddonStatus(addon.Status); s != types.AddonStatusActive && s != types.AddonStatusDegraded && s != types.AddonStatusUpdateFailed {
+		return refuse(h.what(), fmt.Errorf("it is %s", addon.Status))
+	}
+	return h.valid(ctx, want)
+}
+
+func (h addonHand) valid(ctx context.Context, want string) error {
+	schema, err := h.c.addonSchema(ctx, h.a.Addon, h.a.Version)
+	var unread *diagnostics.ReadError
+	if errors.As(err, &unread) && unread.Reason != diagnostics.Throttled && unread.Reason != diagnostics.Timeout {
+		return nil // EKS checks it too
+	}
+	if err != nil {
+		return err
+	}
+	if err := conforms(schema, want); err != nil {
+		return refuse(h.what(), err)
+	}
+	return nil
+}
+
+func (h addonHand) look(ctx context.Context, _ remedy.Mark) (bool, remedy.Receipt, error) {
+	addon, want, already, err := h.plan(ctx)
+	switch {
+	case err != nil:
+		return false, remedy.Receipt{}, err
+	case !already || addon.Status == string(types.AddonStatusUpdating):
+		return false, remedy.Receipt{}, nil
+	case addon.Status == string(types.AddonStatusUpdateFailed):
+		return false, remedy.Receipt{}, fmt.Errorf("%s: the values are set, but the update failed%s", h.what(), issuesText(addon))
+	}
+	return true, h.receipt("", want), nil
+}
+
+func issuesText(addon *eks.Addon) string {
+	var b strings.Builder
+	for _, i := range addon.Issues {
+		b.WriteString("; " + i.Code + ": " + i.Message)
+	}
+	return b.String()
+}
+
+// receipt says how the change is undone. EKS keeps no mark of who made an update: what is exactly as planned, out of
+// exactly what was, is taken for ours.
+func (h addonHand) receipt(update, want string) remedy.Receipt {
+	if sameConfiguration(h.a.Was, want) {
+		return remedy.Receipt{ID: update}
+	}
+	undo := remedy.AddonConfig{Cluster: h.a.Cluster, Addon: h.a.Addon, Version: h.a.Version, RoleARN: h.a.RoleARN, Set: map[string]string{}, Was: want}
+	env := environment(h.a.Was)
+	for _, name := range slices.Concat(keysOf(h.a.Set), h.a.Unset) {
+		if v, ok := env[name]; ok {
+			undo.Set[name] = v
+		} else {
+			undo.Unset = append(undo.Unset, name)
+		}
+	}
+	slices.Sort(undo.Unset)
+	return remedy.Receipt{ID: update, Owned: true, Undo: &remedy.Action{AddonConfig: &undo}}
+}
+
+func (h addonHand) apply(ctx context.Context, m remedy.Mark) (remedy.Receipt, error) {
+	addon, want, already, err := h.plan(ctx)
+	if err != nil {
+		return remedy.Receipt{}, err
+	}
+	if already && addon.Status != string(types.AddonStatusUpdating) {
+		_, r, err := h.look(ctx, m)
+		return r, err
+	}
+	in := &awseks.UpdateAddonInput{
+		ClusterName: aws.String(h.a.Cluster), AddonName: aws.String(h.a.Addon), AddonVersion: aws.String(h.a.Version),
+		ConfigurationValues: aws.String(want), ResolveConflicts: types.ResolveConflictsOverwrite, ClientRequestToken: aws.String(h.token(m)),
+	}
+	if h.a.RoleARN != "" { // left out, the add-on would fall back on the role of the node
+		in.ServiceAccountRoleArn = aws.String(h.a.RoleARN)
+	}
+	out, err := h.c.eksWrites.UpdateAddon(ctx, in)
+	if err != nil {
+		return remedy.Receipt{}, unchanged(h.what(), err)
+	}
+	id := aws.ToString(out.Update.Id)
+	if err := h.await(ctx, id); err != nil {
+		return remedy.Receipt{}, err
+	}
+	return h.receipt(id, want), nil
+}
+
+// token makes a repeat of the call the same update, whoever repeats it.
+func (h addonHand) token(m remedy.Mark) string {
+	a := h.a
+	sum := sha256.Sum256([]byte(m.Remediation + "\x00" + remedy.Action{AddonConfig: &a}.Hash()))
+	return hex.EncodeToString(sum[:])
+}
+
+// await follows an update for a while; only one that has failed is an error.
+func (h addonHand) await(ctx context.Context, id string) error {
+	until := time.NewTimer(watch)
+	defer until.Stop()
+	for {
+		out, err := h.c.eks.DescribeUpdate(ctx, &awseks.DescribeUpdateInput{Name: aws.String(h.a.Cluster), AddonName: aws.String(h.a.Addon), UpdateId: aws.String(id)})
+		if err != nil {
+			return nil // begun it is; how it ends shows in the diagnosis
+		}
+		switch out.Update.Status {
+		case types.UpdateStatusSuccessful:
+			return nil
+		case types.UpdateStatusFailed, types.UpdateStatusCancelled:
+			return h.failed(ctx, id, out.Update)
+		}
+		pause := time.NewTimer(h.c.poll)
+		select {
+		case <-pause.C:
+		case <-until.C:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// failed says why an update failed, and refuses the change where the add-on still has the values that it had.
+func (h addonHand) failed(ctx context.Context, id string, u *types.Update) error {
+	var why []string
+	for _, e := range u.Errors {
+		why = append(why, string(e.ErrorCode)+": "+aws.ToString(e.ErrorMessage))
+	}
+	err := fmt.Errorf("update %s is %s (%s)", id, u.Status, strings.Join(why, "; "))
+	if addon, readErr := h.c.addon(ctx, h.a.Cluster, h.a.Addon); readErr == nil && addon != nil && sameConfiguration(addon.Configuration, h.a.Was) {
+		return refuse(h.what(), err)
+	}
+	return fmt.Errorf("%s: %w", h.what(), err)
+}

@@ -1,0 +1,125 @@
+package awsnet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/netdiag/netdiag/internal/elb"
+)
+
+// TargetGroups implements diagnostics.TargetGroups.
+func (r *Reader) TargetGroups(ctx context.Context, arns ...string) ([]elb.TargetGroup, error) {
+	arns = set(arns)
+	return onceList(ctx, r, key(append([]string{"target-groups"}, arns...)...), func() ([]elb.TargetGroup, error) {
+		return known(arns, func(batch []string) ([]elb.TargetGroup, error) {
+			var out []elb.TargetGroup
+			p := elbv2.NewDescribeTargetGroupsPaginator(r.c.elb, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: batch})
+			err := pages(ctx, p, func(page *elbv2.DescribeTargetGroupsOutput) {
+				for _, g := range page.TargetGroups {
+					out = append(out, targetGroup(g))
+				}
+			})
+			return out, unreadable("elasticloadbalancing:DescribeTargetGroups", fmt.Sprint("describe target groups ", batch), err)
+		}, isTargetGroupNotFound)
+	})
+}
+
+func targetGroup(g types.TargetGroup) elb.TargetGroup {
+	out := elb.TargetGroup{
+		ARN: aws.ToString(g.TargetGroupArn), Name: aws.ToString(g.TargetGroupName), Protocol: string(g.Protocol),
+		ProtocolVersion: aws.ToString(g.ProtocolVersion), Port: int(aws.ToInt32(g.Port)), VPC: aws.ToString(g.VpcId), TargetType: string(g.TargetType),
+		LoadBalancers: g.LoadBalancerArns, ControlPort: int(aws.ToInt32(g.TargetControlPort)),
+		Check: elb.HealthCheck{
+			Enabled: aws.ToBool(g.HealthCheckEnabled), Protocol: string(g.HealthCheckProtocol), Port: aws.ToString(g.HealthCheckPort),
+			Path: aws.ToString(g.HealthCheckPath), Interval: time.Duration(aws.ToInt32(g.HealthCheckIntervalSeconds)) * time.Second,
+			Timeout: time.Duration(aws.ToInt32(g.HealthCheckTimeoutSeconds)) * time.Second,
+			Healthy: int(aws.ToInt32(g.HealthyThresholdCount)), Unhealthy: int(aws.ToInt32(g.UnhealthyThresholdCount)),
+		},
+	}
+	if m := g.Matcher; m != nil {
+		out.Check.Codes = aws.ToString(m.HttpCode)
+		if m.GrpcCode != nil {
+			out.Check.Codes = *m.GrpcCode
+		}
+	}
+	return out
+}
+
+// TargetHealth implements diagnostics.TargetGroups.
+func (r *Reader) TargetHealth(ctx context.Context, arn string) ([]elb.TargetHealth, error) {
+	return onceList(ctx, r, key("target-health", arn), func() ([]elb.TargetHealth, error) {
+		out, err := r.c.elb.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
+		if err != nil {
+			return nil, unreadable("elasticloadbalancing:DescribeTargetHealth", "describe target health of "+arn, err)
+		}
+		var health []elb.TargetHealth
+		for _, d := range out.TargetHealthDescriptions {
+			h := elb.TargetHealth{HealthCheckPort: aws.ToString(d.HealthCheckPort)}
+			if t := d.Target; t != nil {
+				h.ID, h.Port, h.Zone = aws.ToString(t.Id), int(aws.ToInt32(t.Port)), aws.ToString(t.AvailabilityZone)
+			}
+			if s := d.TargetHealth; s != nil {
+				h.State, h.Reason, h.Description = string(s.State), string(s.Reason), aws.ToString(s.Description)
+			}
+			health = append(health, h)
+		}
+		return health, nil
+	})
+}
+
+// Tags implements diagnostics.Tags: tags by ARN.
+func (r *Reader) Tags(ctx context.Context, arns ...string) (map[string]map[string]string, error) {
+	arns = set(arns)
+	return once(ctx, r, key(append([]string{"tags"}, arns...)...), func() (map[string]map[string]string, error) {
+		all := map[string]map[string]string{}
+		for _, batch := range batches(arns, elbNames) {
+			out, err := r.c.elb.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: batch})
+			if err != nil {
+				return nil, unreadable("elasticloadbalancing:DescribeTags", fmt.Sprint("describe tags of ", batch), err)
+			}
+			for _, d := range out.TagDescriptions {
+				tags := map[string]string{}
+				for _, t := range d.Tags {
+					tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+				}
+				all[aws.ToString(d.ResourceArn)] = tags
+			}
+		}
+		return all, nil
+	})
+}
+
+// LoadBalancerAttributes implements diagnostics.Tags.
+func (r *Reader) LoadBalancerAttributes(ctx context.Context, arn string) (map[string]string, error) {
+	return once(ctx, r, key("lb-attributes", arn), func() (map[string]string, error) {
+		out, err := r.c.elb.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: aws.String(arn)})
+		if err != nil {
+			return nil, unreadable("elasticloadbalancing:DescribeLoadBalancerAttributes", "describe attributes of "+arn, err)
+		}
+		attributes := map[string]string{}
+		for _, a := range out.Attributes {
+			attributes[aws.ToString(a.Key)] = aws.ToString(a.Value)
+		}
+		return attributes, nil
+	})
+}
+
+// TargetGroupAttributes implements diagnostics.Tags.
+func (r *Reader) TargetGroupAttributes(ctx context.Context, arn string) (map[string]string, error) {
+	return once(ctx, r, key("tg-attributes", arn), func() (map[string]string, error) {
+		out, err := r.c.elb.DescribeTargetGroupAttributes(ctx, &elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: aws.String(arn)})
+		if err != nil {
+			return nil, unreadable("elasticloadbalancing:DescribeTargetGroupAttributes", "describe attributes of "+arn, err)
+		}
+		attributes := map[string]string{}
+		for _, a := range out.Attributes {
+			attributes[aws.ToString(a.Key)] = aws.ToString(a.Value)
+		}
+		return attributes, nil
+	})
+}

@@ -1,0 +1,209 @@
+package casebook
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+)
+
+// ApprovalTTL is how long a proposed fix can be decided on.
+const ApprovalTTL = 30 * time.Minute
+
+// Book opens questions, keeps their reports, proposes the fixes that can be carried out and takes decisions. Any number
+// of replicas may work on one Store. All fields are required.
+type Book struct {
+	Store  Store
+	Policy Policy
+	Now    func() time.Time
+
+	mu   sync.Mutex
+	seen sightings
+}
+
+// Open stores a question. key names what caused it (see InvestigationName); created is false where the question is in
+// the book already: it was asked before, or delivered twice. The error is a diagnostics.Refusal where by may not ask.
+func (b *Book) Open(ctx context.Context, by Person, q Question, key string) (inv Investigation, created bool, err error) {
+	if err := b.Policy.MayAsk(by, q); err != nil {
+		return Investigation{}, false, err
+	}
+	name := InvestigationName(key)
+	inv, err = b.Store.Investigations.Create(ctx, Investigation{
+		Name: name, Created: b.Now(), Question: q, Status: InvestigationStatus{Phase: Received},
+	})
+	if errors.Is(err, ErrExists) {
+		inv, err = b.Store.Investigations.Get(ctx, name)
+		return inv, false, err
+	}
+	return inv, err == nil, err
+}
+
+// Claim makes holder, a name of one process since its start, the one who answers the question. ErrHeld where another
+// does and was seen alive, or where it is answered; ask again later, for a holder that has gone is only noticed by
+// asking twice.
+func (b *Book) Claim(ctx context.Context, name, holder string) (Investigation, error) {
+	inv, err := b.Store.Investigations.Get(ctx, name)
+	if err != nil {
+		return Investigation{}, err
+	}
+	if inv.Status.Phase == Reported || inv.Status.Phase == Faulted || !b.stale(name, inv.Status.Claim) {
+		return inv, fmt.Errorf("claim %s: %w", name, ErrHeld)
+	}
+	inv.Status.Phase = Diagnosing
+	inv.Status.Claim = inv.Status.Claim.take(holder, b.Now())
+	inv, err = b.Store.Investigations.Update(ctx, inv)
+	if errors.Is(err, ErrConflict) {
+		return inv, fmt.Errorf("claim %s: %w", name, ErrHeld)
+	}
+	return inv, err
+}
+
+func (b *Book) stale(name string, c Claim) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.seen == nil {
+		b.seen = sightings{}
+	}
+	return b.seen.stale(name, c, b.Now())
+}
+
+// Renew keeps the claim of inv alive; call it every ten seconds. ErrLost where another has it: stop.
+func (b *Book) Renew(ctx context.Context, inv Investigation) (Investigation, error) {
+	return b.underClaim(ctx, inv, func(*InvestigationStatus) {})
+}
+
+// Report stores the answer to inv, which the caller has claimed, and proposes each executable fix of it: one
+// Remediation each, AwaitingApproval, with the nonce for its card. ErrLost where another has the claim by now.
+func (b *Book) Report(ctx context.Context, inv Investigation, r diagnostics.Report) (Investigation, []Remediation, error) {
+	inv, err := b.underClaim(ctx, inv, func(s *InvestigationStatus) { s.Phase, s.Report = Reported, &r })
+	if err != nil {
+		return inv, nil, err
+	}
+	rs, err := b.Propose(ctx, inv)
+	return inv, rs, err
+}
+
+// Fail closes inv, which the caller has claimed, with a sentence for who asked: what happened and what to do.
+func (b *Book) Fail(ctx context.Context, inv Investigation, sentence string) (Investigation, error) {
+	return b.underClaim(ctx, inv, func(s *InvestigationStatus) { s.Phase, s.Error = Faulted, sentence })
+}
+
+func (b *Book) underClaim(ctx context.Context, inv Investigation, f func(*InvestigationStatus)) (Investigation, error) {
+	return b.ChangeInvestigation(ctx, inv.Name, func(s *InvestigationStatus) error {
+		if s.Claim.Holder != inv.Status.Claim.Holder || s.Claim.Epoch != inv.Status.Claim.Epoch {
+			return fmt.Errorf("%s: %w", inv.Name, ErrLost)
+		}
+		s.Claim.Renewed = b.Now()
+		f(s)
+		return nil
+	})
+}
+
+// Propose makes the Remediations of a reported investigation, and finds those that are there already: a restart calls it
+// for every report that may lack some.
+func (b *Book) Propose(ctx context.Context, inv Investigation) ([]Remediation, error) {
+	if inv.Status.Report == nil {
+		return nil, nil
+	}
+	var out []Remediation
+	seen := map[string]bool{}
+	for _, fix := range inv.Status.Report.Fixes {
+		if !fix.Executable || fix.Action == nil || seen[fix.Action.Hash()] {
+			continue
+		}
+		seen[fix.Action.Hash()] = true
+		r, err := b.propose(ctx, inv, fix)
+		if err != nil {
+			return out, fmt.Errorf("propose %s for %s: %w", fix.ID, inv.Name, err)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func (b *Book) propose(ctx context.Context, inv Investigation, fix diagnostics.Fix) (Remediation, error) {
+	if len(fix.Resolves) == 0 { // then it has to resolve all that was found
+		for _, f := range inv.Status.Report.Causes {
+			fix.Resolves = append(fix.Resolves, f.Key())
+		}
+	}
+	kind := diagnostics.FixByID(fix.ID)
+	now := b.Now()
+	plan := Plan{
+		Investigation: inv.Name, Question: inv.Question, Fix: fix, Hash: fix.Action.Hash(), Target: fix.Action.Target(),
+		Risk: kind.Risk, Approvals: approvals(kind.Risk), SelfApproval: kind.Risk == "low", Expires: now.Add(ApprovalTTL),
+	}
+	name := RemediationName(inv.Name, plan.Hash)
+	r, err := b.Store.Remediations.Create(ctx, Remediation{
+		Name: name, Created: now, Plan: plan, Status: RemediationStatus{Phase: Proposed},
+	})
+	if err != nil && !errors.Is(err, ErrExists) {
+		return r, err
+	}
+	return b.ChangeRemediation(ctx, name, func(s *RemediationStatus) error {
+		if s.Phase == Proposed || s.Phase == "" {
+			s.Phase, s.Nonce = AwaitingApproval, nonce()
+		}
+		return nil
+	})
+}
+
+// nonce is 128 random bits in hex.
+func nonce() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never returns an error
+	return hex.EncodeToString(b[:])
+}
+
+// ChangeInvestigation reads, lets f change the status, and stores it; where somebody else was faster it does so again
+// with what they left. f may be called several times; its error ends the attempt and is returned.
+func (b *Book) ChangeInvestigation(ctx context.Context, name string, f func(*InvestigationStatus) error) (Investigation, error) {
+	return change(ctx, b.Store.Investigations, name, func(i *Investigation) error { return f(&i.Status) })
+}
+
+// ChangeRemediation is ChangeInvestigation for a Remediation.
+func (b *Book) ChangeRemediation(ctx context.Context, name string, f func(*RemediationStatus) error) (Remediation, error) {
+	return change(ctx, b.Store.Remediations, name, func(r *Remediation) error { return f(&r.Status) })
+}
+
+func change[T any](ctx context.Context, records Records[T], name string, f func(*T) error) (T, error) {
+	for {
+		was, err := records.Get(ctx, name)
+		if err != nil {
+			return was, err
+		}
+		is := clone(was)
+		if err := f(&is); err != nil {
+			return was, err
+		}
+		if same(was, is) {
+			return was, nil
+		}
+		is, err = records.Update(ctx, is)
+		if !errors.Is(err, ErrConflict) {
+			return is, err
+		}
+		if ctx.Err() != nil {
+			return was, ctx.Err()
+		}
+	}
+}
+
+// clone is a copy that shares nothing with r. Records always survive JSON: that is how they are stored.
+func clone[T any](r T) T {
+	var out T
+	b, err := json.Marshal(r)
+	if err == nil {
+		err = json.Unmarshal(b, &out)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("copy %T: %v", r, err))
+	}
+	return out
+}

@@ -1,0 +1,188 @@
+package casebook_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/remedy"
+	"github.com/netdiag/netdiag/internal/store/memory"
+)
+
+// dying is the store and the hands of a process that dies at its n-th write: the write is lost, or is made and the answer lost. After
+// that nothing it does arrives anywhere.
+type dying struct {
+	casebook.Records[casebook.Remediation]
+	kill context.CancelFunc
+
+	mu     sync.Mutex
+	writes int
+	at     int
+	made   bool // the fatal write is made
+	dead   bool
+}
+
+func (d *dying) isDead() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.dead
+}
+
+var errDead = errors.New("the process is dead")
+
+func (d *dying) Update(ctx context.Context, r casebook.Remediation) (casebook.Remediation, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dead {
+		return r, errDead
+	}
+	if d.writes++; d.writes == d.at {
+		d.dead = true
+		defer d.kill()
+		if d.made {
+			_, _ = d.Records.Update(context.WithoutCancel(ctx), r)
+		}
+		return r, errDead
+	}
+	return d.Records.Update(ctx, r)
+}
+
+// TestCrashAtEveryWrite kills an executor at each of its writes, once before and once after it is made, and lets
+// another finish the work.
+func TestCrashAtEveryWrite(t *testing.T) {
+	for _, made := range []bool{false, true} {
+		for _, lose := range []int{0, 1} {
+			crashed := 0
+			for n := 1; n < 100; n++ {
+				done := false
+				synctest.Test(t, func(t *testing.T) { done = !crashAt(t, n, made, lose) })
+				if done {
+					break
+				}
+				crashed++
+			}
+			if crashed < 6 || crashed > 90 {
+				t.Errorf("crashed at %d writes; a run makes at least 6: claim, preflight, intent, receipt, progress, outcome", crashed)
+			}
+		}
+	}
+}
+
+func crashAt(t *testing.T, n int, made bool, lose int) (crashed bool) {
+	name := fmt.Sprintf("crash at write %d (made: %v, answers lost: %d)", n, made, lose)
+	c := &cluster{now: time.Now, heals: 40 * time.Second, lose: lose}
+	b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+	r := approve(t, b, ask(t, b, c, "k"))
+
+	ctx, kill := context.WithCancel(t.Context())
+	d := &dying{Records: b.Store.Remediations, kill: kill, at: n, made: made}
+	doomed := newExecutor(casebook.Store{Investigations: b.Store.Investigations, Remediations: d}, c, "executor-1")
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = doomed.Run(ctx) })
+	synctest.Wait()
+	for !final(r) && !d.isDead() {
+		time.Sleep(time.Second) // of the bubble
+		r = get(t, b.Store, r.Name)
+	}
+	heirCtx, stop := context.WithCancel(t.Context())
+	wg.Go(func() { _ = newExecutor(b.Store, c, "executor-2").Run(heirCtx) })
+
+	r = await(heirCtx, t, b.Store, r.Name, final)
+	stop()
+	kill()
+	wg.Wait()
+	if r.Status.Phase != casebook.Succeeded || c.applied != 1 || !c.rule {
+		t.Errorf("%s: phase %s, applied %d times: %s", name, r.Status.Phase, c.applied, r.Status.Outcome)
+	}
+	keys := map[string]int{}
+	for _, note := range r.Status.Notes {
+		if keys[note.Key]++; keys[note.Key] > 1 {
+			t.Errorf("%s: note %s twice", name, note.Key)
+		}
+	}
+	if keys["applying"] != 1 || keys["applied"] != 1 || keys["outcome"] != 1 {
+		t.Errorf("%s: notes\n%s", name, notes(r))
+	}
+	return d.dead
+}
+
+// TestTheStoreStutters lets every third write fail, half of them after they were made.
+func TestTheStoreStutters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{now: time.Now, heals: 40 * time.Second}
+		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+		r := approve(t, b, ask(t, b, c, "k"))
+		ctx, cancel := context.WithCancel(t.Context())
+		s := casebook.Store{Investigations: b.Store.Investigations, Remediations: &stuttering{Records: b.Store.Remediations}}
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = newExecutor(s, c, "executor-1").Run(ctx) })
+		r = await(ctx, t, b.Store, r.Name, final)
+		cancel()
+		wg.Wait()
+		if r.Status.Phase != casebook.Succeeded || c.applied != 1 || r.Status.Claim.Epoch != 1 {
+			t.Errorf("phase %s, applied %d times, epoch %d: %s", r.Status.Phase, c.applied, r.Status.Claim.Epoch, r.Status.Outcome)
+		}
+	})
+}
+
+type stuttering struct {
+	casebook.Records[casebook.Remediation]
+	mu sync.Mutex
+	n  int
+}
+
+func (s *stuttering) Update(ctx context.Context, r casebook.Remediation) (casebook.Remediation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n++; s.n > 1 && s.n%3 == 0 {
+		if s.n%2 == 0 {
+			_, _ = s.Records.Update(ctx, r)
+		}
+		return r, errors.New("etcdserver: request timed out")
+	}
+	return s.Records.Update(ctx, r)
+}
+
+// TestALostClaimStopsTheHolder cuts an executor off from the store in the middle of a change, while its own clock and its
+// hands go on: another takes over, and the first one does nothing more.
+func TestALostClaimStopsTheHolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{now: time.Now, heals: 40 * time.Second}
+		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+		r := approve(t, b, ask(t, b, c, "k"))
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		d := &dying{Records: b.Store.Remediations, kill: func() {}, at: 4}
+		cut := newExecutor(casebook.Store{Investigations: b.Store.Investigations, Remediations: d}, c, "executor-1")
+		slow := &slowHands{cluster: c, hold: 10 * time.Second}
+		cut.Hands = slow
+		wg.Go(func() { _ = cut.Run(ctx) })
+		wg.Go(func() { _ = newExecutor(b.Store, c, "executor-2").Run(ctx) })
+		r = await(ctx, t, b.Store, r.Name, final)
+		time.Sleep(10 * time.Minute) // of the bubble: whatever the first one still meant to do would be done by now
+		cancel()
+		wg.Wait()
+		if r.Status.Phase != casebook.Succeeded || c.applied != 1 || r.Status.Claim.Holder != "executor-2" {
+			t.Errorf("phase %s, applied %d times, holder %s: %s", r.Status.Phase, c.applied, r.Status.Claim.Holder, r.Status.Outcome)
+		}
+	})
+}
+
+type slowHands struct {
+	*cluster
+	hold time.Duration
+}
+
+func (s *slowHands) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (remedy.Receipt, error) {
+	select {
+	case <-ctx.Done():
+		return remedy.Receipt{}, ctx.Err()
+	case <-time.After(s.hold):
+		return s.cluster.Apply(ctx, a, m)
+	}
+}

@@ -1,0 +1,196 @@
+package casebook
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+)
+
+// mostNotes bounds how often a thread is told of progress.
+const mostNotes = 12
+
+// view is what one diagnosis after a change shows.
+type view struct {
+	report diagnostics.Report
+	left   []string // keys of findings that the change should have resolved and that are still there
+	unsure []string // permissions of reads without which it can't be said that they are gone
+	other  []string // keys of root causes that were not there before
+}
+
+// verify diagnoses until what the change should resolve is gone, and says what it sees on the way. It claims success
+// only for what it saw: twice in a row, with every read that decides it.
+func (e *Executor) verify(ctx context.Context, h *hold) error {
+	me := h.record()
+	before := e.before(ctx, me.Plan)
+	clean := 0
+	var last *view // that could be had
+	var trouble error
+	for {
+		r, err := e.diagnose(ctx, me.Plan)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		now := e.Now()
+		if err != nil && trouble == nil {
+			e.fault(me.Name, fmt.Errorf("diagnose after the change: %w", err))
+		}
+		if trouble = err; err != nil {
+			clean = 0
+		} else {
+			v := judge(r, before, me.Plan.Fix.Resolves)
+			last = &v
+			if err := e.progress(ctx, h, before, v, now); err != nil {
+				return err
+			}
+			switch {
+			case len(v.left)+len(v.unsure) > 0:
+				clean = 0
+			case len(v.other) == 0:
+				if clean++; clean == 2 {
+					return e.succeed(ctx, h, v, now)
+				}
+			case !now.Before(me.Status.Applied.Add(usual(me.Plan.Fix))): // what is new stays: it isn't just on its way to heal
+				return e.succeed(ctx, h, v, now)
+			default:
+				clean = 0
+			}
+		}
+		if clean == 0 && !now.Before(me.Status.Deadline) {
+			return h.finish(ctx, NeedsHuman, unfinished(me, last, trouble, now))
+		}
+		if err := e.pause(ctx, e.poll()); err != nil {
+			return err
+		}
+	}
+}
+
+// before is the report that the plan was made of; empty where it can't be read, which only makes notes more frequent.
+func (e *Executor) before(ctx context.Context, p Plan) diagnostics.Report {
+	inv, err := e.Store.Investigations.Get(ctx, p.Investigation)
+	if err != nil || inv.Status.Report == nil {
+		return diagnostics.Report{}
+	}
+	return *inv.Status.Report
+}
+
+func judge(r, before diagnostics.Report, resolves []string) view {
+	v := view{report: r}
+	ids := map[string]bool{}
+	for _, key := range resolves {
+		id, _, _ := strings.Cut(key, " ")
+		ids[id] = true
+		if _, there := r.Finding(key); there {
+			v.left = append(v.left, key)
+		}
+	}
+	for _, g := range r.Gaps {
+		if r.Open() && len(g.Caps) > 0 || slices.ContainsFunc(g.Caps, func(id string) bool { return ids[id] }) {
+			v.unsure = append(v.unsure, g.Permission)
+		}
+	}
+	for _, f := range r.Causes {
+		if _, known := before.Finding(f.Key()); !known && !slices.Contains(resolves, f.Key()) {
+			v.other = append(v.other, f.Key())
+		}
+	}
+	return v
+}
+
+// progress tells the thread what has changed for those whom the trouble hurts.
+func (e *Executor) progress(ctx context.Context, h *hold, before diagnostics.Report, v view, now time.Time) error {
+	said, n := effect(before), 0
+	for _, note := range h.status().Notes {
+		if strings.HasPrefix(note.Key, "progress-") {
+			said, n = note.Text, n+1
+		}
+	}
+	text := effect(v.report)
+	if text == said || text == "" || n == mostNotes {
+		return nil
+	}
+	return h.change(ctx, func(s *RemediationStatus) { s.note(fmt.Sprintf("progress-%d", n+1), now, text) })
+}
+
+// effect is what a report says about those whom the trouble hurts.
+func effect(r diagnostics.Report) string {
+	if r.Impact != "" {
+		return r.Impact
+	}
+	return r.Summary
+}
+
+func (e *Executor) succeed(ctx context.Context, h *hold, v view, now time.Time) error {
+	me := h.record()
+	what := "what it was to resolve"
+	if n := len(me.Plan.Fix.Resolves); n > 0 {
+		what = strings.Join(me.Plan.Fix.Resolves[:min(n, 3)], ", ")
+	}
+	text := fmt.Sprintf("Done: %s is gone %s after the change.", what, spellTime(now.Sub(me.Status.Applied)))
+	switch {
+	case len(v.other) > 0:
+		text += fmt.Sprintf(" What is left is something else: %s.", v.report.Summary)
+	case v.report.Summary != "":
+		text += " " + v.report.Summary + "."
+	}
+	return h.change(ctx, func(s *RemediationStatus) {
+		s.Phase, s.Step, s.Finished, s.Outcome = Succeeded, StepVerified, now, text
+		s.note("outcome", now, text)
+	})
+}
+
+// unfinished says what is so at the deadline, and how to go back.
+func unfinished(me Remediation, last *view, trouble error, now time.Time) string {
+	text := fmt.Sprintf("Applied (%s), but after %s it is not seen to have helped: ", strings.Join(me.Plan.Fix.Changes, "; "), spellTime(now.Sub(me.Status.Applied)))
+	switch {
+	case trouble != nil:
+		text += fmt.Sprintf("it can't be diagnosed (%v).", trouble)
+	case last == nil:
+		text += "nothing could be seen."
+	case len(last.left) > 0:
+		text += fmt.Sprintf("%s. Still there: %s.", last.report.Summary, strings.Join(last.left, ", "))
+	case len(last.unsure) > 0:
+		text += fmt.Sprintf("whether the trouble is gone can't be read (%s).", strings.Join(last.unsure, ", "))
+	default:
+		text += last.report.Summary + "."
+	}
+	if me.Status.Receipt == nil || !me.Status.Receipt.Owned {
+		return text + " The change was in place before, so nothing of it is undone."
+	}
+	return text + " A person has to look. To undo it: " + me.Plan.Fix.Undo
+}
+
+// overtaken says why the plan isn't the right one any more.
+func overtaken(r diagnostics.Report, p Plan) string {
+	text := "Not applied, nothing was changed: "
+	for _, f := range r.Fixes {
+		if f.ID == p.Fix.ID && f.Action != nil && f.Executable {
+			return text + fmt.Sprintf("the fix is now another one. Approved was: %s. Right is now: %s. Ask again for a fresh card.",
+				strings.Join(p.Fix.Changes, "; "), strings.Join(f.Changes, "; "))
+		}
+	}
+	for _, f := range r.Refused {
+		if f.ID == p.Fix.ID {
+			return text + fmt.Sprintf("the fix would not help any more: %s.", f.Why)
+		}
+	}
+	var missing []string
+	for _, g := range r.Gaps {
+		if len(g.Caps) > 0 {
+			missing = append(missing, g.Permission+" "+g.Reason)
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		return text + fmt.Sprintf("diagnosed again, it can't be seen whether the fix is still right (%s).", strings.Join(missing, ", "))
+	case len(r.Causes) == 0:
+		return text + fmt.Sprintf("diagnosed again, the trouble is gone: %s.", r.Summary)
+	}
+	return text + fmt.Sprintf("diagnosed again, the fix isn't proposed any more: %s. Ask again for a fresh report.", r.Summary)
+}
+
+// spellTime rounds to seconds: 1m30s.
+func spellTime(d time.Duration) string { return d.Round(time.Second).String() }

@@ -1,0 +1,216 @@
+package casebook_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/remedy"
+)
+
+const (
+	requester = "U0ASKER"
+	approver  = "U0APPROVER"
+	second    = "U0SECOND"
+	team      = "T0TEAM"
+)
+
+// anyone lets everybody do everything: who may is the policy's matter and tested there.
+type anyone struct{}
+
+func (anyone) MayAsk(casebook.Person, casebook.Question) error { return nil }
+func (anyone) MayDecide(casebook.Person, casebook.Verdict, casebook.Remediation) error {
+	return nil
+}
+
+func person(user string) casebook.Person { return casebook.Person{Team: team, Home: team, User: user} }
+
+// cluster is a world with one trouble: target group tg times out until the rule is there, and for a while after.
+type cluster struct {
+	mu       sync.Mutex
+	now      func() time.Time
+	rule     bool
+	since    time.Time     // of the rule
+	heals    time.Duration // from the rule until targets are healthy
+	applied  int           // calls that made the rule
+	foreign  bool          // the rule was there already
+	lose     int           // answers to Apply that get lost, after the rule was made
+	refuse   error         // what Apply answers instead of doing anything
+	drift    int           // port that the fix proposes instead; 0: the approved one
+	healthy  bool          // the trouble went away by itself
+	deny     error         // of DryRun
+	next     string        // a cause that shows once the first is gone
+	blind    bool          // the deciding read is denied
+	outage   int           // diagnoses that fail
+	lookErr  error
+	looks    int
+	runs     int
+	inFlight int // changes being made at this moment
+	most     int
+}
+
+const trouble = "alb/sg.target-ingress sg-1"
+
+func (c *cluster) action() remedy.Action {
+	port := 8080
+	if c.drift != 0 {
+		port = c.drift
+	}
+	return remedy.Action{AllowIngress: &remedy.AllowIngress{Group: "sg-1", Source: "sg-2", Port: port}}
+}
+
+func (c *cluster) Diagnose(ctx context.Context, diagnosis string, t diagnostics.Target) (diagnostics.Report, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return diagnostics.Report{}, err
+	}
+	c.runs++
+	r := diagnostics.Report{Diagnosis: diagnosis, Target: t, At: c.now(), Summary: "all 3 targets are healthy"}
+	if c.outage > 0 {
+		c.outage--
+		return r, errors.New("describe target health: connection reset")
+	}
+	add := func(id, subject string) {
+		r.Causes = append(r.Causes, diagnostics.Finding{ID: id, Subject: subject, Confidence: diagnostics.Confirmed})
+	}
+	if c.blind {
+		r.Gaps = []diagnostics.Gap{{Permission: "ec2:DescribeSecurityGroupRules", Reason: diagnostics.Denied, Caps: []string{"alb/sg.target-ingress"}}}
+		r.Summary = "the rules can't be read"
+		return r, nil
+	}
+	switch {
+	case c.healthy:
+	case !c.rule:
+		a := c.action()
+		add("alb/sg.target-ingress", "sg-1")
+		r.Summary, r.Impact = "sg-1 lets nothing in from the load balancer", "3 of 3 targets time out"
+		r.Fixes = []diagnostics.Fix{{
+			ID: "alb/allow-pod-port", Title: "Allow the port", Risk: "medium", Executable: true, Action: &a, SettlesIn: "1m",
+			Changes: []string{fmt.Sprintf("sg-1: allow tcp %d from sg-2", a.AllowIngress.Port)}, Undo: "revoke the rule", Resolves: []string{trouble},
+		}}
+	case c.now().Sub(c.since) < c.heals:
+		r.Summary, r.Impact = "targets are being checked", "1 of 3 targets times out"
+		add("alb/lb.initializing", "tg-1")
+	case c.next != "":
+		r.Summary, r.Impact = "targets answer 404 on /health", "3 of 3 targets answer 404"
+		add(c.next, "tg-1")
+	}
+	return r, nil
+}
+
+func (c *cluster) DryRun(context.Context, remedy.Action, remedy.Mark) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.deny
+}
+
+func (c *cluster) Look(ctx context.Context, _ remedy.Action, _ remedy.Mark) (bool, remedy.Receipt, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looks++
+	if err := errors.Join(ctx.Err(), c.lookErr); err != nil {
+		return false, remedy.Receipt{}, err
+	}
+	return c.rule, remedy.Receipt{ID: "sgr-1", Owned: !c.foreign}, nil
+}
+
+func (c *cluster) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (remedy.Receipt, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return remedy.Receipt{}, err
+	}
+	if m.Requester != requester || m.Approver == "" || m.Remediation == "" {
+		return remedy.Receipt{}, fmt.Errorf("%w: unmarked %+v", remedy.ErrRefused, m)
+	}
+	if c.refuse != nil {
+		return remedy.Receipt{}, c.refuse
+	}
+	c.applied++
+	c.rule, c.since = true, c.now()
+	if c.lose > 0 {
+		c.lose--
+		return remedy.Receipt{}, errors.New("authorize security group ingress: connection reset")
+	}
+	return remedy.Receipt{ID: "sgr-1", Owned: true, Undo: &remedy.Action{RevokeIngress: &remedy.RevokeIngress{Group: "sg-1", Rule: "sgr-1"}}}, nil
+}
+
+// question is what all tests ask.
+func question(at time.Time) casebook.Question {
+	return casebook.Question{
+		Command: "alb web", Diagnosis: "alb", Target: diagnostics.Target{Cluster: "prod", Namespace: "shop", Name: "web"},
+		Team: team, User: requester, Channel: "C0CHANNEL", At: at,
+	}
+}
+
+// ask takes a question through to its report, and returns the one proposed fix.
+func ask(t *testing.T, b *casebook.Book, c *cluster, key string) casebook.Remediation {
+	t.Helper()
+	inv, created, err := b.Open(t.Context(), person(requester), question(b.Now()), key)
+	if err != nil || !created {
+		t.Fatalf("Open: created %v, error %v", created, err)
+	}
+	if inv, err = b.Claim(t.Context(), inv.Name, "front-1"); err != nil {
+		t.Fatalf("Claim: %v", err)
+	}
+	report, err := c.Diagnose(t.Context(), inv.Question.Diagnosis, inv.Question.Target)
+	if err != nil {
+		t.Fatalf("Diagnose: %v", err)
+	}
+	_, rs, err := b.Report(t.Context(), inv, report)
+	if err != nil || len(rs) != 1 {
+		t.Fatalf("Report: %d remediations, error %v", len(rs), err)
+	}
+	return rs[0]
+}
+
+func approve(t *testing.T, b *casebook.Book, r casebook.Remediation) casebook.Remediation {
+	t.Helper()
+	r, err := b.Decide(t.Context(), r.Name, casebook.Click{Nonce: r.Status.Nonce, By: person(approver), Verdict: casebook.Approve})
+	if err != nil {
+		t.Fatalf("Decide: %v", err)
+	}
+	return r
+}
+
+// await follows a remediation until stop says so, and returns it as it then was.
+func await(ctx context.Context, t *testing.T, s casebook.Store, name string, stop func(casebook.Remediation) bool) casebook.Remediation {
+	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ch, err := s.Remediations.Watch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last casebook.Remediation
+	for r := range ch {
+		if r.Name != name {
+			continue
+		}
+		if last = r; stop(r) {
+			return r
+		}
+	}
+	t.Fatalf("%s stayed %s: %+v", name, last.Status.Phase, last.Status)
+	return last
+}
+
+func get(t *testing.T, s casebook.Store, name string) casebook.Remediation {
+	t.Helper()
+	r, err := s.Remediations.Get(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// final reports whether an executor is done with r.
+func final(r casebook.Remediation) bool {
+	return r.Status.Phase.Terminal() || r.Status.Phase == casebook.NeedsHuman
+}

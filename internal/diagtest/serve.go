@@ -1,0 +1,137 @@
+package diagtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/all"
+	"github.com/netdiag/netdiag/internal/ask"
+	"github.com/netdiag/netdiag/internal/awsnet"
+	"github.com/netdiag/netdiag/internal/kube"
+	"github.com/netdiag/netdiag/internal/live"
+	"github.com/netdiag/netdiag/internal/render/markdown"
+	"github.com/netdiag/netdiag/internal/sim/access"
+	simaws "github.com/netdiag/netdiag/internal/sim/aws"
+	simkube "github.com/netdiag/netdiag/internal/sim/kube"
+	"github.com/netdiag/netdiag/internal/world"
+)
+
+// Served is a world that answers on loopback.
+type Served struct {
+	World   *world.World
+	AWS     *simaws.Server
+	Kube    *simkube.Server
+	AWSURL  string // of every AWS service
+	KubeURL string // of the API server
+
+	stops []func()
+}
+
+// Serve serves a world on loopback until Close. now is the clock of the simulators; nil means that the world's own time stands still.
+func Serve(w *world.World, now func() time.Time) (*Served, error) {
+	if now == nil {
+		now = func() time.Time { return w.Meta.Now }
+	}
+	s := &Served{World: w, AWS: simaws.New(w, simaws.Options{Now: now}), Kube: simkube.New(w, simkube.Options{Now: now})}
+	var err error
+	if s.AWSURL, err = s.listen(s.AWS); err != nil {
+		return nil, err
+	}
+	if s.KubeURL, err = s.listen(s.Kube); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Served) listen(h http.Handler) (string, error) {
+	url, stop, err := Listen(h)
+	if err == nil {
+		s.stops = append(s.stops, stop)
+	}
+	return url, err
+}
+
+// Listen serves a handler on a free port of loopback until stop.
+func Listen(h http.Handler) (url string, stop func(), err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = srv.Serve(l) // always ends with an error: that of Close
+	}()
+	return "http://" + l.Addr().String(), func() { _ = srv.Close(); <-done }, nil
+}
+
+// Close stops serving.
+func (s *Served) Close() {
+	s.Kube.Close() // ends its watches
+	for _, stop := range s.stops {
+		stop()
+	}
+}
+
+// Source gives the adapters on the served world, at the world's own time.
+func (s *Served) Source(ctx context.Context) (live.Source, error) {
+	a, err := awsnet.New(ctx, access.AWS(s.World.Meta.Region, s.AWSURL))
+	if err != nil {
+		return live.Source{}, err
+	}
+	k, err := kube.New(access.Kubernetes(s.KubeURL, "netdiag"))
+	if err != nil {
+		return live.Source{}, err
+	}
+	return live.Source{AWS: a, Kube: k, Now: func() time.Time { return s.World.Meta.Now }, Clock: time.Now}, nil
+}
+
+// Diagnose answers what the world asks, or question where it is not empty, at the world's own time.
+func (s *Served) Diagnose(ctx context.Context, question string) (diagnostics.Outcome, error) {
+	if question == "" {
+		question = s.World.Meta.Ask
+	}
+	c, err := ask.Parse(question)
+	if err != nil {
+		return diagnostics.Outcome{}, err
+	}
+	d, ok := all.Find(c.Verb)
+	if !ok {
+		return diagnostics.Outcome{}, fmt.Errorf("%s: no such diagnosis", c.Verb)
+	}
+	src, err := s.Source(ctx)
+	if err != nil {
+		return diagnostics.Outcome{}, err
+	}
+	m := s.World.Meta
+	return src.Diagnose(ctx, d, diagnostics.Target{Cluster: m.Cluster, Region: m.Region, Account: m.Account, Namespace: c.Namespace, Name: c.Name}, nil)
+}
+
+// Run serves a world, diagnoses it and scores the report.
+func Run(ctx context.Context, dir string) (*world.World, diagnostics.Outcome, Score, error) {
+	w, err := world.Load(dir)
+	if err != nil {
+		return nil, diagnostics.Outcome{}, Score{}, err
+	}
+	s, err := Serve(w, nil)
+	if err != nil {
+		return w, diagnostics.Outcome{}, Score{}, err
+	}
+	defer s.Close()
+	out, err := s.Diagnose(ctx, "")
+	if err != nil {
+		return w, out, Score{}, fmt.Errorf("%s: %w", dir, err)
+	}
+	var md bytes.Buffer
+	if err := markdown.Render(&md, out.Report, markdown.Options{}); err != nil {
+		return w, out, Score{}, err
+	}
+	return w, out, Compare(w.Meta.Want, out.Report, md.String()), nil
+}

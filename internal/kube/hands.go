@@ -1,0 +1,207 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/netdiag/netdiag/internal/remedy"
+)
+
+const (
+	// owner is netdiag's name in managedFields.
+	owner = "netdiag"
+	// marked is the annotation that says which Remediation changed an object last.
+	marked = "netdiag.io/remediation"
+	// attempts is how often a change is tried that meets another writer's: the status of a DaemonSet changes often while
+	// its pods restart, which is no reason to refuse.
+	attempts = 5
+)
+
+// Hands is the Kubernetes half of remedy.Hands: it carries out DaemonSetEnv and Annotate. Each change reads the object,
+// refuses with a *Changed where it isn't as the plan found it, and patches exactly the version that it read.
+//
+// An error that wraps remedy.ErrRefused means that nothing was changed; after any other, Look decides.
+type Hands struct{ client *Client }
+
+var _ remedy.Hands = (*Hands)(nil)
+
+// Hands gives the writer of a cluster. The cluster's own access control decides what it may change.
+func (c *Client) Hands() *Hands { return &Hands{client: c} }
+
+// Changed refuses a change because its object isn't as the plan found it.
+type Changed struct {
+	What string // "env WARM_IP_TARGET of container aws-node of daemonset kube-system/aws-node"
+	Want string // as the plan found it, quoted, or "unset"
+	Got  string // as it is now
+}
+
+// Error says what was planned on and what is there now.
+func (e *Changed) Error() string {
+	return fmt.Sprintf("%s is %s now, not %s as when the fix was proposed", e.What, e.Got, e.Want)
+}
+
+// Unwrap is remedy.ErrRefused: nothing was changed.
+func (e *Changed) Unwrap() error { return remedy.ErrRefused }
+
+// DryRun lets the API server go through the change, admission included, without storing it.
+func (h *Hands) DryRun(ctx context.Context, a remedy.Action, m remedy.Mark) error {
+	_, err := h.apply(ctx, a, m, true)
+	return err
+}
+
+// Apply makes the change. Where somebody else made it already, the receipt isn't owned and has no undo.
+func (h *Hands) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (remedy.Receipt, error) {
+	return h.apply(ctx, a, m, false)
+}
+
+// Look reads whether the change is in effect, and by the mark on the object whether it was this Remediation's.
+func (h *Hands) Look(ctx context.Context, a remedy.Action, m remedy.Mark) (bool, remedy.Receipt, error) {
+	e, err := planOf(a)
+	if err != nil {
+		return false, remedy.Receipt{}, err
+	}
+	o, err := h.get(ctx, e)
+	if err != nil {
+		return false, remedy.Receipt{}, err
+	}
+	state, err := e.state(o)
+	if err != nil || !state.done {
+		return false, remedy.Receipt{}, err
+	}
+	return true, receipt(e, o, m), nil
+}
+
+// edit is an action on one object of one kind.
+type edit interface {
+	object() (gvr schema.GroupVersionResource, namespace, name string)
+	// state compares the object with the plan.
+	state(o *unstructured.Unstructured) (state, error)
+	// patch is the change, for exactly this version of the object.
+	patch(o *unstructured.Unstructured, m remedy.Mark) (types.PatchType, any, error)
+	undo() remedy.Action
+}
+
+// state is how an object stands to a plan.
+type state struct {
+	done    bool     // it is as the plan wants it
+	changed *Changed // it isn't as the plan found it; nil where it is
+}
+
+func planOf(a remedy.Action) (edit, error) {
+	if err := a.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: %w", remedy.ErrRefused, err)
+	}
+	switch {
+	case a.DaemonSetEnv != nil:
+		return daemonSetEnv{a.DaemonSetEnv}, nil
+	case a.Annotate != nil:
+		return newAnnotate(a.Annotate)
+	}
+	return nil, fmt.Errorf("%w: %s of %s is no change to Kubernetes", remedy.ErrRefused, a.Kind(), a.Target())
+}
+
+func (h *Hands) apply(ctx context.Context, a remedy.Action, m remedy.Mark, dryRun bool) (remedy.Receipt, error) {
+	e, err := planOf(a)
+	if err != nil {
+		return remedy.Receipt{}, err
+	}
+	for try := 1; ; try++ {
+		o, err := h.get(ctx, e)
+		if err != nil {
+			return remedy.Receipt{}, err
+		}
+		s, err := e.state(o)
+		switch {
+		case err != nil:
+			return remedy.Receipt{}, err
+		case s.done:
+			return receipt(e, o, m), nil
+		case s.changed != nil:
+			return remedy.Receipt{}, s.changed
+		}
+		err = h.patch(ctx, e, o, m, dryRun)
+		switch {
+		case err == nil:
+			undo := e.undo()
+			return remedy.Receipt{Undo: &undo, Owned: true}, nil
+		case !overtaken(err) || try == attempts:
+			return remedy.Receipt{}, err
+		}
+	}
+}
+
+func (h *Hands) get(ctx context.Context, e edit) (*unstructured.Unstructured, error) {
+	gvr, namespace, name := e.object()
+	ctx, cancel := context.WithTimeout(ctx, each)
+	defer cancel()
+	ctx, _ = withPushback(ctx)
+	o, err := h.client.dynamic.Resource(gvr).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, writeError("get", e, err)
+	}
+	return o, nil
+}
+
+func (h *Hands) patch(ctx context.Context, e edit, o *unstructured.Unstructured, m remedy.Mark, dryRun bool) error {
+	gvr, namespace, name := e.object()
+	kind, doc, err := e.patch(o, m)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	opts := metav1.PatchOptions{FieldManager: owner}
+	if dryRun {
+		opts.DryRun = []string{metav1.DryRunAll}
+	}
+	ctx, cancel := context.WithTimeout(ctx, each)
+	defer cancel()
+	ctx, _ = withPushback(ctx)
+	if _, err := h.client.dynamic.Resource(gvr).Namespace(namespace).Patch(ctx, name, kind, body, opts); err != nil {
+		return writeError("patch", e, err)
+	}
+	return nil
+}
+
+// writeError names the operation, and marks what the API server refused: an answer of the 4xx kind changed nothing.
+func writeError(verb string, e edit, err error) error {
+	gvr, namespace, name := e.object()
+	if code := statusCode(err); code >= 400 && code < 500 {
+		return fmt.Errorf("%w: %s %s %s/%s: %w", remedy.ErrRefused, verb, gvr.GroupResource(), namespace, name, err)
+	}
+	return fmt.Errorf("%s %s %s/%s: %w", verb, gvr.GroupResource(), namespace, name, err)
+}
+
+// overtaken tells that another writer came in between: a conflict, or the failed test of a JSON patch.
+func overtaken(err error) bool {
+	return apierrors.IsConflict(err) || statusCode(err) == 422
+}
+
+// receipt is what is left of a change that is in effect.
+func receipt(e edit, o *unstructured.Unstructured, m remedy.Mark) remedy.Receipt {
+	if m.Remediation == "" || o.GetAnnotations()[marked] != m.Remediation {
+		return remedy.Receipt{}
+	}
+	undo := e.undo()
+	return remedy.Receipt{Undo: &undo, Owned: true}
+}
+
+func quoted(v *string) string {
+	if v == nil {
+		return "unset"
+	}
+	return fmt.Sprintf("%q", *v)
+}
+
+func same(a, b *string) bool {
+	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+}

@@ -1,0 +1,49 @@
+// Package live runs diagnoses on a real cluster and account: it fills diagnostics.Inputs with the adapters.
+package live
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/awsnet"
+	"github.com/netdiag/netdiag/internal/kube"
+)
+
+// Source is where a diagnosis reads: one cluster and the account around it.
+type Source struct {
+	AWS  *awsnet.Client
+	Kube *kube.Client
+	// Now is the clock that ages are counted from; Clock measures how long a run takes. Both are time.Now outside of tests.
+	Now, Clock func() time.Time
+	// Limit is how long a run may take; what was not read by then is a gap of reason timeout. 0 means 30 s.
+	Limit time.Duration
+}
+
+// Inputs gives the readers of one run: each question is asked once.
+func (s Source) Inputs(progress func(string)) diagnostics.Inputs {
+	a, k := s.AWS.Reader(), s.Kube.Reader()
+	return diagnostics.Inputs{
+		Now: s.Now(), Clock: s.Clock, Progress: progress,
+		Namespaces: k, Pods: k, PodFiles: k, Events: k, Nodes: k, Controllers: k, Daemons: k, Volumes: k,
+		Ingresses: k, Services: k, Policies: k, Bindings: k, Customs: k,
+		Network: a, Interfaces: a, Firewalls: a, Routing: a, Instances: a, LoadBalancers: a, TargetGroups: a,
+		Tags: a, Clusters: a, Nodegroups: a, Metrics: a, Audit: a,
+	}
+}
+
+// Diagnose runs one diagnosis within the limit.
+func (s Source) Diagnose(ctx context.Context, d diagnostics.Diagnosis, t diagnostics.Target, progress func(string)) (diagnostics.Outcome, error) {
+	limit := s.Limit
+	if limit == 0 {
+		limit = 30 * time.Second
+	}
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	out, err := d.Run(bounded, s.Inputs(progress), t)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return out, diagnostics.Refusal("the cluster and AWS did not answer within " + limit.String() + ": nothing could be read; check that the API server and the AWS endpoints are reachable, then ask again")
+	}
+	return out, err
+}

@@ -1,0 +1,128 @@
+// Package policy says who may ask and who may decide: by Slack's ids alone, never by names, and where nothing is
+// configured by nobody.
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/casebook"
+)
+
+// Anyone stands in Askers for every full member of the team.
+const Anyone = "*"
+
+// Policy is who may do what, as configured. It is a casebook.Policy. Its zero value lets nobody do anything.
+type Policy struct {
+	// Team is the id of the one workspace that netdiag serves.
+	Team string `json:"team"`
+	// Askers lists the user ids that may ask; Anyone is every full member of the team. Empty: nobody.
+	Askers []string `json:"askers"`
+	// Approvers says who may decide on fixes. Membership of a channel gives no right. Empty: nobody.
+	Approvers []Grant `json:"approvers"`
+}
+
+// Grant lets users decide on the fixes that it covers. An empty list of Risks, Fixes or Namespaces doesn't narrow it; an
+// empty list of Users is nobody.
+type Grant struct {
+	Users      []string `json:"users"`                // user ids
+	Risks      []string `json:"risks,omitempty"`      // low, medium, high
+	Fixes      []string `json:"fixes,omitempty"`      // ids of the catalogue, such as alb/allow-pod-port
+	Namespaces []string `json:"namespaces,omitempty"` // of the question's target
+}
+
+var (
+	userID = regexp.MustCompile(`^[UW][A-Z0-9]{2,20}$`)
+	teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
+)
+
+// Validate reports the first entry that can't be meant: a name where an id belongs, a risk or a fix that doesn't exist.
+func (p Policy) Validate() error {
+	if !teamID.MatchString(p.Team) {
+		return fmt.Errorf("policy: team: %q is no id of a Slack workspace, such as T0123ABCD", p.Team)
+	}
+	for _, u := range p.Askers {
+		if u != Anyone && !userID.MatchString(u) {
+			return fmt.Errorf("policy: askers: %q is neither a user id, such as U0123ABCD, nor %q", u, Anyone)
+		}
+	}
+	for i, g := range p.Approvers {
+		for _, u := range g.Users {
+			if !userID.MatchString(u) {
+				return fmt.Errorf("policy: approvers[%d].users: %q is no user id, such as U0123ABCD; a name can be taken over by somebody else", i, u)
+			}
+		}
+		for _, r := range g.Risks {
+			if r != "low" && r != "medium" && r != "high" {
+				return fmt.Errorf("policy: approvers[%d].risks: %q is none of low, medium and high", i, r)
+			}
+		}
+		for _, f := range g.Fixes {
+			if !diagnostics.FixByID(f).Executable {
+				return fmt.Errorf("policy: approvers[%d].fixes: %q is no fix that can be carried out", i, f)
+			}
+		}
+	}
+	return nil
+}
+
+// MayAsk refuses questions of those who aren't full members of the team, or aren't listed.
+func (p Policy) MayAsk(by casebook.Person, _ casebook.Question) error {
+	if err := p.member(by); err != nil {
+		return err
+	}
+	if !slices.Contains(p.Askers, Anyone) && !slices.Contains(p.Askers, by.User) {
+		return diagnostics.Refusal("You are not on the list of those who may ask here. Whoever runs netdiag can add your user id to askers.")
+	}
+	return nil
+}
+
+// MayDecide refuses the word of those who aren't full members of the team, or whom no grant covers. Who asked may always
+// withdraw, that is reject.
+func (p Policy) MayDecide(by casebook.Person, v casebook.Verdict, r casebook.Remediation) error {
+	if err := p.member(by); err != nil {
+		return err
+	}
+	q := r.Plan.Question
+	if by.Team != q.Team {
+		return elsewhere
+	}
+	if v == casebook.Reject && by.User == q.User {
+		return nil
+	}
+	// The catalogue says what risk a fix has, not the record.
+	risk := diagnostics.FixByID(r.Plan.Fix.ID).Risk
+	for _, g := range p.Approvers {
+		if slices.Contains(g.Users, by.User) && covers(g.Risks, risk) && covers(g.Fixes, r.Plan.Fix.ID) && covers(g.Namespaces, q.Target.Namespace) {
+			return nil
+		}
+	}
+	return diagnostics.Refusal(fmt.Sprintf("You are not among the approvers of %s (risk %s) in namespace %s. Nothing was recorded.", r.Plan.Fix.ID, risk, q.Target.Namespace))
+}
+
+func covers(list []string, v string) bool {
+	return v != "" && (len(list) == 0 || slices.Contains(list, v))
+}
+
+// Refusals of people, whoever they are.
+const (
+	elsewhere diagnostics.Refusal = "This is not the workspace that netdiag serves. Nothing was recorded."
+	shared    diagnostics.Refusal = "This channel is shared with another organisation: netdiag doesn't answer here."
+	noMember  diagnostics.Refusal = "Only full members of this workspace can use netdiag: no guests, no bots, no accounts that are deactivated or of another workspace, none whose e-mail address isn't confirmed."
+)
+
+// member refuses everybody but full, living members of the team, and everything in shared channels. What isn't known
+// about a person counts against them: team ids must be there and be the configured one.
+func (p Policy) member(by casebook.Person) error {
+	switch {
+	case p.Team == "" || by.Team != p.Team || by.Home != p.Team || by.User == "":
+		return elsewhere
+	case by.Shared:
+		return shared
+	case by.Deleted || by.Bot || by.Restricted || by.Stranger || by.Unconfirmed:
+		return noMember
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package remedy_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/netdiag/netdiag/internal/remedy"
+)
+
+// half records what it was asked to do.
+type half struct{ did []string }
+
+func (h *half) DryRun(_ context.Context, a remedy.Action, _ remedy.Mark) error {
+	h.did = append(h.did, "dry run "+a.Kind())
+	return nil
+}
+
+func (h *half) Look(_ context.Context, a remedy.Action, _ remedy.Mark) (bool, remedy.Receipt, error) {
+	h.did = append(h.did, "look "+a.Kind())
+	return false, remedy.Receipt{}, nil
+}
+
+func (h *half) Apply(_ context.Context, a remedy.Action, _ remedy.Mark) (remedy.Receipt, error) {
+	h.did = append(h.did, "apply "+a.Kind())
+	return remedy.Receipt{ID: a.Kind(), Owned: true}, nil
+}
+
+func TestSplitSendsEachActionToItsHalf(t *testing.T) {
+	aws := []remedy.Action{
+		{AddonConfig: &remedy.AddonConfig{Cluster: "c", Addon: "vpc-cni"}},
+		{AllowIngress: &remedy.AllowIngress{Group: "sg-1", Source: "sg-2", Port: 80}},
+		{RevokeIngress: &remedy.RevokeIngress{Group: "sg-1", Rule: "sgr-1"}},
+	}
+	kubernetes := []remedy.Action{
+		{DaemonSetEnv: &remedy.DaemonSetEnv{Namespace: "kube-system", Name: "aws-node"}},
+		{Annotate: &remedy.Annotate{Resource: "ingresses", Name: "web"}},
+	}
+	for _, side := range []struct {
+		name    string
+		actions []remedy.Action
+	}{{"aws", aws}, {"kubernetes", kubernetes}} {
+		for _, a := range side.actions {
+			halves := map[string]*half{"aws": {}, "kubernetes": {}}
+			s := remedy.Split{AWS: halves["aws"], Kubernetes: halves["kubernetes"]}
+			err := s.DryRun(t.Context(), a, remedy.Mark{})
+			_, _, lookErr := s.Look(t.Context(), a, remedy.Mark{})
+			r, applyErr := s.Apply(t.Context(), a, remedy.Mark{})
+			if err := errors.Join(err, lookErr, applyErr); err != nil || r.ID != a.Kind() {
+				t.Errorf("%s: receipt %+v, error %v", a.Kind(), r, err)
+			}
+			if got := halves[side.name].did; len(got) != 3 {
+				t.Errorf("%s: the %s half did %q, want a dry run, a look and an apply", a.Kind(), side.name, got)
+			}
+		}
+	}
+}
+
+func TestSplitRefusesWhatNoHalfTakes(t *testing.T) {
+	only := remedy.Split{AWS: &half{}}
+	for name, a := range map[string]remedy.Action{
+		"switched off":  {Annotate: &remedy.Annotate{Resource: "ingresses", Name: "web"}},
+		"empty":         {},
+		"two at once":   {Annotate: &remedy.Annotate{}, AddonConfig: &remedy.AddonConfig{}},
+		"no such port":  {AllowIngress: &remedy.AllowIngress{Group: "sg-1", Source: "sg-2", Port: 0}},
+		"source absent": {AllowIngress: &remedy.AllowIngress{Group: "sg-1", Port: 80}},
+	} {
+		if _, err := only.Apply(t.Context(), a, remedy.Mark{}); !errors.Is(err, remedy.ErrRefused) {
+			t.Errorf("%s: error %v, want ErrRefused", name, err)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package slack
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/render"
+)
+
+// Ids of the buttons of a card; clicks with any other are not ours.
+const (
+	ActionApprove = "netdiag_approve"
+	ActionReject  = "netdiag_reject"
+	// BlockDecide starts the block id of the buttons.
+	BlockDecide = "netdiag_decide"
+)
+
+const valueVersion = "v1"
+
+// shownPlan is far above what a plan has: who approves has to see all of it.
+const shownPlan = 40
+
+// Value is what a button carries: nothing but which Remediation, and the nonce of the card.
+func Value(remediation, nonce string) string {
+	return strings.Join([]string{valueVersion, remediation, nonce}, ":")
+}
+
+// ParseValue reads a button's value; ok is false where it is none of ours.
+func ParseValue(v string) (remediation, nonce string, ok bool) {
+	parts := strings.Split(v, ":")
+	if len(v) > maxValue || len(parts) != 3 || parts[0] != valueVersion || parts[1] == "" || parts[2] == "" {
+		return "", "", false
+	}
+	return parts[1], parts[2], true
+}
+
+// Card is the message of one fix. It has buttons while it can be decided on; afterwards it says who decided, when, and
+// what became of it.
+func Card(rem casebook.Remediation) Message {
+	p, s := rem.Plan, rem.Status
+	it := render.FixItem(p.Fix)
+	facts := it.Facts[:0:0]
+	for _, f := range it.Facts {
+		if f.Name != "Carried out" && f.Name != "Risk" { // the card itself says who approves it and its risk
+			facts = append(facts, f)
+		}
+	}
+	it.Facts = append(facts, render.Fact{Name: "Risk", Value: render.Clean(p.Risk)},
+		render.Fact{Name: "Where", Value: render.Clean(p.Target) + " on " + render.Place(p.Question.Target)})
+	now := status(rem)
+	blocks := []slack.Block{header("Fix: " + it.Text), item(render.Item{Text: "Plan", Facts: it.Facts}, shownPlan), rich(now...)}
+	if s.Phase == casebook.AwaitingApproval {
+		blocks = append(blocks, buttons(rem, it.Text))
+	}
+	blocks = append(blocks, context(rem.Name, "plan "+p.Hash[:min(12, len(p.Hash))]))
+	return Message{Text: fallback("netdiag fix", it.Text, flattenRich(now[0])), Blocks: blocks}
+}
+
+// status says where the fix stands, and who decided.
+func status(rem casebook.Remediation) []slack.RichTextElement {
+	s := rem.Status
+	var head []span
+	switch {
+	case s.Outcome == "":
+		head = []span{bold(phrase(rem))}
+	case s.Phase == casebook.Succeeded || s.Phase == casebook.Rejected: // the outcome says it all
+		head = []span{bold(render.Clean(s.Outcome))}
+	default:
+		head = []span{bold(phrase(rem)), text(" " + render.Clean(s.Outcome))}
+	}
+	out := []slack.RichTextElement{line(head...)}
+	var lines []*slack.RichTextSection
+	for _, d := range s.Decisions {
+		verb := "Approved by "
+		if d.Verdict == casebook.Reject {
+			verb = "Rejected by "
+		}
+		spans := []span{text(verb), person(d.User), text(" at " + clock(d.At))}
+		if d.Reason != "" {
+			spans = append(spans, text(": "+render.Clean(d.Reason)))
+		}
+		lines = append(lines, line(spans...))
+	}
+	if !s.Finished.IsZero() {
+		lines = append(lines, line(text("Finished at "+clock(s.Finished))))
+	}
+	if len(lines) > 0 {
+		out = append(out, bullets(lines, shownItems))
+	}
+	return out
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
+
+func phrase(rem casebook.Remediation) string {
+	p, s := rem.Plan, rem.Status
+	switch s.Phase {
+	case casebook.Proposed:
+		return "Being prepared."
+	case casebook.AwaitingApproval:
+		return fmt.Sprintf("Waits for approval by %s, until %s.", approvers(p, len(s.Decisions)), clock(p.Expires))
+	case casebook.Approved:
+		return "Approved; it starts in a moment."
+	case casebook.Preflight:
+		return "Checking again that the fix still fits, before anything is changed."
+	case casebook.Applying:
+		return "Making the change."
+	case casebook.Verifying:
+		if s.Deadline.IsZero() {
+			return "Change made; watching until the trouble is gone."
+		}
+		return fmt.Sprintf("Change made; watching until the trouble is gone, at most until %s.", clock(s.Deadline))
+	case casebook.Succeeded:
+		return "Done: the trouble is gone."
+	case casebook.Rejected:
+		return "Rejected."
+	case casebook.Expired:
+		return "Expired."
+	case casebook.Superseded:
+		return "Overtaken by events."
+	case casebook.Cancelled:
+		return "Cancelled."
+	case casebook.RollingBack:
+		return "Undoing the change."
+	case casebook.RolledBack:
+		return "Undone."
+	case casebook.NeedsHuman:
+		return "A person has to look at this."
+	case casebook.Failed:
+		return "It did not work."
+	}
+	return render.Clean(string(s.Phase))
+}
+
+// approvers says who is still to approve.
+func approvers(p casebook.Plan, have int) string {
+	n := fmt.Sprintf("%d persons", p.Approvals)
+	if p.Approvals == 1 {
+		n = "one person"
+	}
+	if p.SelfApproval {
+		n += ", the requester too"
+	} else {
+		n += " other than the requester"
+	}
+	if have > 0 {
+		n += fmt.Sprintf(" (%d so far)", have)
+	}
+	return n
+}
+
+func buttons(rem casebook.Remediation, title string) *slack.ActionBlock {
+	p, s := rem.Plan, rem.Status
+	where := render.Clean(p.Question.Target.Cluster)
+	button := func(id, label string, style slack.Style, question, text string) *slack.ButtonBlockElement {
+		b := slack.NewButtonBlockElement(id, Value(rem.Name, s.Nonce), plain(label, maxButton))
+		b.Style = style
+		b.AccessibilityLabel = render.Cut(label+": "+title, maxButton)
+		b.Confirm = slack.NewConfirmationBlockObject(plain(question, maxConfirmTitle), plain(text, maxConfirmText),
+			plain(label, maxConfirmLabel), plain("Back", maxConfirmLabel)).WithStyle(style)
+		return b
+	}
+	object := render.Cut(render.Clean(p.Target), 150)
+	// A block that changes needs a new id, or clients may keep showing the old one.
+	return slack.NewActionBlock(fmt.Sprintf("%s_%d", BlockDecide, len(s.Decisions)),
+		button(ActionApprove, "Approve", slack.StylePrimary, "Make this change on "+where+"?",
+			fmt.Sprintf("Cluster %s, %s. %s", where, object, title)),
+		button(ActionReject, "Reject", slack.StyleDanger, "Reject this change on "+where+"?",
+			fmt.Sprintf("Cluster %s, %s. Nobody can approve it afterwards; it would take a new question.", where, object)))
+}

@@ -1,0 +1,300 @@
+package slack_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/remedy"
+	"github.com/netdiag/netdiag/internal/render/slack"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func report(t *testing.T, name string) diagnostics.Report {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("../testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r diagnostics.Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		t.Fatal(name, err)
+	}
+	return r
+}
+
+func reports(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("../testdata/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no reports", err)
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(f), ".json")
+	}
+	return files
+}
+
+func golden(t *testing.T, name string, ms ...slack.Message) {
+	t.Helper()
+	got, err := json.MarshalIndent(ms, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
+	file := filepath.Join("testdata", name+".json")
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("%s: %s", name, d)
+	}
+	for _, m := range ms {
+		checkLimits(t, name, m)
+		checkLimits(t, name+" plain", slack.Plain(m))
+	}
+}
+
+func TestAnswer(t *testing.T) {
+	for _, name := range reports(t) {
+		golden(t, name, append(slack.Answer(report(t, name)), slack.Commands(report(t, name))...)...)
+	}
+}
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func question() casebook.Question {
+	return casebook.Question{
+		Command: "pending backend", Diagnosis: "pending", Team: "T01", User: "U0ALICE", Channel: "C01", At: noon,
+		Target: diagnostics.Target{Cluster: "prod-cluster", Region: "us-west-2", Namespace: "backend"},
+	}
+}
+
+func TestRoot(t *testing.T) {
+	inv := casebook.Investigation{Name: "inv-abc", Question: question()}
+	full := report(t, "full")
+	var ms []slack.Message
+	for _, s := range []casebook.InvestigationStatus{
+		{Phase: casebook.Received},
+		{Phase: casebook.Diagnosing},
+		{Phase: casebook.Reported, Report: &full},
+		{Phase: casebook.Faulted, Error: "The cluster could not be reached. Say inv-abc to whoever runs netdiag."},
+	} {
+		inv.Status = s
+		ms = append(ms, slack.Root(inv, nil))
+	}
+	inv.Status = casebook.InvestigationStatus{Phase: casebook.Diagnosing}
+	ms = append(ms, slack.Root(inv, strings.Split("pods, events, nodes, subnets, interfaces, add-on, metrics <!channel>", ", ")))
+	golden(t, "root", ms...)
+}
+
+func remediation(t *testing.T, p casebook.Phase) casebook.Remediation {
+	t.Helper()
+	fix := report(t, "full").Fixes[0]
+	fix.Action = &remedy.Action{AddonConfig: &remedy.AddonConfig{Cluster: "prod-cluster", Addon: "vpc-cni", Set: map[string]string{"WARM_IP_TARGET": "2"}}}
+	return casebook.Remediation{
+		Name: "rem-abc", Created: noon,
+		Plan: casebook.Plan{
+			Investigation: "inv-abc", Question: question(), Fix: fix, Hash: fix.Action.Hash(), Target: fix.Action.Target(),
+			Risk: "medium", Approvals: 1, Expires: noon.Add(30 * time.Minute),
+		},
+		Status: casebook.RemediationStatus{Phase: p, Nonce: "0123456789abcdef0123456789abcdef"},
+	}
+}
+
+func phases() []casebook.Phase {
+	return []casebook.Phase{
+		casebook.Proposed, casebook.AwaitingApproval, casebook.Approved, casebook.Preflight, casebook.Applying, casebook.Verifying,
+		casebook.Succeeded, casebook.Rejected, casebook.Expired, casebook.Superseded, casebook.Cancelled, casebook.RollingBack,
+		casebook.RolledBack, casebook.NeedsHuman, casebook.Failed,
+	}
+}
+
+func TestCard(t *testing.T) {
+	var ms []slack.Message
+	for _, p := range phases() {
+		rem := remediation(t, p)
+		switch p {
+		case casebook.Proposed, casebook.AwaitingApproval, casebook.Expired:
+		case casebook.Rejected:
+			rem.Status.Decisions = []casebook.Decision{{User: "U0BOB", Verdict: casebook.Reject, At: noon.Add(time.Minute), Reason: "not today <!here>"}}
+			rem.Status.Outcome, rem.Status.Finished = "Rejected; nothing was changed.", noon.Add(time.Minute)
+		default:
+			rem.Status.Decisions = []casebook.Decision{{User: "U0BOB", Verdict: casebook.Approve, At: noon.Add(time.Minute)}}
+		}
+		if p == casebook.Succeeded {
+			rem.Status.Outcome, rem.Status.Finished = "Done: all 14 pods of backend run.", noon.Add(3*time.Minute)
+		}
+		if p == casebook.Verifying {
+			rem.Status.Deadline = noon.Add(5 * time.Minute)
+		}
+		m := slack.Card(rem)
+		if has, want := strings.Contains(encode(t, m), slack.ActionApprove), p == casebook.AwaitingApproval; has != want {
+			t.Errorf("%s: buttons: %v, want %v", p, has, want)
+		}
+		ms = append(ms, m)
+	}
+	golden(t, "card", ms...)
+}
+
+func TestButtonsSayWhereAndWhat(t *testing.T) {
+	rem := remediation(t, casebook.AwaitingApproval)
+	var found int
+	walk(t, slack.Card(rem), func(path string, o map[string]any) {
+		if o["type"] != "button" {
+			return
+		}
+		found++
+		confirm := encode(t, o["confirm"])
+		for _, want := range []string{"prod-cluster", rem.Plan.Target} {
+			if !strings.Contains(confirm, want) {
+				t.Errorf("confirm of %v does not name %s: %s", o["action_id"], want, confirm)
+			}
+		}
+		name, nonce, ok := slack.ParseValue(o["value"].(string))
+		if !ok || name != rem.Name || nonce != rem.Status.Nonce {
+			t.Errorf("value %v", o["value"])
+		}
+	})
+	if found != 2 {
+		t.Errorf("%d buttons", found)
+	}
+}
+
+func TestParseValue(t *testing.T) {
+	for _, v := range []string{"", "v1", "v1:a", "v2:a:b", "v1::b", "v1:a:", "v1:a:b:c", strings.Repeat("v1:a:b", 2000)} {
+		if _, _, ok := slack.ParseValue(v); ok {
+			t.Errorf("%.20q is taken for a value", v)
+		}
+	}
+}
+
+func TestNotesAndRefusals(t *testing.T) {
+	rem := remediation(t, casebook.Succeeded)
+	rem.Status.Outcome, rem.Status.Finished = "Done: all pods run.", noon
+	ds := []diagnostics.Diagnosis{{Name: "pending", Usage: "<namespace>", Doc: "# Why pods wait\n\nReads pods, events and subnets.\n\n* one\n* two"},
+		{Name: "alb", Usage: "<ingress> [-n namespace]", Doc: "# Why a load balancer answers 5xx\n"}}
+	golden(t, "notes",
+		slack.Note(rem, casebook.Note{Key: "applied", At: noon, Text: "WARM_IP_TARGET is 2 now <!channel>"}),
+		slack.Outcome(rem),
+		slack.Refusal("There is no namespace \"bakend\" in prod-cluster.", "/netdiag pending backend"),
+		slack.Refusal("Busy, try again in a minute."),
+		slack.Settled("Decided already: approved by <@U0BOB> at 12:01:00 UTC; the fix is done."),
+		slack.Settled("<@nobody> <@U0BOB"),
+		slack.Help("/netdiag", ds, ""),
+		slack.Help("/netdiag", ds, "pending"),
+	)
+}
+
+// A report far larger than any real one keeps to every limit, and says what it leaves out.
+func TestEnormousReport(t *testing.T) {
+	long := strings.Repeat("x<&>`*_", 500)
+	many := func(n int, f func(i int)) {
+		for i := range n {
+			f(i)
+		}
+	}
+	r := diagnostics.Report{Diagnosis: "pending", Severity: "P1", Layer: "L3 IP", Summary: long, Impact: long, Resolution: long, At: noon,
+		Target: diagnostics.Target{Cluster: long, Namespace: long}}
+	var commands []string
+	many(60, func(i int) {
+		r.Contradictions = append(r.Contradictions, long)
+		r.Prevention = append(r.Prevention, long)
+		r.Passed = append(r.Passed, diagnostics.Passed{ID: long, Summary: long})
+		r.Gaps = append(r.Gaps, diagnostics.Gap{Permission: long, Reason: diagnostics.Denied, Summary: long, Caps: []string{long}})
+		r.Refused = append(r.Refused, diagnostics.Refused{ID: long, Why: long})
+		r.Timeline = append(r.Timeline, diagnostics.Moment{At: noon, What: long})
+		r.Steps = append(r.Steps, diagnostics.Step{Title: long, Read: long, Finding: long, Repeat: long})
+		commands = append(commands, long)
+	})
+	many(60, func(i int) {
+		f := diagnostics.Finding{ID: long, Subject: long, Confidence: diagnostics.Confirmed, Summary: fmt.Sprint(i, long), Affects: commands[:8]}
+		many(14, func(int) {
+			f.Evidence = append(f.Evidence, diagnostics.Evidence{What: long, Value: long, Source: long, Repeat: long})
+		})
+		r.Causes, r.Contributing, r.Symptoms = append(r.Causes, f), append(r.Contributing, f), append(r.Symptoms, f)
+		r.Fixes = append(r.Fixes, diagnostics.Fix{ID: long, Title: long, Changes: commands, Commands: commands, Undo: long, Executable: true, Risk: "high"})
+	})
+	many(5, func(int) {
+		tb := diagnostics.Table{Title: long}
+		many(30, func(int) { tb.Columns = append(tb.Columns, long[:200]) })
+		many(150, func(int) { tb.Rows = append(tb.Rows, tb.Columns) })
+		r.Tables = append(r.Tables, tb)
+	})
+	ms := append(slack.Answer(r), slack.Commands(r)...)
+	for i, m := range ms {
+		checkLimits(t, fmt.Sprint("message ", i), m)
+		checkLimits(t, fmt.Sprint("plain message ", i), slack.Plain(m))
+	}
+	all := encode(t, ms)
+	for _, want := range []string{"… and 52 more", "more rows", "more characters", "Columns left out"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("nothing says %q", want)
+		}
+	}
+	rem := remediation(t, casebook.AwaitingApproval)
+	rem.Plan.Fix, rem.Plan.Target, rem.Plan.Question.Target = r.Fixes[0], long, r.Target
+	checkLimits(t, "card", slack.Card(rem))
+	rem.Status.Outcome = long
+	many(200, func(int) {
+		rem.Status.Decisions = append(rem.Status.Decisions, casebook.Decision{User: long, Reason: long})
+	})
+	checkLimits(t, "card with decisions", slack.Card(rem))
+	checkLimits(t, "outcome", slack.Outcome(rem))
+	checkLimits(t, "note", slack.Note(rem, casebook.Note{Text: long}))
+	checkLimits(t, "refusal", slack.Refusal(long, commands...))
+	checkLimits(t, "settled", slack.Settled(long))
+	checkLimits(t, "root", slack.Root(casebook.Investigation{Name: "inv-abc", Question: rem.Plan.Question,
+		Status: casebook.InvestigationStatus{Phase: casebook.Reported, Report: &r}}, commands))
+}
+
+// Whatever stands in the names and messages of a cluster, messages keep to the limits and hold nothing that Slack parses.
+func FuzzMessages(f *testing.F) {
+	for _, s := range []string{"", "x", "<!channel> <@U0EVIL>", "\x1b[31m\u202e\u200b", "```\n* _x_ ~y~ `z` :tada:", strings.Repeat("é", 4000), "<https://evil.example|x>", "\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r := diagnostics.Report{
+			Diagnosis: "pending", Severity: diagnostics.Severity(s), Layer: diagnostics.Layer(s), Summary: s, Impact: s, Resolution: s, At: noon,
+			Target:   diagnostics.Target{Cluster: s, Region: s, Namespace: s, Name: s},
+			Causes:   []diagnostics.Finding{{ID: s, Subject: s, Summary: s, Reason: s, Confidence: diagnostics.Likely, Affects: []string{s}, Evidence: []diagnostics.Evidence{{What: s, Value: s, Source: s, Repeat: s}}}},
+			Passed:   []diagnostics.Passed{{ID: s, Summary: s}},
+			Gaps:     []diagnostics.Gap{{Permission: s, Reason: s, Summary: s}},
+			Fixes:    []diagnostics.Fix{{ID: s, Title: s, Changes: []string{s}, Owner: s, Undo: s, Commands: []string{s}}},
+			Refused:  []diagnostics.Refused{{ID: s, Why: s}},
+			Timeline: []diagnostics.Moment{{At: noon, What: s}},
+			Steps:    []diagnostics.Step{{Title: s, Read: s, Finding: s, Repeat: s}},
+			Tables:   []diagnostics.Table{{Title: s, Columns: []string{s, s}, Rows: [][]string{{s}, {s, s, s}}}},
+		}
+		for _, m := range append(slack.Answer(r), slack.Commands(r)...) {
+			checkLimits(t, "answer", m)
+			checkLimits(t, "plain answer", slack.Plain(m))
+		}
+		rem := remediation(t, casebook.AwaitingApproval)
+		rem.Plan.Fix.Title, rem.Plan.Fix.Changes, rem.Plan.Target, rem.Plan.Question.User = s, []string{s}, s, s
+		rem.Plan.Question.Target.Cluster = s
+		checkLimits(t, "card", slack.Card(rem))
+		rem.Status.Outcome = s
+		checkLimits(t, "outcome", slack.Outcome(rem))
+		checkLimits(t, "note", slack.Note(rem, casebook.Note{Text: s}))
+		checkLimits(t, "refusal", slack.Refusal(s, s))
+		checkLimits(t, "settled", slack.Settled(s))
+		checkLimits(t, "root", slack.Root(casebook.Investigation{Question: rem.Plan.Question, Status: casebook.InvestigationStatus{Phase: casebook.Diagnosing}}, []string{s}))
+	})
+}

@@ -1,0 +1,104 @@
+package term_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/render/term"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func report(t *testing.T, path string) diagnostics.Report {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r diagnostics.Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		t.Fatal(path, err)
+	}
+	return r
+}
+
+func reports(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("../testdata/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no reports", err)
+	}
+	return files
+}
+
+func render(t *testing.T, r diagnostics.Report, o term.Options) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := term.Render(&b, r, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	for _, file := range reports(t) {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		t.Run(name, func(t *testing.T) {
+			got := render(t, report(t, file), term.Options{Width: 80})
+			golden := filepath.Join("testdata", name+".txt")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestNoControlCharactersAndNoLongLines(t *testing.T) {
+	for _, file := range reports(t) {
+		for line := range strings.SplitSeq(render(t, report(t, file), term.Options{Width: 200}), "\n") {
+			if strings.ContainsAny(line, "\x1b\x07\r\u202e\u200b") {
+				t.Errorf("%s: control characters in %q", file, line)
+			}
+			// A single word can be longer than the screen; it is never cut. Nor are quoted words and snippets of commands.
+			words := strings.Fields(line)
+			if n := utf8.RuneCountInString(line); n >= 100 && len(words) > 3 && !strings.Contains(file, "hostile") {
+				t.Errorf("%s: %d columns: %s", file, n, line)
+			}
+		}
+	}
+}
+
+func TestColorOnlyAddsColor(t *testing.T) {
+	r := report(t, "../testdata/full.json")
+	plain, colored := render(t, r, term.Options{Width: 80}), render(t, r, term.Options{Width: 80, Color: true})
+	if !strings.Contains(colored, "\x1b[") {
+		t.Error("no colour")
+	}
+	var b strings.Builder
+	for rest := colored; rest != ""; {
+		text, esc, _ := strings.Cut(rest, "\x1b[")
+		b.WriteString(text)
+		_, rest, _ = strings.Cut(esc, "m")
+	}
+	if d := cmp.Diff(plain, b.String()); d != "" {
+		t.Error("colour changed the text:", d)
+	}
+}

@@ -1,0 +1,147 @@
+package vpc
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var noon = time.Date(2026, 3, 22, 12, 0, 0, 0, time.UTC)
+
+// block gives an interface n addresses of a /24, from the given last byte on.
+func block(id string, from, n int, edit func(*NetworkInterface)) NetworkInterface {
+	i := NetworkInterface{ID: id, Subnet: "subnet-1", Status: "in-use", Type: "interface", Tags: map[string]string{}}
+	for k := range n {
+		i.Addresses = append(i.Addresses, netip.MustParseAddr(fmt.Sprintf("10.0.1.%d", from+k)))
+	}
+	i.Primary = i.Addresses[0]
+	if edit != nil {
+		edit(&i)
+	}
+	return i
+}
+
+func cniTags(cluster, instance string, made time.Time) map[string]string {
+	return map[string]string{"cluster.k8s.amazonaws.com/name": cluster, "node.k8s.amazonaws.com/instance_id": instance,
+		"node.k8s.amazonaws.com/createdAt": made.Format(time.RFC3339)}
+}
+
+func TestUsable(t *testing.T) {
+	for bits, want := range map[int]int{28: 11, 27: 27, 26: 59, 25: 123, 24: 251, 23: 507, 22: 1019, 21: 2043, 20: 4091, 19: 8187, 18: 16379, 16: 65531} {
+		if got := Usable(netip.PrefixFrom(netip.MustParseAddr("10.0.0.0"), bits)); got != want {
+			t.Errorf("/%d has %d usable addresses, want %d", bits, got, want)
+		}
+	}
+}
+
+func TestLedgerAddsUp(t *testing.T) {
+	subnet := Subnet{ID: "subnet-1", CIDR: netip.MustParsePrefix("10.0.1.0/24"), Available: 100}
+	tenancy := Tenancy{Cluster: "prod", Now: noon, Nodes: map[string]bool{"i-node": true},
+		States: map[string]string{"i-gone": "gone", "i-lives": "running", "i-stopped": "stopped"}}
+	old := noon.Add(-48 * time.Hour)
+	interfaces := []NetworkInterface{
+		block("eni-1", 10, 10, func(i *NetworkInterface) { i.Instance = "i-node" }),
+		block("eni-2", 20, 9, func(i *NetworkInterface) {
+			i.Instance, i.Device, i.Prefixes = "i-node", 1, []netip.Prefix{netip.MustParsePrefix("10.0.1.112/28")}
+		}),
+		block("eni-3", 30, 5, func(i *NetworkInterface) { i.Status, i.Tags = "available", cniTags("prod", "i-gone", old) }),
+		block("eni-4", 36, 4, func(i *NetworkInterface) {
+			i.Status, i.Tags = "available", cniTags("prod", "i-gone", noon.Add(-time.Minute))
+		}),
+		block("eni-5", 41, 3, func(i *NetworkInterface) { i.Status, i.Tags = "available", cniTags("prod", "i-lives", old) }),
+		block("eni-6", 45, 3, func(i *NetworkInterface) { i.Status, i.Tags = "available", cniTags("prod", "i-not-asked", old) }),
+		block("eni-7", 50, 7, func(i *NetworkInterface) { i.Status, i.Tags = "available", cniTags("legacy", "i-gone", old) }),
+		block("eni-8", 60, 8, func(i *NetworkInterface) { i.Instance, i.Tags["kubernetes.io/cluster/legacy"] = "i-x", "owned" }),
+		block("eni-9", 70, 1, func(i *NetworkInterface) { i.Description = "Amazon EKS prod" }),
+		block("eni-10", 71, 1, func(i *NetworkInterface) { i.Description, i.Type = "ELB net/x/1", "network_load_balancer" }),
+		block("eni-11", 72, 1, func(i *NetworkInterface) { i.Type = "nat_gateway" }),
+		block("eni-12", 73, 1, func(i *NetworkInterface) { i.Type = "lambda" }),
+		block("eni-13", 74, 1, func(i *NetworkInterface) { i.Type = "vpc_endpoint" }),
+		block("eni-14", 75, 1, func(i *NetworkInterface) { i.Description = "RDSNetworkInterface" }),
+		block("eni-15", 76, 1, func(i *NetworkInterface) { i.Managed, i.Description = true, "eks-fargate eni" }),
+		block("eni-16", 77, 2, func(i *NetworkInterface) { i.Instance = "i-stopped" }),
+		block("eni-17", 80, 2, func(i *NetworkInterface) { i.Status, i.Description = "available", "standby ip for appliance" }),
+		block("eni-18", 83, 1, func(i *NetworkInterface) { i.Type = "branch" }),
+		block("eni-19", 90, 1, func(i *NetworkInterface) { i.Subnet = "subnet-2" }),
+	}
+	reservations := []Reservation{{Subnet: "subnet-1", Kind: "prefix", CIDR: netip.MustParsePrefix("10.0.1.96/27")}}
+	l := NewLedger(subnet, interfaces, reservations, tenancy)
+	got := map[string]int{}
+	sum := 0
+	for _, h := range l.Holders {
+		got[string(h.Class)+" "+h.Owner] = h.Addresses
+		sum += h.Addresses
+	}
+	want := map[string]int{
+		"nodes of this cluster ": 10, "further interfaces of its nodes ": 25, "leaked CNI interfaces ": 5, "unattached CNI interfaces ": 10,
+		"other clusters legacy": 15, "EKS control planes ": 1, "load balancers ": 1, "NAT gateways ": 1, "Lambda functions ": 1, "VPC endpoints ": 1,
+		"databases, caches and file systems ": 1, "Fargate pods ": 1, "stopped instances ": 2, "other instances and interfaces ": 2,
+		"trunk and branch interfaces ": 1,
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("holders (-want +got):\n%s", d)
+	}
+	// The prefix 10.0.1.112/28 lies in the reservation, so that 16 of its 32 addresses are still free.
+	if l.Reserved != 16 {
+		t.Errorf("reserved %d, want 16", l.Reserved)
+	}
+	if total := l.Available + sum + l.Reserved + l.Unaccounted; total != l.Usable || l.Usable != 251 || l.Used != sum {
+		t.Errorf("%d available + %d held + %d reserved + %d unaccounted is %d, want 251", l.Available, sum, l.Reserved, l.Unaccounted, total)
+	}
+	if l.Unaccounted <= 0 {
+		t.Errorf("unaccounted %d: what can't be seen must be said", l.Unaccounted)
+	}
+	if l.Others() != sum-10-25-5-10-1 {
+		t.Errorf("others %d", l.Others())
+	}
+	if d := cmp.Diff([]string{"eni-3"}, l.Of(Leaked).IDs); d != "" {
+		t.Errorf("leaked (-want +got):\n%s", d)
+	}
+}
+
+func TestFreePrefixes(t *testing.T) {
+	subnet := Subnet{ID: "subnet-1", CIDR: netip.MustParsePrefix("10.0.1.0/24"), Available: 251}
+	free := func(available int, interfaces []NetworkInterface, reservations ...Reservation) Prefixes {
+		s := subnet
+		s.Available = available
+		return FreePrefixes(NewLedger(s, interfaces, reservations, Tenancy{Now: noon}), interfaces, reservations)
+	}
+	if got := free(251, nil); got.Free != 14 || got.AtLeast != 14 || got.Free != CleanPrefixes(subnet.CIDR) {
+		t.Errorf("empty /24: %+v, want 14 free", got)
+	}
+	// One address in every block spoils all of them, however many are free.
+	var one []NetworkInterface
+	for n := range 16 {
+		one = append(one, block(fmt.Sprintf("eni-%d", n), n*16+5, 1, nil))
+	}
+	if got := free(235, one); !got.None() || got.Broken != 16 {
+		t.Errorf("an address in each block: %+v, want none free", got)
+	}
+	// Two used addresses that nobody sees could spoil two blocks.
+	if got := free(248, one[:1]); got.Free != 14 || got.AtLeast != 12 {
+		t.Errorf("unaccounted addresses: %+v, want 12 to 14", got)
+	}
+	if got := free(15, one[:1]); got.Free != 0 {
+		t.Errorf("15 available: %+v, want none", got)
+	}
+	if got := free(0, one[1:2], Reservation{Subnet: "subnet-1", Kind: "prefix", CIDR: netip.MustParsePrefix("10.0.1.128/26")}); got.None() || got.Reserved != 4 {
+		t.Errorf("nothing available, but a reservation for prefixes: %+v, want 4 reserved", got)
+	}
+	if got := free(200, nil, Reservation{Subnet: "subnet-1", Kind: "explicit", CIDR: netip.MustParsePrefix("10.0.1.128/26")}); got.Free != 10 {
+		t.Errorf("explicit reservation: %+v, want 10 free", got)
+	}
+}
+
+func TestFreeBlock(t *testing.T) {
+	v := VPC{CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}}
+	subnets := []Subnet{{CIDR: netip.MustParsePrefix("10.0.0.0/20")}, {CIDR: netip.MustParsePrefix("10.0.17.0/24")}}
+	if got, ok := FreeBlock(v, subnets, 20); !ok || got.String() != "10.0.32.0/20" {
+		t.Errorf("free /20: %v %v", got, ok)
+	}
+	if got, ok := FreeBlock(v, append(subnets, Subnet{CIDR: netip.MustParsePrefix("10.0.0.0/16")}), 24); ok {
+		t.Errorf("a full VPC has a free block %v", got)
+	}
+}
