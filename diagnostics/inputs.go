@@ -277,6 +277,12 @@ type Refusal string
 // Error is the sentence itself.
 func (r Refusal) Error() string { return string(r) }
 
+// Unreachable is a Refusal because nothing at all can be read: no credentials, no API server, no cluster.
+type Unreachable struct{ Refusal }
+
+// Unwrap makes it a Refusal for errors.As.
+func (u Unreachable) Unwrap() error { return u.Refusal }
+
 // Unread is a read that could not be made, as a snapshot keeps it.
 type Unread struct {
 	Permission string `json:"permission"`

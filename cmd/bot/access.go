@@ -31,8 +31,8 @@ func (a *access) flags(c *cobra.Command) {
 type connection struct {
 	source live.Source
 	target diagnostics.Target // that every question starts from
-	// store opens the records in a namespace of the cluster.
-	store func(namespace string) (casebook.Store, error)
+	// store opens the records in a namespace of the cluster; fault is told of trouble that it recovers from by itself.
+	store func(namespace string, fault func(error)) (casebook.Store, error)
 }
 
 // connect finds the cluster and the account. It asks neither anything yet.
@@ -59,6 +59,8 @@ func (a *access) connect(ctx context.Context) (connection, error) {
 	return connection{
 		source: live.Source{AWS: n, Kube: k, Now: time.Now, Clock: time.Now},
 		target: diagnostics.Target{Cluster: cluster, Region: n.Region()},
-		store:  func(namespace string) (casebook.Store, error) { return crd.New(cfg, namespace) },
+		store: func(namespace string, fault func(error)) (casebook.Store, error) {
+			return crd.New(cfg, crd.Options{Namespace: namespace, Fault: fault})
+		},
 	}, nil
 }

@@ -47,6 +47,7 @@ that is not there; 3 something that decides could not be read (the report names 
 			}
 			target := conn.target
 			target.Namespace, target.Name = q.Namespace, q.Name
+			target.Account, _ = conn.source.AWS.Account(c.Context()) // shown only; the diagnosis itself says what can't be read
 			out, err := conn.source.Diagnose(c.Context(), d, target, func(s string) { fmt.Fprintln(os.Stderr, s) })
 			if err != nil {
 				return err

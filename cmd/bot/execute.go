@@ -39,7 +39,7 @@ shares with bot serve.`,
 			if err != nil {
 				return err
 			}
-			store, err := conn.store(namespace)
+			store, err := conn.store(namespace, func(err error) { log.Warn("store trouble", zap.Error(err)) })
 			if err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/ask"
 )
 
 // Exit codes of bot diagnose; the report's format fixes them.
@@ -50,6 +51,17 @@ func run(ctx context.Context, args []string) int {
 		Short:         "Diagnose EKS networking: pods without addresses, load balancers that answer 5xx",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			var names []string
+			for _, sub := range c.Commands() {
+				names = append(names, sub.Name())
+			}
+			return diagnostics.Refusal(args[0] + " is no command. Did you mean " + c.Name() + " " + ask.Nearest(args[0], names, 1)[0] + "?")
+		},
 	}
 	root.AddCommand(diagnoseCommand(), serveCommand(), executeCommand(), versionCommand())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -64,10 +76,13 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprintln(os.Stderr, "bot: "+text)
 	}
 	var exit *exitError
+	var unreachable diagnostics.Unreachable
 	var refusal diagnostics.Refusal
 	switch {
 	case errors.As(err, &exit):
 		return exit.code
+	case errors.As(err, &unreachable):
+		return exitUnreadable
 	case errors.As(err, &refusal):
 		return exitUsage
 	case ctx.Err() != nil:

@@ -19,7 +19,7 @@ import (
 func serveCommand() *cobra.Command {
 	var a access
 	var namespace, team, apiURL, state string
-	var approvers []string
+	var askers, approvers []string
 	var fixes bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -49,7 +49,7 @@ The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_T
 			var store casebook.Store
 			switch state {
 			case "kubernetes":
-				if store, err = conn.store(namespace); err != nil {
+				if store, err = conn.store(namespace, func(err error) { log.Warn("store trouble", zap.Error(err)) }); err != nil {
 					return err
 				}
 			case "memory":
@@ -70,7 +70,10 @@ The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_T
 			if err != nil {
 				return err
 			}
-			p := policy.Policy{Team: team, Approvers: approvers}
+			p := policy.Policy{Team: team, Askers: askers, Approvers: []policy.Grant{{Users: approvers}}}
+			if err := p.Validate(); err != nil {
+				return &exitError{exitUsage, diagnostics.Refusal(err.Error())}
+			}
 			s, err := handlers.New(handlers.Config{
 				AppToken: app, BotToken: bot, APIURL: apiURL, Log: log, Holder: name,
 				Book:      &casebook.Book{Store: store, Policy: p, Now: time.Now},
@@ -92,6 +95,7 @@ The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_T
 	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
 	c.Flags().StringVar(&state, "state", "kubernetes", "where state is kept: kubernetes (custom resources) or memory")
 	c.Flags().StringVar(&team, "team", "", "id of the Slack workspace that may ask (T…)")
+	c.Flags().StringArrayVar(&askers, "asker", []string{policy.Anyone}, "Slack user id that may ask (U…), or * for every full member of the workspace")
 	c.Flags().StringArrayVar(&approvers, "approver", nil, "Slack user id that may approve fixes (U…); may be given more than once")
 	c.Flags().BoolVar(&fixes, "fixes", false, "offer fixes with buttons; needs bot execute")
 	c.Flags().StringVar(&apiURL, "slack-api-url", "", "base URL of the Slack Web API, for a simulated Slack")

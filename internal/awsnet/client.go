@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/time/rate"
 
@@ -62,12 +63,17 @@ type Client struct {
 	ec2Writes   ec2Writes
 	eksWrites   eksWrites
 	poll        time.Duration
+	region      string
 }
+
+// Region is the region that the client reads, such as us-west-2.
+func (c *Client) Region() string { return c.region }
 
 // New makes a client. It calls nothing yet: wrong credentials show at the first read.
 func New(ctx context.Context, o Options) (*Client, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient()), // honours AWS_CA_BUNDLE, which a plain http.Client breaks
+		config.WithLogger(logging.Nop{}), // its warnings about connections of cancelled calls would go to standard error
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(s *retry.StandardOptions) { s.MaxAttempts, s.MaxBackoff = attempts, maxBackoff })
 		}),
@@ -97,7 +103,7 @@ func New(ctx context.Context, o Options) (*Client, error) {
 		ec2: reads, elb: elb.NewFromConfig(slow), eks: eks.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 		cloudwatch: cloudwatch.NewFromConfig(cfg), cloudtrail: cloudtrail.NewFromConfig(cfg), autoscaling: autoscaling.NewFromConfig(cfg),
 		ec2Writes: writes, eksWrites: eks.NewFromConfig(cfg, func(o *eks.Options) { o.Retryer = aws.NopRetryer{} }),
-		poll: o.Poll,
+		poll: o.Poll, region: cfg.Region,
 	}
 	if c.poll == 0 {
 		c.poll = 5 * time.Second

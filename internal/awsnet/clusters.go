@@ -49,7 +49,7 @@ func (r *Reader) Addon(ctx context.Context, cluster, name string) (*eks.Addon, e
 func (c *Client) addon(ctx context.Context, cluster, name string) (*eks.Addon, error) {
 	out, err := c.eks.DescribeAddon(ctx, &awseks.DescribeAddonInput{ClusterName: aws.String(cluster), AddonName: aws.String(name)})
 	var none *types.ResourceNotFoundException
-	if errors.As(err, &none) && none.AddonName != nil { // without the add-on's name it is the cluster that isn't there
+	if errors.As(err, &none) && c.hasCluster(ctx, cluster, none.AddonName != nil) {
 		return nil, nil
 	}
 	if err != nil {
@@ -67,6 +67,20 @@ func (c *Client) addon(ctx context.Context, cluster, name string) (*eks.Addon, e
 		}
 	}
 	return got, nil
+}
+
+// hasCluster tells an add-on that isn't there from a cluster that isn't there: EKS answers both with the same code. Where
+// the cluster can't be read, guess decides.
+func (c *Client) hasCluster(ctx context.Context, name string, guess bool) bool {
+	_, err := c.eks.DescribeCluster(ctx, &awseks.DescribeClusterInput{Name: aws.String(name)})
+	var none *types.ResourceNotFoundException
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &none):
+		return false
+	}
+	return guess
 }
 
 // AddonSchema implements diagnostics.Clusters.

@@ -111,8 +111,8 @@ func unreadable(permission, what string, err error) error {
 
 // noCredentials says what to do where AWS doesn't know who is asking. It keeps the error for the log.
 func noCredentials(err error) error {
-	return fmt.Errorf("%w (%w)", diagnostics.Refusal("AWS does not accept netdiag's credentials: check the role of its service account "+
-		"(annotation eks.amazonaws.com/role-arn and the role's trust policy), or run aws sso login on a workstation"), err)
+	return fmt.Errorf("%w (%w)", diagnostics.Unreachable{Refusal: "AWS does not accept netdiag's credentials: check the role of its service account " +
+		"(annotation eks.amazonaws.com/role-arn and the role's trust policy), or run aws sso login on a workstation"}, err)
 }
 
 // credentialError marks a failure to get credentials, as opposed to a call that failed.

@@ -244,3 +244,21 @@ func TestBatches(t *testing.T) {
 		t.Errorf("%d calls for %d names, want %d", n, len(names), least)
 	}
 }
+
+// TestNoAddon: EKS says in the same way that an add-on and that a cluster isn't there; only the first means that the
+// add-on is not installed.
+func TestNoAddon(t *testing.T) {
+	w := load(t, "alb-c01-health-path-404")
+	s, c := serve(t, w)
+	s.SetFault(func(_, action string) *simaws.Fault { // without the members that name what is missing
+		if action == "DescribeAddon" {
+			return &simaws.Fault{Code: "ResourceNotFoundException", Status: 404, Message: "not found"}
+		}
+		return nil
+	})
+	if a, err := c.Reader().Addon(context.Background(), w.Meta.Cluster, "vpc-cni"); a != nil || err != nil {
+		t.Errorf("an add-on that isn't installed: %v, %v", a, err)
+	}
+	_, err := c.Reader().Addon(context.Background(), "no-such-cluster", "vpc-cni")
+	isGap(t, "eks:DescribeAddon", diagnostics.Absent, err)
+}

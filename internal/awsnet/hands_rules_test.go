@@ -12,6 +12,7 @@ import (
 	"github.com/netdiag/netdiag/internal/awsnet"
 	"github.com/netdiag/netdiag/internal/remedy"
 	simaws "github.com/netdiag/netdiag/internal/sim/aws"
+	"github.com/netdiag/netdiag/internal/vpc"
 )
 
 var mark = remedy.Mark{Remediation: "rem-1", Requester: "U0ASK", Approver: "U0YES,U0ALSO"}
@@ -74,7 +75,7 @@ func TestAllowAndRevoke(t *testing.T) {
 	if err != nil || len(rules) != len(before)+1 {
 		t.Fatalf("%d rules, want %d: %v", len(rules), len(before)+1, err)
 	}
-	made := rules[slices.IndexFunc(rules, func(r vpcRule) bool { return r.ID == receipt.ID })]
+	made := rules[slices.IndexFunc(rules, func(r vpc.SecurityGroupRule) bool { return r.ID == receipt.ID })]
 	if made.From != 8080 || made.To != 8080 || made.Protocol != "tcp" || made.Source != a.AllowIngress.Source || made.Egress || made.CIDR.IsValid() {
 		t.Errorf("rule %+v is wider than, or not, what was asked for", made)
 	}
@@ -112,7 +113,7 @@ func TestAllowAndRevoke(t *testing.T) {
 		t.Errorf("revoking what is gone: %v", err)
 	}
 	after, err := c.Reader().SecurityGroupRules(ctx, a.AllowIngress.Group)
-	if err != nil || cmp.Diff(before, after, cmp.Comparer(func(a, b vpcRule) bool { return a.ID == b.ID })) != "" {
+	if err != nil || cmp.Diff(before, after, cmp.Comparer(func(a, b vpc.SecurityGroupRule) bool { return a.ID == b.ID })) != "" {
 		t.Errorf("after the undo there are other rules than before: %v, %v", after, err)
 	}
 	if n := calls(s, "RevokeSecurityGroupIngress"); n != 2 {
@@ -128,7 +129,9 @@ func TestRevokeOnlyOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(rules, func(r vpcRule) bool { return !r.Egress && r.Source != "" && r.From == r.To && r.Protocol == "tcp" })
+	i := slices.IndexFunc(rules, func(r vpc.SecurityGroupRule) bool {
+		return !r.Egress && r.Source != "" && r.From == r.To && r.Protocol == "tcp"
+	})
 	if i < 0 {
 		t.Fatal("no rule to try it on")
 	}

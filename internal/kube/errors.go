@@ -28,7 +28,7 @@ func (c *Client) readError(ctx context.Context, pushed *pushback, permission str
 	case errors.Is(ctx.Err(), context.Canceled):
 		return fmt.Errorf("%s: %w", permission, ctx.Err())
 	case apierrors.IsUnauthorized(err):
-		return diagnostics.Refusal(fmt.Sprintf("The Kubernetes API server %s doesn't accept netdiag's credentials (401 Unauthorized): renew the token or kubeconfig, and check the access entry of its IAM role.", c.host))
+		return diagnostics.Unreachable{Refusal: diagnostics.Refusal(fmt.Sprintf("The Kubernetes API server %s doesn't accept netdiag's credentials (401 Unauthorized): renew the token or kubeconfig, and check the access entry of its IAM role.", c.host))}
 	case apierrors.IsForbidden(err):
 		return gap(diagnostics.Denied)
 	case apierrors.IsTooManyRequests(err), pushed.times() > 0:
@@ -36,13 +36,13 @@ func (c *Client) readError(ctx context.Context, pushed *pushback, permission str
 	case apierrors.IsNotFound(err):
 		return gap(diagnostics.Absent)
 	case unreachable(err):
-		return diagnostics.Refusal(fmt.Sprintf("The Kubernetes API server %s can't be reached: %v. Check the address, the network between, and whether the endpoint is public or private.", c.host, cause(err)))
+		return diagnostics.Unreachable{Refusal: diagnostics.Refusal(fmt.Sprintf("The Kubernetes API server %s can't be reached: %v. Check the address, the network between, and whether the endpoint is public or private.", c.host, cause(err)))}
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), isNetTimeout(err):
 		return gap(diagnostics.Timeout)
 	case apierrors.IsServiceUnavailable(err), apierrors.IsInternalError(err), statusCode(err) >= 500:
 		return gap(diagnostics.Timeout) // there is no word for a broken answer; like a late one, it may be there the next time
 	case errors.As(err, &transport):
-		return diagnostics.Refusal(fmt.Sprintf("The Kubernetes API server %s can't be talked to: %v. Check the kubeconfig and the credentials.", c.host, cause(err)))
+		return diagnostics.Unreachable{Refusal: diagnostics.Refusal(fmt.Sprintf("The Kubernetes API server %s can't be talked to: %v. Check the kubeconfig and the credentials.", c.host, cause(err)))}
 	}
 	return fmt.Errorf("%s: %w", permission, err)
 }

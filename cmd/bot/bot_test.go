@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/diagtest"
+	simaccess "github.com/netdiag/netdiag/internal/sim/access"
+	"github.com/netdiag/netdiag/internal/sim/kube"
+	"github.com/netdiag/netdiag/internal/world"
+)
+
+const worlds = "../../testdata/worlds"
+
+// The test binary plays bot when it is told to, so that tests run the real program in a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("NETDIAG_TEST_BOT") != "" {
+		os.Exit(run(context.Background(), os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// bot is a way to run the program against a served world.
+type bot struct {
+	t      *testing.T
+	served *diagtest.Served
+	env    []string
+}
+
+func serve(t *testing.T, dir string, change func(*world.World)) bot {
+	t.Helper()
+	w, err := world.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(w)
+	}
+	w.Shift(time.Since(w.Meta.Now))
+	s, err := diagtest.Serve(w, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	config := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(config, kube.Kubeconfig(s.KubeURL, "netdiag"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return bot{t, s, []string{
+		"NETDIAG_TEST_BOT=1", "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "KUBECONFIG=" + config,
+		"AWS_ENDPOINT_URL=" + s.AWSURL, "AWS_REGION=" + w.Meta.Region, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ACCESS_KEY_ID=" + simaccess.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + simaccess.SecretAccessKey,
+	}}
+}
+
+// run runs the program; env overrides, NAME= unsets.
+func (b bot) run(env []string, args ...string) (stdout, stderr string, code int) {
+	b.t.Helper()
+	c := exec.CommandContext(b.t.Context(), os.Args[0], args...)
+	c.Env = append(append([]string{}, b.env...), env...)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	err := c.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		b.t.Fatal(err)
+	}
+	return out.String(), errs.String(), c.ProcessState.ExitCode()
+}
+
+// bot diagnose on a served world says what lab diagnose says on the recorded one.
+func TestDiagnoseSaysWhatTheLaboratorySays(t *testing.T) {
+	dirs, err := world.Find(worlds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+			_, out, _, err := diagtest.Run(t.Context(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := serve(t, dir, nil)
+			m := b.served.World.Meta
+			stdout, stderr, code := b.run(nil, append([]string{"diagnose", "--cluster", m.Cluster, "-o", "json"}, strings.Fields(m.Ask)...)...)
+			wantCode := 0
+			if out.Report.Open() {
+				wantCode = exitOpen
+			}
+			if code != wantCode {
+				t.Fatalf("exit status %d, want %d\n%s", code, wantCode, stderr)
+			}
+			var r diagnostics.Report
+			if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+				t.Fatalf("standard output is not a report: %v\n%s", err, stdout)
+			}
+			if diff := cmp.Diff(diagtest.Gist(out.Report), diagtest.Gist(r)); diff != "" {
+				t.Errorf("(-lab +bot):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What can't be done is said in one line, with what to do; never a stack trace, never a half report.
+func TestBadInput(t *testing.T) {
+	b := serve(t, filepath.Join(worlds, "seeds/seed-alb-502"), nil)
+	closed, stop, err := diagtest.Listen(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	unreachable := filepath.Join(t.TempDir(), "unreachable")
+	if err := os.WriteFile(unreachable, kube.Kubeconfig(closed, "netdiag"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		env  []string
+		args []string
+		code int
+		want string // in the message
+	}{
+		"no question":        {nil, []string{"diagnose"}, 2, "pending <namespace>"},
+		"unknown command":    {nil, []string{"diagnose", "pendign", "backend"}, 2, "Did you mean pending backend?"},
+		"unknown subcommand": {nil, []string{"diagnos"}, 2, "diagnose"},
+		"unknown flag":       {nil, []string{"diagnose", "--colour", "alb", "x"}, 2, "--colour"},
+		"unknown output":     {nil, []string{"diagnose", "alb", "api-ingress", "-o", "xml"}, 2, "term, markdown or json"},
+		"no cluster name":    {nil, []string{"diagnose", "alb", "api-ingress"}, 2, "--cluster"},
+		"unknown namespace":  {nil, []string{"diagnose", "--cluster", "prod-cluster", "pending", "bakcend"}, 2, "backend"},
+		"unknown ingress":    {nil, []string{"diagnose", "--cluster", "prod-cluster", "alb", "api-ingres"}, 2, "api-ingress"},
+		"no kubeconfig":      {[]string{"KUBECONFIG=/nonexistent"}, []string{"diagnose", "--cluster", "c", "alb", "x"}, 1, "kubeconfig"},
+		"no API server":      {[]string{"KUBECONFIG=" + unreachable}, []string{"diagnose", "--cluster", "c", "alb", "x"}, 1, "reach"},
+		"no region":          {[]string{"AWS_REGION="}, []string{"diagnose", "--cluster", "c", "alb", "x"}, 1, "region"},
+		"no credentials":     {[]string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY="}, []string{"diagnose", "--cluster", "prod-cluster", "alb", "api-ingress"}, 1, "credentials"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, code := b.run(c.env, c.args...)
+			if code != c.code || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit status %d, want %d; the message must contain %q:\n%s", code, c.code, c.want, stderr)
+			}
+			if stdout != "" {
+				t.Errorf("standard output %q, want nothing", stdout)
+			}
+			last := stderr[strings.LastIndex(strings.TrimRight(stderr, "\n"), "bot: ")+len("bot: "):]
+			if strings.Contains(stderr, "goroutine") || strings.Count(strings.TrimSpace(last), "\n") > 1 {
+				t.Errorf("the message must be one or two lines:\n%s", stderr)
+			}
+		})
+	}
+}

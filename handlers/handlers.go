@@ -1,0 +1,183 @@
+// Package handlers is how people talk to netdiag in Slack: a Socket Mode connection that keeps itself alive, slash
+// commands, buttons, and the threads in which it answers. What people ask and decide is recorded in the casebook before
+// it is acknowledged; what Slack shows follows from those records, so that a restart goes on where the last run ended.
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/casebook"
+)
+
+// Config says what the bot works with. Fields are required where nothing else is said.
+type Config struct {
+	AppToken string // xapp-…, with connections:write
+	BotToken string // xoxb-…
+	APIURL   string // of the Web API, for a simulated Slack; empty is Slack's own
+	Log      *zap.Logger
+	Holder   string // names this process since its start, in claims
+	Book     *casebook.Book
+
+	// Diagnose answers a question; what it is doing goes to progress. Its error is a diagnostics.Refusal for the person,
+	// or a fault.
+	Diagnose  func(ctx context.Context, d diagnostics.Diagnosis, t diagnostics.Target, progress func(string)) (diagnostics.Outcome, error)
+	Diagnoses []diagnostics.Diagnosis
+	Target    diagnostics.Target // cluster, region and account of every question
+	Fixes     bool               // cards with buttons for the fixes that can be carried out
+	Now       func() time.Time
+
+	// Limits; 0 is what Slack and people bear.
+	Workers   int           // diagnoses at a time; 4
+	Queue     int           // questions that wait for a worker; 32
+	PostEvery time.Duration // between two messages in a channel; 1 s
+	EditEvery time.Duration // between two edits that show progress; 2 s
+	DialEvery time.Duration // between two attempts to connect; 2 s
+	LookEvery time.Duration // between two looks for what expired or was left behind; 5 s
+}
+
+// Bot is netdiag in one Slack workspace.
+type Bot struct {
+	Config
+	web    *web
+	out    *outbox
+	people *people
+	tell   *teller
+
+	jobs  chan string   // names of investigations to answer
+	slots chan struct{} // one for each question that waits or is being answered
+	take  chan struct{} // one for each envelope being handled
+
+	mu   sync.Mutex
+	busy map[string]bool // investigations that wait or are being answered here
+	app  string          // id of the Slack app, once it is known
+}
+
+// New checks the configuration; Run does the work.
+func New(c Config) (*Bot, error) {
+	switch {
+	case c.AppToken == "" || c.BotToken == "":
+		return nil, errors.New("handlers: an app token and a bot token of Slack are needed")
+	case c.Log == nil || c.Book == nil || c.Diagnose == nil || c.Now == nil || c.Holder == "" || len(c.Diagnoses) == 0:
+		return nil, errors.New("handlers: Log, Book, Diagnose, Diagnoses, Now and Holder are needed")
+	}
+	c.Workers, c.Queue = orElse(c.Workers, 4), orElse(c.Queue, 32)
+	c.PostEvery, c.EditEvery = orElse(c.PostEvery, time.Second), orElse(c.EditEvery, 2*time.Second)
+	c.DialEvery, c.LookEvery = orElse(c.DialEvery, 2*time.Second), orElse(c.LookEvery, 5*time.Second)
+	b := &Bot{
+		Config: c,
+		web:    newWeb(c),
+		jobs:   make(chan string, c.Workers+c.Queue),
+		slots:  make(chan struct{}, c.Workers+c.Queue),
+		take:   make(chan struct{}, 64),
+		busy:   map[string]bool{},
+	}
+	b.out = newOutbox(b.web, c.PostEvery)
+	b.people = &people{web: b.web, now: c.Now}
+	b.tell = newTeller(b)
+	return b, nil
+}
+
+func orElse[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// Run answers until ctx ends, and then waits for what is under way to stop. It returns earlier only where going on makes
+// no sense: a *TokenError where Slack refuses a token for good, or an error of the store.
+func (b *Bot) Run(ctx context.Context) error {
+	me, err := b.web.whoAmI(ctx, b.Log)
+	if err != nil {
+		return err
+	}
+	b.people.team, b.tell.me = me.TeamID, me.User
+	b.Log.Info("signed in to Slack", zap.String("team", me.TeamID), zap.String("user", me.UserID))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.tell.run(ctx) })
+	for range b.Workers {
+		g.Go(func() error { b.work(ctx); return nil })
+	}
+	g.Go(func() error { return b.every(ctx, b.LookEvery, "expire what nobody decided", b.Book.Expire) })
+	g.Go(func() error { return b.every(ctx, b.LookEvery, "take over what was left", b.adopt) })
+	g.Go(func() error {
+		l := newLine(b.Config)
+		defer l.handling.Wait()
+		return l.run(ctx, func(ctx context.Context, e envelope) { b.receive(ctx, l, e) })
+	})
+	err = g.Wait()
+	b.tell.desk.wait() // nobody is left who could ask for more
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return ctx.Err()
+}
+
+// every does f again and again until ctx ends; its errors are logged.
+func (b *Bot) every(ctx context.Context, d time.Duration, what string, f func(context.Context) error) error {
+	t := time.NewTicker(d)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				b.Log.Error(what, zap.Error(err))
+			}
+		}
+	}
+}
+
+func (b *Bot) appID() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.app
+}
+
+// reserve keeps a place in the queue; false where it is full.
+func (b *Bot) reserve() bool {
+	select {
+	case b.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (b *Bot) release() { <-b.slots }
+
+// enqueue hands an investigation to the workers; the caller has reserved a place. It is false where it is here already.
+func (b *Bot) enqueue(name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.busy[name] {
+		return false
+	}
+	b.busy[name] = true
+	b.jobs <- name // never blocks: there are as many places as slots
+	return true
+}
+
+func (b *Bot) diagnosis(name string) (diagnostics.Diagnosis, bool) {
+	for _, d := range b.Diagnoses {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return diagnostics.Diagnosis{}, false
+}
+
+// faultSentence is what a person sees of a fault; the log has the rest under the same name.
+func faultSentence(name string) string {
+	return fmt.Sprintf("Something went wrong inside netdiag, so there is no answer. Ask again; if it happens again, give %s to whoever runs netdiag.", name)
+}

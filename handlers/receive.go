@@ -1,0 +1,62 @@
+package handlers
+
+import (
+	"context"
+	"runtime/debug"
+	"strings"
+
+	"github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	render "github.com/netdiag/netdiag/internal/render/slack"
+)
+
+// receive handles one envelope beside the others; it blocks only where very many are being handled.
+func (b *Bot) receive(ctx context.Context, l *line, e envelope) {
+	if e.hello != "" {
+		b.mu.Lock()
+		b.app = e.hello
+		b.mu.Unlock()
+		return
+	}
+	select {
+	case b.take <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	l.handling.Go(func() {
+		defer func() { <-b.take }()
+		defer b.recovered("handle what Slack sent")
+		switch {
+		case e.command != nil:
+			b.command(ctx, *e.command, e.ack)
+		case e.click != nil && e.click.Type == slack.InteractionTypeBlockActions:
+			b.click(ctx, *e.click, e.ack)
+		default:
+			b.ack(ctx, e.ack, nil)
+		}
+	})
+}
+
+// recovered keeps a panic from ending the bot.
+func (b *Bot) recovered(what string) {
+	if p := recover(); p != nil {
+		b.Log.Error(what, zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+	}
+}
+
+// ack acknowledges; a failure is nobody's but the log's: Slack tells the person itself.
+func (b *Bot) ack(ctx context.Context, ack func(context.Context, any) error, answer *render.Message) {
+	var payload any
+	if answer != nil {
+		payload = map[string]any{"response_type": slack.ResponseTypeEphemeral, "text": answer.Text, "blocks": answer.Blocks}
+	}
+	if err := ack(ctx, payload); err != nil && ctx.Err() == nil {
+		b.Log.Warn("acknowledge to Slack", zap.Error(clean(err)))
+	}
+}
+
+// typed undoes what Slack does to the text of a command: it escapes three characters.
+func typed(text string) string {
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
+}

@@ -1,0 +1,233 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/netdiag/netdiag/internal/casebook"
+	render "github.com/netdiag/netdiag/internal/render/slack"
+)
+
+// teller makes Slack show what is in the store: it follows every record, posts what is missing, and notes what it has
+// posted. So it goes on after a restart, and says nothing twice.
+type teller struct {
+	*Bot
+	me   string // the bot's name, for invitations
+	desk *desk
+
+	mu    sync.Mutex
+	urls  map[string]response // by investigation
+	shown map[string]string   // the card of a remediation as it was last written
+	stale map[string]bool     // remediations whose card was clicked on though it should have no such button
+}
+
+// response is the right to answer whoever asked where the bot can't post. It is kept in memory only: it is a credential.
+type response struct {
+	url     string
+	until   time.Time
+	invited bool // the person was told how to invite the bot
+}
+
+// responseLife is how long Slack honours a response URL.
+const responseLife = 30 * time.Minute
+
+func newTeller(b *Bot) *teller {
+	return &teller{Bot: b, desk: newDesk(16), urls: map[string]response{}, shown: map[string]string{}, stale: map[string]bool{}}
+}
+
+// Keys of Posted.
+const (
+	toldKey    = "told"       // an Investigation needs nothing more
+	settledKey = "card-final" // the card shows how the Remediation ended
+)
+
+func (t *teller) run(ctx context.Context) error {
+	invs, err := t.Book.Store.Investigations.Watch(ctx)
+	if err != nil {
+		return fmt.Errorf("watch investigations: %w", err)
+	}
+	rems, err := t.Book.Store.Remediations.Watch(ctx)
+	if err != nil {
+		return fmt.Errorf("watch remediations: %w", err)
+	}
+	for {
+		select {
+		case inv, ok := <-invs:
+			if !ok {
+				return ended(ctx, "investigations")
+			}
+			if inv.Status.Posted[toldKey] == "" {
+				t.investigation(ctx, inv.Name)
+			}
+		case rem, ok := <-rems:
+			if !ok {
+				return ended(ctx, "remediations")
+			}
+			if !t.settled(rem) {
+				t.follow(ctx, rem.Name)
+			}
+		}
+	}
+}
+
+func ended(ctx context.Context, what string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("watch %s: the store ended it", what)
+}
+
+// remember keeps the response URL of a question.
+func (t *teller) remember(investigation, url string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.Now()
+	for name, r := range t.urls {
+		if now.After(r.until) {
+			delete(t.urls, name)
+		}
+	}
+	t.urls[investigation] = response{url: url, until: now.Add(responseLife)}
+}
+
+// investigation sees to it that Slack shows a question as it is stored.
+func (t *teller) investigation(ctx context.Context, name string) {
+	t.desk.do("investigation "+name, func() { t.persist(ctx, name, t.tellInvestigation) })
+}
+
+// persist does f until it works, or Slack or the store will never have it.
+func (t *teller) persist(ctx context.Context, name string, f func(context.Context, string) error) {
+	defer t.recovered("tell " + name)
+	for wait := t.PostEvery; ; wait = min(2*wait, time.Minute) {
+		err := f(ctx, name)
+		if err == nil || ctx.Err() != nil || errors.Is(err, casebook.ErrNotFound) {
+			return
+		}
+		log := t.Log.With(zap.String("record", name), zap.Error(err))
+		if errors.Is(err, casebook.ErrIllegal) || codeOf(err) != "" && !temporary(err) {
+			log.Error("it can't be shown in Slack")
+			return
+		}
+		log.Warn("show in Slack", zap.Duration("again", wait))
+		if !sleep(ctx, wait) {
+			return
+		}
+	}
+}
+
+func (t *teller) tellInvestigation(ctx context.Context, name string) error {
+	inv, err := t.Book.Store.Investigations.Get(ctx, name)
+	if err != nil || inv.Status.Posted[toldKey] != "" {
+		return err
+	}
+	q := inv.Question
+	if inv.Status.Root.TS == "" {
+		if t.private(name) {
+			return t.tellPrivately(ctx, inv)
+		}
+		ts, err := t.out.post(ctx, q.Channel, q.Thread, render.Root(inv, nil))
+		if unreachable(err) {
+			return t.tellPrivately(ctx, inv)
+		}
+		if err != nil {
+			return fmt.Errorf("post the root message of %s: %w", name, err)
+		}
+		if inv, err = t.rooted(ctx, name, casebook.Message{Channel: q.Channel, TS: ts}); err != nil {
+			return err
+		}
+	}
+	if inv.Status.Phase != casebook.Reported && inv.Status.Phase != casebook.Faulted {
+		return nil // the record comes again
+	}
+	if err := t.edit(ctx, name, inv.Status.Root, render.Root(inv, nil)); err != nil {
+		return err
+	}
+	if inv, err = t.tellAnswer(ctx, inv); err != nil {
+		return err
+	}
+	var rems []casebook.Remediation
+	if t.Fixes && inv.Status.Report != nil { // the process that stored the report may have died before it proposed
+		if rems, err = t.Book.Propose(ctx, inv); err != nil {
+			return err
+		}
+	}
+	if _, err := t.posted(ctx, name, toldKey, inv.Status.Root.TS); err != nil {
+		return err
+	}
+	for _, r := range rems {
+		t.follow(ctx, r.Name)
+	}
+	return nil
+}
+
+// edit changes a message of a record. That Slack won't have it, because somebody deleted the message for example, must
+// not keep the rest back.
+func (t *teller) edit(ctx context.Context, record string, at casebook.Message, m render.Message) error {
+	err := t.out.update(ctx, at.Channel, at.TS, m)
+	if codeOf(err) != "" && !temporary(err) {
+		t.Log.Error("edit a message", zap.String("record", record), zap.Error(err))
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("edit %s of %s: %w", at.TS, record, err)
+	}
+	return nil
+}
+
+func (t *teller) rooted(ctx context.Context, name string, root casebook.Message) (casebook.Investigation, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	return t.Book.ChangeInvestigation(ctx, name, func(s *casebook.InvestigationStatus) error {
+		s.Root = root
+		return nil
+	})
+}
+
+// tellAnswer posts those parts of the answer that the thread lacks.
+func (t *teller) tellAnswer(ctx context.Context, inv casebook.Investigation) (casebook.Investigation, error) {
+	if inv.Status.Report == nil {
+		return inv, nil
+	}
+	parts := append(render.Answer(*inv.Status.Report), render.Commands(*inv.Status.Report)...)
+	for i, m := range parts {
+		key := fmt.Sprintf("answer-%d", i)
+		if inv.Status.Posted[key] != "" {
+			continue
+		}
+		ts, err := t.out.post(ctx, inv.Status.Root.Channel, orElse(inv.Question.Thread, inv.Status.Root.TS), m)
+		if err != nil {
+			return inv, fmt.Errorf("post part %d of the answer to %s: %w", i, inv.Name, err)
+		}
+		if inv, err = t.posted(ctx, inv.Name, key, ts); err != nil {
+			return inv, err
+		}
+	}
+	return inv, nil
+}
+
+// recordPost is how long noting what was posted may take, though the bot is being stopped: what is not noted would be
+// posted again.
+const recordPost = 5 * time.Second
+
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), recordPost)
+}
+
+func (t *teller) posted(ctx context.Context, name, key, ts string) (casebook.Investigation, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	return t.Book.ChangeInvestigation(ctx, name, func(s *casebook.InvestigationStatus) error {
+		if s.Posted == nil {
+			s.Posted = map[string]string{}
+		}
+		if s.Posted[key] == "" {
+			s.Posted[key] = ts
+		}
+		return nil
+	})
+}

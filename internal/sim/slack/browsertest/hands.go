@@ -1,0 +1,120 @@
+package browsertest
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+// Goto opens the page and waits until it shows the workspace.
+func (b *Browser) Goto(address string) {
+	b.t.Helper()
+	if u, err := url.Parse(address); err == nil {
+		b.mu.Lock()
+		b.origin = u.Host
+		b.mu.Unlock()
+	}
+	run(b, "open "+address, chromedp.Navigate(address))
+	b.until("open "+address, `() => document.getElementById("app")?.dataset.ready === "true"`)
+}
+
+// Resize changes the size of the window, in CSS pixels.
+func (b *Browser) Resize(width, height int64) {
+	b.t.Helper()
+	run(b, "resize", chromedp.EmulateViewport(width, height))
+}
+
+// Type types a line into the composer of the channel and sends it.
+func (b *Browser) Type(line string) {
+	b.t.Helper()
+	b.write("composer", line)
+}
+
+// Reply types a line into the composer of the open thread and sends it.
+func (b *Browser) Reply(line string) {
+	b.t.Helper()
+	b.write("thread-composer", line)
+}
+
+func (b *Browser) write(id, line string) {
+	b.t.Helper()
+	b.press("composer "+id, `(id) => document.getElementById(id)`, id)
+	run(b, "type "+line, chromedp.KeyEvent(line))
+	run(b, "send "+line, enter)
+	b.until("send "+line, `(id) => document.getElementById(id).value === ""`, id)
+}
+
+// enter presses the Enter key as a keyboard does: where the page cancels its default, no line break is typed.
+func enter(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+	for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, input.DispatchKeyEventParams{
+			Type: kind, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13, NativeVirtualKeyCode: 13,
+		}); err != nil {
+			return chromedp.Void{}, err
+		}
+	}
+	return chromedp.Void{}, nil
+}
+
+// SwitchUser lets the person whose name contains the text sit before the page.
+func (b *Browser) SwitchUser(name string) {
+	b.t.Helper()
+	b.press("switch to "+name, `(name) => [...document.querySelectorAll("[data-user]")].find((e) => e.textContent.includes(name))`, name)
+	b.until("switch to "+name, `(name) => document.querySelector('[data-user][aria-checked="true"]')?.textContent.includes(name)
+		&& document.querySelector('[data-user][aria-checked="true"]').dataset.user === document.getElementById("app").dataset.me`, name)
+}
+
+// OpenChannel shows the channel or app of that name.
+func (b *Browser) OpenChannel(name string) {
+	b.t.Helper()
+	b.press("open "+name, `(name) => [...document.querySelectorAll("[data-channel]")].find((e) => e.lastChild.textContent === name)`, name)
+}
+
+// OpenThread opens the thread of the last message in the channel that contains the text.
+func (b *Browser) OpenThread(text string) {
+	b.t.Helper()
+	b.press("open the thread of "+text, `(text) => [...document.querySelectorAll("#main .message")]
+		.filter((m) => m.innerText.includes(text)).at(-1)?.querySelector("[data-thread]")`, text)
+	b.until("open the thread of "+text, `(text) => !document.getElementById("thread").hidden && document.getElementById("thread").innerText.includes(text)`, text)
+}
+
+// Click presses the last button that is labelled so: in the dialog if one is open, else in the open thread, else anywhere.
+func (b *Browser) Click(label string) {
+	b.t.Helper()
+	b.press("click "+label, `(label) => {
+		for (const root of ["dialog[open]", "#thread:not([hidden])", "body"]) {
+			const found = [...(document.querySelector(root)?.querySelectorAll("button, summary, [role=option]") ?? [])]
+				.filter((e) => [e.getAttribute("aria-label"), e.innerText.trim()].includes(label) && !e.closest("[hidden]")).at(-1);
+			if (found) return found;
+			if (root === "dialog[open]" && document.querySelector(root)) return null;
+		}
+	}`, label)
+}
+
+// Confirm says yes to the confirm dialog.
+func (b *Browser) Confirm() {
+	b.t.Helper()
+	b.press("confirm", `() => document.querySelector("#confirm[open] [data-confirm]")`)
+}
+
+// Deny says no to the confirm dialog.
+func (b *Browser) Deny() {
+	b.t.Helper()
+	b.press("deny", `() => document.querySelector("#confirm[open] [data-deny]")`)
+}
+
+// Fill types into the field of the modal that is labelled so. For a select, it chooses what starts with the text.
+func (b *Browser) Fill(label, text string) {
+	b.t.Helper()
+	b.press("field "+label, `(label) => [...document.querySelectorAll("#modal label")].find((l) => l.innerText.trim().startsWith(label))?.control`, label)
+	run(b, "fill in "+label, chromedp.KeyEvent(text))
+}
+
+// Submit presses the submit button of the modal.
+func (b *Browser) Submit() {
+	b.t.Helper()
+	b.press("submit", `() => document.querySelector("#modal[open] [data-submit]")`)
+}

@@ -1,0 +1,229 @@
+package slack
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// maxSockets is how many Socket Mode connections an app may hold.
+const maxSockets = 10
+
+// maxAck is the size from which Slack silently drops what a client sends over the socket.
+const maxAck = 20 << 10
+
+// conn is one Socket Mode connection. The handler's goroutine reads it; another one pings.
+type conn struct {
+	ws   *websocket.Conn
+	base string // http://host of the server, as this client knows it
+
+	mu     sync.Mutex // of writes
+	frozen bool       // half open: nothing is sent any more and nothing read, but nobody closed it
+	done   chan struct{}
+	once   sync.Once
+}
+
+// drop ends the connection without a word.
+func (c *conn) drop() {
+	c.once.Do(func() { close(c.done) })
+	_ = c.ws.Close()
+}
+
+func (c *conn) write(kind int, data []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.frozen {
+		return nil
+	}
+	if err := c.ws.SetWriteDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return err
+	}
+	return c.ws.WriteMessage(kind, data)
+}
+
+func (c *conn) send(frame any) error {
+	data, err := json.Marshal(frame)
+	if err != nil {
+		return err
+	}
+	return c.write(websocket.TextMessage, data)
+}
+
+// openConnection is apps.connections.open: the URL with a ticket that opens one socket.
+func (s *Server) openConnection(c *call) (object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ticket := s.id("ticket-")
+	s.tickets[ticket] = true
+	ws := "ws" + strings.TrimPrefix(c.base, "http")
+	u := ws + "/link/?ticket=" + ticket + "&app_id=" + s.o.App.ID
+	return object{"url": strings.Replace(u, "/link/?", "/link?", 1)}, nil
+}
+
+func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
+	ticket := r.URL.Query().Get("ticket")
+	s.mu.Lock()
+	known := s.tickets[ticket]
+	delete(s.tickets, ticket)
+	s.mu.Unlock()
+	if !known {
+		http.Error(w, "unknown or used ticket", http.StatusForbidden)
+		return
+	}
+	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }} // clients send Origin: https://api.slack.com
+	ws, err := up.Upgrade(w, r, nil)
+	if err != nil {
+		return // Upgrade answered
+	}
+	c := &conn{ws: ws, base: base(r), done: make(chan struct{})}
+	defer c.drop()
+	s.mu.Lock()
+	select {
+	case <-s.closing:
+		s.mu.Unlock()
+		return
+	default:
+	}
+	s.work.Add(1)
+	full, disabled := len(s.conns) >= maxSockets, s.disabled
+	if !full && !disabled {
+		s.conns = append(s.conns, c)
+		s.state.sockets = len(s.conns)
+		s.wake()
+	}
+	n := len(s.conns)
+	s.mu.Unlock()
+	defer s.work.Done()
+	switch {
+	case disabled:
+		_ = c.send(disconnectFrame("link_disabled"))
+		return
+	case full:
+		_ = c.send(disconnectFrame("too_many_websockets"))
+		return
+	}
+	defer s.change(func() {
+		s.conns = slices.DeleteFunc(s.conns, func(o *conn) bool { return o == c })
+		s.state.sockets = len(s.conns)
+	})
+	err = c.send(object{
+		"type": "hello", "num_connections": n,
+		"connection_info": object{"app_id": s.o.App.ID},
+		"debug_info":      object{"host": "applink-sim", "build_number": 1, "approximate_connection_time": 3600},
+	})
+	if err != nil {
+		return
+	}
+	var ping sync.WaitGroup
+	ping.Go(func() { c.pings(s.o.PingEvery) })
+	s.read(c)
+	c.drop()
+	ping.Wait()
+}
+
+func (c *conn) pings(every time.Duration) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		if c.write(websocket.PingMessage, []byte("Ping from applink-sim")) != nil {
+			c.drop()
+			return
+		}
+		select {
+		case <-t.C:
+		case <-c.done:
+			return
+		}
+	}
+}
+
+// read takes acknowledgements until the connection ends. As on Slack, one that comes over another connection than its envelope counts.
+func (s *Server) read(c *conn) {
+	c.ws.SetReadLimit(1 << 20)
+	for {
+		_, data, err := c.ws.ReadMessage()
+		if err != nil {
+			return
+		}
+		var a struct {
+			EnvelopeID string          `json:"envelope_id"`
+			Payload    json.RawMessage `json:"payload"`
+		}
+		c.mu.Lock()
+		frozen := c.frozen
+		c.mu.Unlock()
+		if frozen || len(data) >= maxAck || json.Unmarshal(data, &a) != nil {
+			continue
+		}
+		s.acknowledge(a.EnvelopeID, a.Payload)
+	}
+}
+
+func disconnectFrame(reason string) object {
+	return object{"type": "disconnect", "reason": reason, "debug_info": object{"host": "applink-sim"}}
+}
+
+// Disconnect does to every open connection what Slack does for the reason: "warning" announces the end and leaves the
+// connection open, "refresh_requested" and "too_many_websockets" close it, "link_disabled" closes it and lets no other
+// stay until EnableLink.
+func (s *Server) Disconnect(reason string) {
+	s.mu.Lock()
+	conns := slices.Clone(s.conns)
+	s.disabled = s.disabled || reason == "link_disabled"
+	s.mu.Unlock()
+	for _, c := range conns {
+		_ = c.send(disconnectFrame(reason))
+		if reason != "warning" {
+			c.drop()
+		}
+	}
+}
+
+// EnableLink lets connections stay again after Disconnect("link_disabled").
+func (s *Server) EnableLink() { s.change(func() { s.disabled = false }) }
+
+// Drop cuts every open connection without a word.
+func (s *Server) Drop() {
+	s.mu.Lock()
+	conns := slices.Clone(s.conns)
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.drop()
+	}
+}
+
+// Freeze leaves every open connection half open: no ping and no envelope arrives on it any more, and nothing that the
+// client sends, but it is not closed either.
+func (s *Server) Freeze() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		c.mu.Lock()
+		c.frozen = true
+		c.mu.Unlock()
+	}
+}
+
+// SendRaw sends a frame as it is over one connection, such as an envelope that no client can parse. It reports whether there was one.
+func (s *Server) SendRaw(frame []byte) bool {
+	c := s.pick()
+	return c != nil && c.write(websocket.TextMessage, frame) == nil
+}
+
+// pick takes the connections in turn: a payload may go to any of them.
+func (s *Server) pick() *conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) == 0 {
+		return nil
+	}
+	s.turn++
+	return s.conns[s.turn%len(s.conns)]
+}
+
+func base(r *http.Request) string { return "http://" + r.Host }
