@@ -35,9 +35,8 @@ generate: ## Write what is generated: the catalogue of causes and fixes
 	$(GO) generate ./diagnostics
 
 .PHONY: bench
-bench: build ## Score every world and write docs/accuracy.md; measure and write docs/performance.md
-	$(BIN)/lab bench --markdown docs/accuracy.md testdata/worlds
-	$(BIN)/lab measure --markdown docs/performance.md testdata/worlds
+bench: build ## Score and time every world; write docs/accuracy.md and docs/performance.md
+	$(BIN)/lab bench --accuracy docs/accuracy.md --performance docs/performance.md testdata/worlds
 
 .PHONY: screenshots
 screenshots: packages ## Take the screenshots of docs/ anew

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,7 +31,7 @@ type result struct {
 }
 
 func benchCommand() *cobra.Command {
-	var format, markdown string
+	var format, accuracy, performance string
 	c := &cobra.Command{
 		Use:   "bench DIR…",
 		Short: "Score the diagnoses on every world below the folders",
@@ -88,8 +87,13 @@ func benchCommand() *cobra.Command {
 			} else {
 				fmt.Println(summary(results))
 			}
-			if markdown != "" {
-				if err := writeMarkdown(markdown, results); err != nil {
+			if accuracy != "" {
+				if err := writeAccuracy(accuracy, results); err != nil {
+					return err
+				}
+			}
+			if performance != "" {
+				if err := writePerformance(performance, results); err != nil {
 					return err
 				}
 			}
@@ -100,7 +104,8 @@ func benchCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&format, "output", "o", "term", "term or json")
-	c.Flags().StringVar(&markdown, "markdown", "", "also write the table to this Markdown file")
+	c.Flags().StringVar(&accuracy, "accuracy", "", "also write the verdicts to this Markdown file")
+	c.Flags().StringVar(&performance, "performance", "", "also write the times to this Markdown file")
 	return c
 }
 
@@ -134,47 +139,4 @@ func count(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// writeMarkdown writes docs/accuracy.md, misses included.
-func writeMarkdown(file string, results []result) error {
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(f, "# Accuracy\n\nWritten by `make bench` (`lab bench`); do not edit. Every world is served over the wire and read through the real\nadapters; `testdata/worlds/README.md` says how a report is scored.\n")
-	var folders []string
-	for _, r := range results {
-		if !slices.Contains(folders, r.Folder) {
-			folders = append(folders, r.Folder)
-		}
-	}
-	for _, folder := range folders {
-		var part []result
-		for _, r := range results {
-			if r.Folder == folder {
-				part = append(part, r)
-			}
-		}
-		table(f, folder, part)
-	}
-	return f.Close()
-}
-
-func table(w io.Writer, folder string, results []result) {
-	fmt.Fprintf(w, "\n## %s\n\n```\n%s\n```\n\n| world | result | causes reported | first fix |\n| --- | --- | --- | --- |\n", folder, withoutTime(summary(results)))
-	for _, r := range results {
-		verdict := "pass"
-		if !r.Passed {
-			verdict = "**differs**: " + strings.Join(r.Differs, "; ")
-		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", r.World, verdict, strings.Join(r.Causes, ", "), r.Fix)
-	}
-}
-
-// withoutTime drops the median, which differs from run to run; docs/performance.md has the times.
-func withoutTime(s string) string {
-	line, rest, _ := strings.Cut(s, "\n")
-	before, _, _ := strings.Cut(line, ", median")
-	return before + "\n" + rest
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/ask"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
@@ -34,8 +35,19 @@ func run(ctx context.Context, args []string) int {
 		Short:         "Diagnose, measure and show netdiag on simulated worlds",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			var names []string
+			for _, sub := range c.Commands() {
+				names = append(names, sub.Name())
+			}
+			return diagnostics.Refusal(args[0] + " is no command. Did you mean " + c.Name() + " " + ask.Nearest(args[0], names, 1)[0] + "?")
+		},
 	}
-	root.AddCommand(diagnoseCommand(), benchCommand())
+	root.AddCommand(diagnoseCommand(), benchCommand(), demoCommand())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
