@@ -37,7 +37,7 @@ func Serve(w *world.World, now func() time.Time) (*Served, error) {
 	if now == nil {
 		now = func() time.Time { return w.Meta.Now }
 	}
-	s := &Served{World: w, AWS: simaws.New(w, simaws.Options{Now: now}), Kube: simkube.New(w, simkube.Options{Now: now})}
+	s := &Served{World: w, AWS: simaws.New(w, simaws.Options{Now: now, Trusted: []string{access.NatureKeyID}}), Kube: simkube.New(w, simkube.Options{Now: now})}
 	var err error
 	if s.AWSURL, err = s.listen(s.AWS); err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package access
 
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"k8s.io/client-go/rest"
 
 	"github.com/netdiag/netdiag/internal/awsnet"
@@ -17,12 +16,15 @@ const (
 
 // AWS says where the simulated AWS at url is.
 func AWS(region, url string) awsnet.Options {
-	return awsnet.Options{Region: region, BaseEndpoint: url, Credentials: credentials.NewStaticCredentialsProvider(AccessKeyID, SecretAccessKey, "")}
+	return awsnet.Options{Region: region, BaseEndpoint: url, Credentials: awsnet.Static(AccessKeyID, SecretAccessKey)}
 }
 
-// SDK is the same as the SDK's own configuration, for what plays a part of the world.
+// NatureKeyID is the key of what plays a part of the world: what the world denies or throttles doesn't concern it.
+const NatureKeyID = "AKIANATURE"
+
+// SDK is the SDK's own configuration, for what plays a part of the world.
 func SDK(region, url string) aws.Config {
-	return aws.Config{Region: region, BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider(AccessKeyID, SecretAccessKey, "")}
+	return aws.Config{Region: region, BaseEndpoint: &url, Credentials: awsnet.Static(NatureKeyID, SecretAccessKey)}
 }
 
 // Kubernetes says where the simulated API server at url is, as user.

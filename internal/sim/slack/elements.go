@@ -47,13 +47,7 @@ func (c *check) element(at string, v any, kinds []string) {
 		c.bad(at+"/type", "unsupported element type: %s", kind)
 		return
 	}
-	c.length(at+"/action_id", e["action_id"], 0, 255)
-	if e["confirm"] != nil {
-		c.confirm(at+"/confirm", e["confirm"])
-	}
-	if e["placeholder"] != nil {
-		c.text(at+"/placeholder", e["placeholder"], "plain_text", 150)
-	}
+	c.common(at, e)
 	switch kind {
 	case "plain_text", "mrkdwn":
 		c.text(at, e, "", 3000)
@@ -77,6 +71,17 @@ func (c *check) element(at string, v any, kinds []string) {
 			c.bad(at+"/max_length", "must be between 1 and 3000")
 		}
 		c.length(at+"/initial_value", e["initial_value"], 0, 3000)
+	}
+}
+
+// common checks what every interactive element may have.
+func (c *check) common(at string, e map[string]any) {
+	c.length(at+"/action_id", e["action_id"], 0, 255)
+	if e["confirm"] != nil {
+		c.confirm(at+"/confirm", e["confirm"])
+	}
+	if e["placeholder"] != nil {
+		c.text(at+"/placeholder", e["placeholder"], "plain_text", 150)
 	}
 }
 

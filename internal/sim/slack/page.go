@@ -162,6 +162,7 @@ func (s *Server) workspace() object {
 		"team": object{"id": s.o.Team.ID, "name": s.o.Team.Name}, "users": users, "players": s.o.Players,
 		"app":   object{"id": s.o.App.ID, "name": s.o.App.Name, "user": s.o.App.BotUser, "commands": commands},
 		"hints": append([]string{}, s.o.Hints...), "panel": s.o.Panel != nil,
+		"places": append([]Place{}, s.o.Places...),
 	}
 }
 

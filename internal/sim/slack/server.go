@@ -34,6 +34,14 @@ type Options struct {
 	Players []string     // ids of the people that the page can play
 	Hints   []string     // lines that the page offers to a newcomer, such as "/netdiag pending backend"
 	Panel   func() Panel // what the page shows beside Slack, asked for a few times a second at most; nil shows nothing
+	Places  []Place      // other pages of the same kind that the page leads to
+}
+
+// Place is a page to go to; Here marks the page itself.
+type Place struct {
+	Title string `json:"title"`
+	URL   string `json:"url"`
+	Here  bool   `json:"here"`
 }
 
 // Team is the workspace.

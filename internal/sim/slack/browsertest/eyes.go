@@ -59,7 +59,7 @@ func (b *Browser) until(what, function string, args ...any) {
 	run(b, what, chromedp.PollFunction[bool](function, chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(Patience), chromedp.WithPollingArgs(args...)))
 }
 
-// press clicks with the mouse on the element that the function finds, once it is there, enabled and in sight.
+// press clicks with the mouse on the element that the function finds, once it is there, enabled, in sight and at rest.
 func (b *Browser) press(what, function string, args ...any) {
 	b.t.Helper()
 	script := `(...args) => {
@@ -69,7 +69,10 @@ func (b *Browser) press(what, function string, args ...any) {
 		const r = el.getBoundingClientRect();
 		const x = r.x + r.width / 2, y = r.y + r.height / 2;
 		const hit = document.elementFromPoint(x, y);
-		return hit && (el === hit || el.contains(hit) || hit.contains(el)) ? [x, y] : null;
+		if (!hit || !el.contains(hit)) return null;
+		const before = window.browsertestAt; // what still moves is not clicked yet
+		window.browsertestAt = [el, x, y].join();
+		return before === window.browsertestAt ? [x, y] : null;
 	}`
 	at := run(b, what, chromedp.PollFunction[[]float64](script, chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(Patience), chromedp.WithPollingArgs(args...)))
 	run(b, what, chromedp.MouseClickXY(at[0], at[1]))

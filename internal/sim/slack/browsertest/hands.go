@@ -106,10 +106,11 @@ func (b *Browser) Deny() {
 	b.press("deny", `() => document.querySelector("#confirm[open] [data-deny]")`)
 }
 
-// Fill types into the field of the modal that is labelled so. For a select, it chooses what starts with the text.
+// Fill types into the field of the modal that is labelled so, over what is there. For a select, it chooses what starts with the text.
 func (b *Browser) Fill(label, text string) {
 	b.t.Helper()
 	b.press("field "+label, `(label) => [...document.querySelectorAll("#modal label")].find((l) => l.innerText.trim().startsWith(label))?.control`, label)
+	Eval[bool](b, `(document.activeElement.select?.(), true)`)
 	run(b, "fill in "+label, chromedp.KeyEvent(text))
 }
 

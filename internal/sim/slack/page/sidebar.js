@@ -16,6 +16,8 @@ export function showSidebar(el, ctx) {
   fill(el,
     h("header", { class: "team" }, h("span", { class: "team-name" }, workspace.team.name), h("span", { class: "team-note" }, "simulated workspace")),
     h("div", { class: "side-scroll" },
+      workspace.places.length > 0 && h("h2", {}, "Stories"),
+      workspace.places.length > 0 && h("ul", {}, workspace.places.map(place)),
       h("h2", {}, "Channels"),
       h("ul", {}, state.channels.filter((c) => !c.with).map((c) => row(ctx, c, c.private ? glyph(glyphs.lock, "side-glyph") : h("span", { class: "hash", "aria-hidden": "true" }, "#"), c.name))),
       h("h2", {}, "Apps"),
@@ -34,6 +36,10 @@ function row(ctx, c, sign, name) {
     type: "button", class: "side-row" + (fresh(ctx.view.me, c) && !here ? " fresh" : ""), "aria-current": here ? "page" : null, "data-channel": c.id, "data-focus": c.id,
     onclick: () => ctx.go({ channel: c.id }),
   }, sign, h("span", {}, name)));
+}
+
+function place(p) {
+  return h("li", {}, h("a", { class: "side-row place", href: p.url, "aria-current": p.here ? "page" : null }, h("span", {}, p.title)));
 }
 
 // people is the switch between those whom one can play.
