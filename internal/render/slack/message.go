@@ -42,7 +42,7 @@ const (
 // fallback makes the text that stands beside the blocks. Slack parses it, so it is escaped; what parsing leaves to
 // clients (backticks, asterisks) can only style it.
 func fallback(parts ...string) string {
-	s := render.Cut(render.Clean(strings.Join(parts, ": ")), maxFallback)
+	s := nonempty(render.Cut(render.Clean(strings.Join(parts, ": ")), maxFallback))
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }
 
