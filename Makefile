@@ -8,7 +8,7 @@ help: ## Show this help
 
 .PHONY: build
 build: ## Build bot and lab into bin/
-	$(GO) build -trimpath -o $(BIN)/ ./cmd/bot ./cmd/lab
+	$(GO) build -o $(BIN)/ ./cmd/bot ./cmd/lab
 
 .PHONY: demo
 demo: build ## Start a simulated cluster, AWS and Slack with the real bot, and print one URL

@@ -68,6 +68,8 @@ type Target struct {
 
 // Result is what Analyze found.
 type Result struct {
+	// Namespace is where the subject was found, for a question that left it open; empty otherwise.
+	Namespace string
 	// Findings in any order; Run sorts them, and splits root causes from symptoms by Because.
 	Findings []Finding
 	// Passed lists what was looked at and is in order.

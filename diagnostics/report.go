@@ -74,6 +74,9 @@ func assemble(d Diagnosis, r Result, t Target, at time.Time) Report {
 		Timeline: list(r.Timeline), Prevention: list(r.Prevention),
 		Contradictions: r.Contradictions, Steps: r.Steps, Tables: r.Tables,
 	}
+	if rep.Target.Namespace == "" {
+		rep.Target.Namespace = r.Namespace
+	}
 	explains := explainers(r.Findings)
 	for i, f := range r.Findings {
 		f.Evidence = list(f.Evidence)

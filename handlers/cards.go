@@ -42,10 +42,7 @@ func noteKey(n casebook.Note) string { return "note-" + n.Key }
 const outcomeNote = "outcome"
 
 func (t *teller) tellRemediation(ctx context.Context, name string) error {
-	t.mu.Lock()
-	stale := t.stale[name]
-	delete(t.stale, name)
-	t.mu.Unlock()
+	stale := t.takeStale(name)
 	rem, err := t.Book.Store.Remediations.Get(ctx, name)
 	if err != nil || t.settled(rem) && !stale {
 		return err
@@ -57,31 +54,15 @@ func (t *teller) tellRemediation(ctx context.Context, name string) error {
 	if inv.Status.Root.TS == "" || inv.Status.Posted[toldKey] == "" {
 		return nil // the answer comes first, and then this again
 	}
-	thread := orElse(inv.Question.Thread, inv.Status.Root.TS)
-	if rem, err = t.tellCard(ctx, rem, inv.Status.Root.Channel, thread); err != nil || rem.Status.Card.TS == "" {
+	channel, thread := inv.Status.Root.Channel, orElse(inv.Question.Thread, inv.Status.Root.TS)
+	if rem, err = t.tellCard(ctx, rem, channel, thread); err != nil || rem.Status.Card.TS == "" {
 		return err
 	}
-	for i := 0; i < len(rem.Status.Notes); i++ { // there may be more of them meanwhile
-		n := rem.Status.Notes[i]
-		m := render.Note(rem, n)
-		if n.Key == outcomeNote {
-			m = render.Outcome(rem)
-		}
-		if rem, err = t.tellOnce(ctx, rem, noteKey(n), thread, m); err != nil {
-			return err
-		}
-	}
-	if !rem.Status.Phase.Terminal() {
-		return nil
-	}
-	if rem, err = t.tellCard(ctx, rem, inv.Status.Root.Channel, thread); err != nil { // it may have ended meanwhile
+	if rem, err = t.tellNotes(ctx, rem, thread); err != nil || !rem.Status.Phase.Terminal() {
 		return err
 	}
-	// What somebody decided is worth a message; that nobody did is not.
-	if len(rem.Status.Decisions) > 0 {
-		if rem, err = t.tellOnce(ctx, rem, noteKey(casebook.Note{Key: outcomeNote}), thread, render.Outcome(rem)); err != nil {
-			return err
-		}
+	if rem, err = t.tellCard(ctx, rem, channel, thread); err != nil { // it may have ended meanwhile
+		return err
 	}
 	if _, err = t.noted(ctx, name, settledKey, rem.Status.Card.TS); err != nil {
 		return err
@@ -90,6 +71,33 @@ func (t *teller) tellRemediation(ctx context.Context, name string) error {
 	defer t.mu.Unlock()
 	delete(t.shown, name)
 	return nil
+}
+
+func (t *teller) takeStale(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	stale := t.stale[name]
+	delete(t.stale, name)
+	return stale
+}
+
+// tellNotes posts what the thread was not told yet.
+func (t *teller) tellNotes(ctx context.Context, rem casebook.Remediation, thread string) (_ casebook.Remediation, err error) {
+	for i := 0; i < len(rem.Status.Notes); i++ { // there may be more of them meanwhile
+		n := rem.Status.Notes[i]
+		m := render.Note(rem, n)
+		if n.Key == outcomeNote {
+			m = render.Outcome(rem)
+		}
+		if rem, err = t.tellOnce(ctx, rem, noteKey(n), thread, m); err != nil {
+			return rem, err
+		}
+	}
+	// What somebody decided is worth a message; that nobody did is not.
+	if rem.Status.Phase.Terminal() && len(rem.Status.Decisions) > 0 {
+		return t.tellOnce(ctx, rem, noteKey(casebook.Note{Key: outcomeNote}), thread, render.Outcome(rem))
+	}
+	return rem, nil
 }
 
 // tellCard posts the card, or edits it where it shows something else than it should.

@@ -52,9 +52,11 @@ func (b *Bot) show(ctx context.Context, name string, p *progress) {
 		if err != nil && ctx.Err() == nil {
 			b.Log.Debug("show progress", zap.String("investigation", name), zap.Error(err))
 		}
+		if !shown || err != nil {
+			p.signal()
+		}
 		if !shown && err == nil { // the root message is being written
 			pause = min(pause, 200*time.Millisecond)
-			p.signal()
 		}
 		if !sleep(ctx, pause) {
 			return

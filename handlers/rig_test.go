@@ -63,6 +63,13 @@ func newRig(t *testing.T) *rig {
 	rules := policy.Policy{Team: team, Askers: []string{policy.Anyone}, Approvers: []policy.Grant{{Users: []string{maya, jonas, aisha}}}}
 	r.book = &casebook.Book{Store: memory.New(c.Now), Policy: rules, Now: c.Now}
 	t.Cleanup(r.noSecrets)
+	t.Cleanup(func() {
+		for _, e := range r.logs.All() {
+			if t.Failed() {
+				t.Log(e.Level, e.Message, e.ContextMap())
+			}
+		}
+	})
 	return r
 }
 
@@ -96,7 +103,7 @@ func (r *rig) config() handlers.Config {
 		AppToken: "xapp-sim", BotToken: "xoxb-sim", APIURL: r.url + "/api/", Log: r.log, Holder: "bot-1", Book: r.book,
 		Diagnose: r.world.diagnose, Diagnoses: []diagnostics.Diagnosis{dummy("pending", "<namespace>"), dummy("alb", "<ingress> [-n namespace]")},
 		Target: diagnostics.Target{Cluster: "prod-cluster", Region: "us-west-2"}, Fixes: true, Now: r.clock.Now,
-		PostEvery: time.Millisecond, EditEvery: time.Millisecond, DialEvery: time.Millisecond, LookEvery: time.Millisecond,
+		PostEvery: time.Millisecond, EditEvery: time.Millisecond, DialEvery: time.Millisecond, LookEvery: 20 * time.Millisecond,
 	}
 }
 

@@ -125,21 +125,11 @@ func (t *teller) tellInvestigation(ctx context.Context, name string) error {
 	if err != nil || inv.Status.Posted[toldKey] != "" {
 		return err
 	}
-	q := inv.Question
+	if inv, err = t.tellRoot(ctx, inv); err != nil {
+		return err
+	}
 	if inv.Status.Root.TS == "" {
-		if t.private(name) {
-			return t.tellPrivately(ctx, inv)
-		}
-		ts, err := t.out.post(ctx, q.Channel, q.Thread, render.Root(inv, nil))
-		if unreachable(err) {
-			return t.tellPrivately(ctx, inv)
-		}
-		if err != nil {
-			return fmt.Errorf("post the root message of %s: %w", name, err)
-		}
-		if inv, err = t.rooted(ctx, name, casebook.Message{Channel: q.Channel, TS: ts}); err != nil {
-			return err
-		}
+		return t.tellPrivately(ctx, inv)
 	}
 	if inv.Status.Phase != casebook.Reported && inv.Status.Phase != casebook.Faulted {
 		return nil // the record comes again
@@ -165,6 +155,27 @@ func (t *teller) tellInvestigation(ctx context.Context, name string) error {
 	return nil
 }
 
+// tellRoot posts the root message where there is none; there is none either where the bot can't write.
+func (t *teller) tellRoot(ctx context.Context, inv casebook.Investigation) (casebook.Investigation, error) {
+	if inv.Status.Root.TS != "" || t.private(inv.Name) {
+		return inv, nil
+	}
+	q := inv.Question
+	ts, err := t.out.post(ctx, q.Channel, q.Thread, render.Root(inv, nil))
+	if unreachable(err) {
+		return inv, nil
+	}
+	if err != nil {
+		return inv, fmt.Errorf("post the root message of %s: %w", inv.Name, err)
+	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	return t.Book.ChangeInvestigation(ctx, inv.Name, func(s *casebook.InvestigationStatus) error {
+		s.Root = casebook.Message{Channel: q.Channel, TS: ts}
+		return nil
+	})
+}
+
 // edit changes a message of a record. That Slack won't have it, because somebody deleted the message for example, must
 // not keep the rest back.
 func (t *teller) edit(ctx context.Context, record string, at casebook.Message, m render.Message) error {
@@ -177,15 +188,6 @@ func (t *teller) edit(ctx context.Context, record string, at casebook.Message, m
 		return fmt.Errorf("edit %s of %s: %w", at.TS, record, err)
 	}
 	return nil
-}
-
-func (t *teller) rooted(ctx context.Context, name string, root casebook.Message) (casebook.Investigation, error) {
-	ctx, cancel := lasting(ctx)
-	defer cancel()
-	return t.Book.ChangeInvestigation(ctx, name, func(s *casebook.InvestigationStatus) error {
-		s.Root = root
-		return nil
-	})
 }
 
 // tellAnswer posts those parts of the answer that the thread lacks.

@@ -40,7 +40,7 @@ func (b *Bot) work(ctx context.Context) {
 // answer claims a question, diagnoses, and stores the report; the thread follows from what is stored.
 func (b *Bot) answer(ctx context.Context, name string) {
 	log := b.Log.With(zap.String("investigation", name))
-	inv, err := b.Book.Claim(ctx, name, b.Holder)
+	inv, err := b.claim(ctx, name)
 	if errors.Is(err, casebook.ErrHeld) {
 		return
 	}
@@ -70,6 +70,23 @@ func (b *Bot) answer(ctx context.Context, name string) {
 	}
 	if err != nil {
 		b.fault(ctx, log, "store the answer", err)
+	}
+}
+
+// claim tries again where the record changed at the same moment and nobody holds it: its root message was noted, say.
+func (b *Bot) claim(ctx context.Context, name string) (casebook.Investigation, error) {
+	for {
+		inv, err := b.Book.Claim(ctx, name, b.Holder)
+		if !errors.Is(err, casebook.ErrHeld) {
+			return inv, err
+		}
+		now, getErr := b.Book.Store.Investigations.Get(ctx, name)
+		if getErr != nil {
+			return now, getErr
+		}
+		if s := now.Status; s.Claim.Holder != "" || s.Phase != casebook.Received && s.Phase != casebook.Diagnosing {
+			return now, err
+		}
 	}
 }
 

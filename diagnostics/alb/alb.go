@@ -16,9 +16,9 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 	Doc:   doc,
 	Usage: "<ingress> [-n namespace]",
 	Reads: []string{
-		"list namespaces",
 		"list ingresses.networking.k8s.io", "list ingressclasses.networking.k8s.io", "list targetgroupbindings.elbv2.k8s.aws",
 		"list ingressclassparams.elbv2.k8s.aws",
+		"list targetgroupbindings.eks.amazonaws.com", "list ingressclassparams.eks.amazonaws.com", // of EKS Auto Mode
 		"list services", "list endpointslices.discovery.k8s.io", "list pods", "list nodes", "list events",
 		"list deployments.apps", "list replicasets.apps", "list daemonsets.apps", "list networkpolicies.networking.k8s.io",
 		"list policyendpoints.networking.k8s.aws", "list dnsendpoints.externaldns.k8s.io", "list peerauthentications.security.istio.io",

@@ -13,6 +13,8 @@ type analysis struct {
 	*model
 	out    diagnostics.Result
 	blocks []*block
+	// disproved are targets that answered although the model calls every path to them blocked.
+	disproved []*target
 }
 
 // Analyze judges a snapshot. It asks the cheap and exonerating questions first, every target group and every target in

@@ -13,10 +13,10 @@ import (
 // network is innocent on that port, whatever the security groups look like.
 func (a *analysis) answered(g *group) {
 	all := slices.DeleteFunc(g.of(code), func(t *target) bool { return g.byDesign(t) })
-	for _, t := range all {
-		if t.Reason == "Target.FailedHealthChecks" && len(t.codes) > 0 {
-			a.contradict("%s: the reason says %s, but the description carries the code %d, which only a complete answer can bring: port %d is reachable", t.name(), t.Reason, t.codes[0], t.hcPort)
-		}
+	odd := slices.DeleteFunc(slices.Clone(all), func(t *target) bool { return t.Reason != "Target.FailedHealthChecks" || len(t.codes) == 0 })
+	if len(odd) > 0 {
+		a.contradict("the reason of %s is %s, which means a broken connection, but the description carries [%d], which only a complete answer can bring: port %d is reachable",
+			joined(names(odd)), odd[0].Reason, odd[0].codes[0], odd[0].hcPort)
 	}
 	rest := a.reused(g, all)
 	rest = a.crashing(g, rest)
@@ -102,6 +102,9 @@ func (a *analysis) answeredWith(g *group, c int, ts []*target) {
 		}
 	case c == 404 && passes && pr.scheme == g.Check.Protocol && (pr.path != g.Check.Path || pr.port != t.hcPort):
 		f.ID = "hc.path"
+		if len(g.of(healthy)) > 0 {
+			f.Confidence = diagnostics.Likely // others of the group have the path
+		}
 		f.Summary = fmt.Sprintf("%s, while the readiness probe asks %s and passes", says, pr.path)
 		if a.defaulted(g) {
 			f.Summary += ": no annotation sets a path, so the default / is asked"

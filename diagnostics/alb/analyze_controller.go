@@ -20,6 +20,8 @@ func (a *analysis) reconciliation() {
 			a.ingressFailed(e)
 		} else if a.s.Balancer == nil && !a.s.missed("elasticloadbalancing:DescribeLoadBalancers") {
 			a.balancerGone()
+		} else if a.s.Balancer != nil {
+			a.unserved()
 		}
 	}
 	for _, g := range a.groups {
@@ -176,6 +178,23 @@ func (a *analysis) credentials(e corev1.Event, g *group) {
 		}
 	}
 	a.report(f)
+}
+
+// unserved reports a load balancer that knows nothing of the ingress, or that is another cluster's.
+func (a *analysis) unserved() {
+	lb, ing := a.s.Balancer, a.s.Ingress
+	if c := lb.Tags["elbv2.k8s.aws/cluster"]; c != "" && c != a.s.Cluster {
+		a.contradict("load balancer %s carries the tag of cluster %s, not of %s: two clusters may have an ingress of this name", lb.Name, c, a.s.Cluster)
+	}
+	if len(a.s.serving()) > 0 || len(a.groups) > 0 || a.s.missed("elasticloadbalancing:DescribeListeners") || a.s.missed("elasticloadbalancing:DescribeRules") || a.troubled() {
+		return
+	}
+	a.report(diagnostics.Finding{
+		ID: "ingress.not-reconciled", Reason: "no-rule", Subject: "ingress/" + ing.Namespace + "/" + ing.Name, Confidence: diagnostics.Likely, Weight: 95,
+		Summary: fmt.Sprintf("no rule of load balancer %s serves ingress %s/%s, so its requests get the default answer", lb.Name, ing.Namespace, ing.Name),
+		Evidence: []diagnostics.Evidence{{What: "rules of " + lb.Name, Value: fmt.Sprintf("%d, none for this ingress", len(a.s.Rules)), Source: "elasticloadbalancing:DescribeRules",
+			Repeat: "aws elbv2 describe-listeners --load-balancer-arn " + lb.ARN}},
+	})
 }
 
 // balancerGone reports an address that leads to no load balancer.

@@ -77,7 +77,7 @@ func (a *analysis) noEndpoints(g *group) {
 		return
 	}
 	f.ID, f.Reason = "ep.none-ready", "not-ready"
-	f.Summary = fmt.Sprintf("%s of Service %s/%s is ready, so target group %s is empty and clients get 503", none(len(pods), "pod"), g.namespace, g.service, g.Name)
+	f.Summary = fmt.Sprintf("%s of Service %s/%s is %s, so target group %s is empty%s", noneOf(len(pods), "pod"), g.namespace, g.service, verb(len(pods), "not ready", "ready"), g.Name, a.share(g))
 	for _, p := range pods {
 		if p.Status.Phase == corev1.PodPending {
 			f.Reason = "pending"
@@ -95,10 +95,10 @@ func (a *analysis) noEndpoints(g *group) {
 	a.report(f)
 }
 
-// none is "none of 3 pods".
-func none(n int, noun string) string {
+// noneOf is "none of 3 pods", or "the only pod".
+func noneOf(n int, noun string) string {
 	if n == 1 {
-		return "the only " + noun + " is not ready: none"
+		return "the only " + noun
 	}
 	return fmt.Sprintf("none of %d %ss", n, noun)
 }
@@ -264,180 +264,4 @@ func (a *analysis) unregistered(g *group) {
 			Evidence: []diagnostics.Evidence{g.evidence(nil), g.serviceEvidence(), bindingEvidence(g.binding)},
 		})
 	}
-}
-
-// Labels and taints by which the controller leaves nodes out of instance target groups.
-var (
-	excludingLabels = []string{"node.kubernetes.io/exclude-from-external-load-balancers", "alpha.service-controller.kubernetes.io/exclude-balancer"}
-	excludingTaints = []string{"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"}
-)
-
-// excluded reports that no node may be a target.
-func (a *analysis) excluded(g *group) {
-	if a.s.missed("list nodes") || len(a.s.Nodes) == 0 {
-		return
-	}
-	wanted := map[string]string{}
-	if v, _ := a.setting(g, "target-node-labels"); v != "" {
-		for _, pair := range strings.Split(v, ",") {
-			k, val, _ := strings.Cut(strings.TrimSpace(pair), "=")
-			wanted[k] = val
-		}
-	}
-	var why []string
-	for _, n := range a.s.Nodes {
-		reason := ""
-		for _, l := range excludingLabels {
-			if _, ok := n.Labels[l]; ok {
-				reason = "label " + l
-			}
-		}
-		for _, t := range n.Spec.Taints {
-			if slices.Contains(excludingTaints, t.Key) {
-				reason = "taint " + t.Key
-			}
-		}
-		switch {
-		case reason != "":
-		case n.Labels["eks.amazonaws.com/compute-type"] == "fargate":
-			reason = "Fargate"
-		case !matches(wanted, n.Labels):
-			reason = "not among target-node-labels " + labels(wanted)
-		default:
-			return // this one should be registered
-		}
-		why = append(why, n.Name+": "+reason)
-	}
-	a.report(diagnostics.Finding{
-		ID: "nodes.excluded", Subject: g.Name, Confidence: diagnostics.Confirmed, Weight: 100,
-		Summary: fmt.Sprintf("%s of the cluster is left out of load balancers, so target group %s is empty and clients get 503", everyNode(len(why)), g.Name),
-		Evidence: []diagnostics.Evidence{g.evidence(nil), {What: "nodes that may not be targets", Value: strings.Join(why[:min(len(why), 5)], "; "), Source: "list nodes",
-			Repeat: "kubectl get nodes --show-labels"}},
-	})
-}
-
-func everyNode(n int) string {
-	if n == 1 {
-		return "the only node"
-	}
-	return fmt.Sprintf("every one of %d nodes", n)
-}
-
-// idle looks at targets that get no requests because of where they are, or because nothing uses their group.
-func (a *analysis) idle(g *group) {
-	var zone, detached []*target
-	for _, t := range g.of(unused) {
-		if strings.Contains(t.Description, "Availability Zone that is not enabled") {
-			zone = append(zone, t)
-		} else if t.Reason == "Target.NotInUse" {
-			detached = append(detached, t)
-		}
-	}
-	if len(zone) > 0 {
-		zones := map[string]bool{}
-		for _, t := range zone {
-			zones[t.zoneName()] = true
-		}
-		f := diagnostics.Finding{
-			ID: "az.not-enabled", Subject: a.balancerName(), Confidence: diagnostics.Confirmed, Affects: affected(zone), Weight: g.weight(zone),
-			Summary:  fmt.Sprintf("%s of %s lies in %s, which is not enabled for load balancer %s, and gets no requests", some(len(zone), len(g.registered()), "target"), g.Name, joined(sortedKeys(zones)), a.balancerName()),
-			Evidence: []diagnostics.Evidence{g.evidence(zone)},
-		}
-		if a.s.Balancer != nil {
-			var enabled []string
-			for _, z := range a.s.Balancer.Zones {
-				enabled = append(enabled, z.Name)
-			}
-			f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "zones of " + a.s.Balancer.Name, Value: joined(sorted(enabled)), Source: "elasticloadbalancing:DescribeLoadBalancers",
-				Repeat: "aws elbv2 describe-load-balancers --names " + a.s.Balancer.Name})
-		}
-		a.report(f)
-	}
-	if len(detached) > 0 && len(g.rules) == 0 && len(g.LoadBalancers) == 0 {
-		a.report(diagnostics.Finding{
-			ID: "tg.detached", Subject: g.Name, Confidence: diagnostics.Confirmed, Affects: affected(detached), Weight: 100,
-			Summary: fmt.Sprintf("no listener rule uses target group %s, so its %s get no requests", g.Name, plural(len(detached), "target")),
-			Evidence: []diagnostics.Evidence{g.evidence(detached), {What: "load balancers of " + g.Name, Value: "none", Source: "elasticloadbalancing:DescribeTargetGroups",
-				Repeat: "aws elbv2 describe-target-groups --target-group-arns " + g.ARN}},
-		})
-	}
-}
-
-func (t *target) zoneName() string {
-	switch {
-	case t.TargetHealth.Zone != "":
-		return t.TargetHealth.Zone
-	case t.eni != nil && t.eni.Zone != "":
-		return t.eni.Zone
-	}
-	return "another zone"
-}
-
-func (m *model) balancerName() string {
-	if m.s.Balancer == nil {
-		return "the load balancer"
-	}
-	return m.s.Balancer.Name
-}
-
-// starting looks at targets that are too new to judge.
-func (a *analysis) starting(g *group) {
-	ts := g.of(initial)
-	if lb := a.s.Balancer; lb != nil && lb.State == "provisioning" && len(ts) == 0 && !a.found("lb.initializing") {
-		a.report(diagnostics.Finding{
-			ID: "lb.initializing", Subject: lb.Name, Confidence: diagnostics.Confirmed, Weight: 50, Summary: fmt.Sprintf("load balancer %s is being set up, which takes some minutes", lb.Name),
-			Evidence: []diagnostics.Evidence{{What: "state of " + lb.Name, Value: lb.State, Source: "elasticloadbalancing:DescribeLoadBalancers", Repeat: "aws elbv2 describe-load-balancers --names " + lb.Name}},
-		})
-		return
-	}
-	if len(ts) == 0 || a.s.Balancer == nil || a.found("sg.target-ingress", "sg.alb-egress", "nacl.forward", "nacl.return") {
-		return
-	}
-	limit := g.grace()
-	fresh := func(since time.Time) bool { return a.s.Now.Sub(since) < limit+time.Minute }
-	var young []*target
-	for _, t := range ts {
-		if t.pod == nil || fresh(readySince(t.pod)) || (g.binding != nil && fresh(g.binding.Created)) || fresh(a.s.Balancer.Created) {
-			young = append(young, t)
-		}
-	}
-	if len(young) == 0 {
-		return
-	}
-	a.report(diagnostics.Finding{
-		ID: "lb.initializing", Subject: g.Name, Confidence: diagnostics.Confirmed, Affects: affected(young), Weight: 20,
-		Summary:  fmt.Sprintf("%s of %s is new and in its first health checks: wait up to %s", some(len(young), len(g.registered()), "target"), g.Name, limit),
-		Evidence: []diagnostics.Evidence{g.evidence(young), g.checkEvidence()},
-	})
-}
-
-// grace is how long first health checks may take: all the checks that make a target healthy, and a minute for registration.
-func (g *group) grace() time.Duration {
-	return g.Check.Interval*time.Duration(max(g.Check.Healthy, 1)) + time.Minute
-}
-
-func readySince(p *corev1.Pod) time.Time {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
-			return c.LastTransitionTime.Time
-		}
-	}
-	return time.Time{}
-}
-
-// open reports that a group fails open: with no healthy target left, requests go to all of them.
-func (a *analysis) open(g *group) {
-	if !g.failsOpen() || len(g.rules) == 0 {
-		return
-	}
-	ts := g.registered()
-	f := diagnostics.Finding{
-		ID: "lb.fail-open", Subject: g.Name, Confidence: diagnostics.Confirmed, Affects: affected(ts),
-		Summary:  fmt.Sprintf("no target of %s is healthy, so the load balancer sends requests to all %d of them: they succeed where the application answers", g.Name, len(ts)),
-		Evidence: []diagnostics.Evidence{g.evidence(ts)},
-	}
-	if a.measured() {
-		f.Evidence = append(f.Evidence, a.metric(failedOpen))
-	}
-	a.report(f)
 }

@@ -221,7 +221,7 @@ func (a *analysis) crashLoop(g *group, pods []*corev1.Pod, ts []*target) {
 	}
 	a.report(diagnostics.Finding{
 		ID: "app.crashloop", Subject: g.subject(), Confidence: diagnostics.Confirmed, Affects: affects, Weight: 100,
-		Summary:  fmt.Sprintf("%s of %s crash and restart in a loop, so endpoints come and go", some(len(pods), max(len(g.selected()), len(pods)), "pod"), g.subject()),
+		Summary:  fmt.Sprintf("%s of %s %s in a loop, so endpoints come and go", some(len(pods), max(len(g.selected()), len(pods)), "pod"), g.subject(), verb(len(pods), "crashes and restarts", "crash and restart")),
 		Evidence: ev,
 	})
 }

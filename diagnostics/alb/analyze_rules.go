@@ -76,32 +76,28 @@ func (a *analysis) fixed(r elb.Rule, act elb.Action) {
 }
 
 // shadow reports a rule of another ingress of the group that takes the requests first.
-func (a *analysis) shadow(ours elb.Rule) {
-	if a.s.Group == "" || ours.Default || last(ours).Type == "redirect" {
+func (a *analysis) shadow(rule elb.Rule) {
+	if a.s.Group == "" || rule.Default || last(rule).Type == "redirect" {
 		return
 	}
 	for _, r := range a.s.Rules {
-		if r.Listener != ours.Listener || r.Default || r.Priority >= ours.Priority || !covers(r, ours) || last(r).Type == "redirect" {
+		if r.Listener != rule.Listener || r.Default || r.Priority >= rule.Priority || !covers(r, rule) || last(r).Type == "redirect" {
 			continue
 		}
-		if asksFor(*a.s.Ingress, r) || sameTargets(r, ours) {
+		if o := a.s.ownerOf(r); o == ours || (o == nobody && asksFor(*a.s.Ingress, r)) {
 			continue
 		}
 		a.report(diagnostics.Finding{
-			ID: "rule.shadowed", Subject: ruleName(ours), Confidence: diagnostics.Confirmed, Weight: 100,
-			Summary:  fmt.Sprintf("rule %s%s matches every request for %s first, so they never reach this ingress", ruleName(r), a.ownerOf(r), ruleName(ours)),
-			Evidence: []diagnostics.Evidence{ruleEvidence(r), ruleEvidence(ours)},
+			ID: "rule.shadowed", Subject: ruleName(rule), Confidence: diagnostics.Confirmed, Weight: 100,
+			Summary:  fmt.Sprintf("rule %s%s matches every request for %s first, so they never reach this ingress", ruleName(r), a.byMember(r), ruleName(rule)),
+			Evidence: []diagnostics.Evidence{ruleEvidence(r), ruleEvidence(rule)},
 		})
 		return
 	}
 }
 
-func sameTargets(a, b elb.Rule) bool {
-	return slices.Equal(forwards(a), forwards(b)) && len(forwards(a)) > 0
-}
-
-// ownerOf names the other ingress of the group that asks for a rule.
-func (a *analysis) ownerOf(r elb.Rule) string {
+// byMember names the other ingress of the group that asks for a rule.
+func (a *analysis) byMember(r elb.Rule) string {
 	for _, m := range a.s.Members {
 		if asksFor(m, r) {
 			return " of ingress " + m.Namespace + "/" + m.Name

@@ -3,7 +3,6 @@ package alb
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,67 +27,6 @@ func (a *analysis) traffic() {
 			return
 		}
 	}
-}
-
-// resolution compares where the names of the ingress lead, as far as external-dns manages them, with the load balancer.
-func (a *analysis) resolution() {
-	if a.s.Ingress == nil || a.s.Balancer == nil {
-		return
-	}
-	ours := []string{a.s.Balancer.DNSName, a.s.Host}
-	for _, i := range a.s.Ingress.Status.LoadBalancer.Ingress {
-		ours = append(ours, i.Hostname)
-	}
-	for _, r := range a.s.Ingress.Spec.Rules {
-		for _, d := range a.s.DNS {
-			if r.Host == "" || !strings.EqualFold(d.Name, r.Host) || len(d.Targets) == 0 {
-				continue
-			}
-			to := strings.TrimSuffix(strings.TrimPrefix(strings.ToLower(d.Targets[0]), "dualstack."), ".")
-			if slices.ContainsFunc(ours, func(o string) bool { return strings.EqualFold(o, to) }) {
-				a.pass("dns.wrong-lb", "%s points to this load balancer", d.Name)
-				continue
-			}
-			f := diagnostics.Finding{
-				ID: "dns.wrong-lb", Subject: d.Name, Confidence: diagnostics.Confirmed, Weight: 100,
-				Summary: fmt.Sprintf("%s points to %s, not to %s of this ingress", d.Name, to, a.s.Balancer.DNSName),
-				Evidence: []diagnostics.Evidence{{What: "DNS record " + d.Name, Value: to, Source: "list dnsendpoints.externaldns.k8s.io",
-					Repeat: "kubectl get " + strings.Replace(d.Object, "dnsendpoint/", "dnsendpoints -n ", 1)}},
-			}
-			f.Evidence[0].Repeat = dnsCommand(d.Object)
-			if a.measured() {
-				f.Evidence = append(f.Evidence, a.metric(requests))
-			}
-			if labels := strings.Split(to, "."); len(labels) < 5 || (labels[1] != "elb" && labels[2] != "elb") {
-				if !a.measured() || a.lately(requests) > 0 {
-					continue // something in front that passes requests on
-				}
-				f.ID, f.Confidence = "edge.not-alb", diagnostics.Likely
-				f.Summary = fmt.Sprintf("%s points to %s and no request reaches this load balancer: what users see comes from there", d.Name, to)
-			}
-			a.report(f)
-		}
-	}
-}
-
-func dnsCommand(object string) string {
-	parts := strings.Split(object, "/")
-	if len(parts) != 3 {
-		return ""
-	}
-	return fmt.Sprintf("kubectl get dnsendpoint %s -n %s -o yaml", parts[2], parts[1])
-}
-
-// collapse sees requests that stopped coming while everything here is well.
-func (a *analysis) collapse() {
-	if a.total(requests) == 0 || a.lately(requests) > 0 || a.total(requests)/60 < 1 {
-		return
-	}
-	a.report(diagnostics.Finding{
-		ID: "edge.not-alb", Subject: a.balancerName(), Confidence: diagnostics.Likely, Weight: 50,
-		Summary:  fmt.Sprintf("no request has reached %s for five minutes, and before they did: what users see comes from something in front of it", a.balancerName()),
-		Evidence: []diagnostics.Evidence{a.metric(requests)},
-	})
 }
 
 // login reports an identity provider that the load balancer can't use.

@@ -3,10 +3,7 @@ package alb
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"golang.org/x/sync/errgroup"
 
@@ -129,105 +126,4 @@ func (c *collector) keep(err error, what string, store func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	store()
-}
-
-// trim puts the lists into an order of their own, and leaves out what says nothing about the ingress: pods and events of
-// others, and the bookkeeping of the API server.
-func (c *collector) trim() {
-	s := c.s
-	c.order()
-	var selectors []map[string]string
-	for _, svc := range s.Services {
-		if len(svc.Spec.Selector) > 0 && s.serves(svc) {
-			selectors = append(selectors, svc.Spec.Selector)
-		}
-	}
-	targets := map[string]bool{}
-	for _, g := range s.TargetGroups {
-		for _, h := range g.Health {
-			targets[h.ID] = true
-		}
-	}
-	var pods []corev1.Pod
-	for _, p := range s.Pods {
-		if targets[p.Status.PodIP] || len(s.Pods) <= 200 || slices.ContainsFunc(selectors, func(sel map[string]string) bool { return near(sel, p.Labels) }) {
-			p.ManagedFields = nil
-			pods = append(pods, p)
-		}
-	}
-	s.Pods = pods
-	var events []corev1.Event
-	for _, e := range s.Events {
-		if s.concerns(e) {
-			e.ManagedFields = nil
-			events = append(events, e)
-		}
-	}
-	s.Events = events
-	for i := range s.Services {
-		s.Services[i].ManagedFields = nil
-	}
-	for i := range s.Slices {
-		s.Slices[i].ManagedFields = nil
-	}
-	for i := range s.ReplicaSets {
-		s.ReplicaSets[i].ManagedFields = nil
-	}
-	for i := range s.Nodes {
-		s.Nodes[i].ManagedFields, s.Nodes[i].Status.Images = nil, nil
-	}
-}
-
-// near reports whether the labels match the selector, or miss it by one key.
-func near(selector, labels map[string]string) bool {
-	wrong := 0
-	for k, v := range selector {
-		if labels[k] != v {
-			wrong++
-		}
-	}
-	return wrong == 0 || (wrong == 1 && len(selector) > 1) || (wrong == 1 && looksLike(selector, labels))
-}
-
-// looksLike reports whether a value of the selector stands under another key, or its key has a similar value.
-func looksLike(selector, labels map[string]string) bool {
-	for k, v := range selector {
-		if have, ok := labels[k]; ok && (distance(have, v) <= 3 || strings.HasPrefix(have, v) || strings.HasPrefix(v, have)) {
-			return true
-		}
-		for _, have := range labels {
-			if have == v {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// concerns reports whether an event is about the ingress, its group, its bindings, its workloads or a node.
-func (s *Snapshot) concerns(e corev1.Event) bool {
-	switch o := e.InvolvedObject; o.Kind {
-	case "Ingress":
-		if s.Ingress != nil && o.Namespace == s.Ingress.Namespace && o.Name == s.Ingress.Name {
-			return true
-		}
-		for _, m := range s.Members {
-			if o.Namespace == m.Namespace && o.Name == m.Name {
-				return true
-			}
-		}
-		return false
-	case "TargetGroupBinding":
-		for _, b := range s.Bindings {
-			if o.Namespace == b.Namespace && o.Name == b.Name {
-				return true
-			}
-		}
-		return false
-	case "Pod":
-		return s.pod(o.Namespace, o.Name) != nil
-	case "Node", "Deployment", "ReplicaSet", "Service":
-		return true
-	}
-	return false
 }

@@ -141,13 +141,19 @@ func (c *collector) rules(ctx context.Context) {
 		if !r.Default { // the default rule can't carry tags
 			arns = append(arns, r.ARN)
 		}
+		arns = append(arns, forwards(r)...)
 	}
 	if len(arns) == 0 || c.s.Group == "" { // only in a group does a rule's owner matter
 		return
 	}
-	slices.Sort(arns)
-	tags, err := c.in.Tags.Tags(ctx, arns...)
+	tags, err := c.in.Tags.Tags(ctx, sorted(arns)...)
 	c.keep(err, "rules of "+c.s.Balancer.Name, func() {
+		c.s.Tags = map[string]map[string]string{}
+		for _, r := range c.s.Rules {
+			for _, tg := range forwards(r) {
+				c.s.Tags[tg] = tags[tg]
+			}
+		}
 		for i := range c.s.Rules {
 			c.s.Rules[i].Tags = tags[c.s.Rules[i].ARN]
 		}

@@ -19,29 +19,24 @@ const memory = 48 * time.Hour
 
 // Metrics of AWS/ApplicationELB, as the load balancer guide names them. None of them counts health checks.
 const (
-	requests        = "RequestCount"
-	elb4xx          = "HTTPCode_ELB_4XX_Count"
-	elb502          = "HTTPCode_ELB_502_Count"
-	elb503          = "HTTPCode_ELB_503_Count"
-	elb504          = "HTTPCode_ELB_504_Count"
-	target2xx       = "HTTPCode_Target_2XX_Count"
-	target5xx       = "HTTPCode_Target_5XX_Count"
-	connectErrors   = "TargetConnectionErrorCount"
-	tlsErrors       = "TargetTLSNegotiationErrorCount"
-	rejected        = "RejectedConnectionCount"
-	failedOpen      = "UnhealthyRoutingRequestCount"
-	authError       = "ELBAuthError"
-	authFailure     = "ELBAuthFailure"
-	responseTime    = "TargetResponseTime"
-	healthyHosts    = "HealthyHostCount"
-	unhealthyHosts  = "UnHealthyHostCount"
-	applicationELB  = "AWS/ApplicationELB"
-	balancerDim     = "LoadBalancer"
-	targetGroupDim  = "TargetGroup"
-	percentile99    = "p99"
-	statisticSum    = "Sum"
-	statisticLeast  = "Minimum"
-	statisticLargst = "Maximum"
+	requests       = "RequestCount"
+	elb4xx         = "HTTPCode_ELB_4XX_Count"
+	elb502         = "HTTPCode_ELB_502_Count"
+	elb503         = "HTTPCode_ELB_503_Count"
+	elb504         = "HTTPCode_ELB_504_Count"
+	target2xx      = "HTTPCode_Target_2XX_Count"
+	target5xx      = "HTTPCode_Target_5XX_Count"
+	connectErrors  = "TargetConnectionErrorCount"
+	tlsErrors      = "TargetTLSNegotiationErrorCount"
+	rejected       = "RejectedConnectionCount"
+	failedOpen     = "UnhealthyRoutingRequestCount"
+	authError      = "ELBAuthError"
+	authFailure    = "ELBAuthFailure"
+	responseTime   = "TargetResponseTime"
+	applicationELB = "AWS/ApplicationELB"
+	balancerDim    = "LoadBalancer"
+	percentile99   = "p99"
+	statisticSum   = "Sum"
 )
 
 // metrics reads the last hour of the load balancer in one call.
@@ -50,19 +45,14 @@ func (c *collector) metrics(ctx context.Context) {
 	if s.Balancer == nil {
 		return
 	}
-	lb := map[string]string{balancerDim: suffix(s.Balancer.ARN)}
-	query := func(name, statistic string, dims map[string]string) trail.Query {
-		return trail.Query{Namespace: applicationELB, Metric: name, Dimensions: dims, Statistic: statistic, Period: time.Minute}
+	query := func(name, statistic string) trail.Query {
+		return trail.Query{Namespace: applicationELB, Metric: name, Dimensions: map[string]string{balancerDim: suffix(s.Balancer.ARN)}, Statistic: statistic, Period: time.Minute}
 	}
 	var qs []trail.Query
 	for _, name := range []string{requests, elb4xx, elb502, elb503, elb504, target2xx, target5xx, connectErrors, tlsErrors, rejected, failedOpen, authError, authFailure} {
-		qs = append(qs, query(name, statisticSum, lb))
+		qs = append(qs, query(name, statisticSum))
 	}
-	qs = append(qs, query(responseTime, percentile99, lb))
-	for _, g := range s.TargetGroups {
-		dims := map[string]string{balancerDim: suffix(s.Balancer.ARN), targetGroupDim: suffix(g.ARN)}
-		qs = append(qs, query(healthyHosts, statisticLeast, dims), query(unhealthyHosts, statisticLargst, dims))
-	}
+	qs = append(qs, query(responseTime, percentile99))
 	v, err := c.in.Metrics.Metrics(ctx, s.Now.Add(-window), s.Now, qs)
 	c.keep(err, s.Balancer.Name, func() { s.Series = v })
 }
@@ -150,7 +140,7 @@ func suspects(s *Snapshot) []string {
 	return out[:min(len(out), 6)]
 }
 
-// lookup is what a binding is found by in a list.
+// bindingOf finds the binding of a target group; nil where none names it.
 func bindingOf(bindings []elb.TargetGroupBinding, tg elb.TargetGroup) *elb.TargetGroupBinding {
 	for i, b := range bindings {
 		if b.TargetGroupARN == tg.ARN || (b.TargetGroupARN == "" && b.TargetGroupName == tg.Name) {

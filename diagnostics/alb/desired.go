@@ -11,7 +11,7 @@ import (
 )
 
 // settings are the parts of a health check that annotations set.
-type settings struct{ path, port, protocol, codes string }
+type settings struct{ path, port, protocol, codes, version string }
 
 // annotated looks an annotation up as the controller does: that of the Service goes before that of the ingress.
 func (a *analysis) setting(g *group, key string) (value, where string) {
@@ -34,9 +34,11 @@ func (a *analysis) desired(g *group) (want settings, source string, differs bool
 	if a.s.Ingress == nil || (g.binding != nil && !ofController(*g.binding)) {
 		return settings{}, "", false
 	}
-	grpc := g.ProtocolVersion == "GRPC"
-	want = settings{path: "/", port: "traffic-port", protocol: cmp.Or(g.Protocol, "HTTP"), codes: "200"}
-	if grpc {
+	want = settings{path: "/", port: "traffic-port", protocol: cmp.Or(g.Protocol, "HTTP"), codes: "200", version: "HTTP1"}
+	if v, where := a.setting(g, "backend-protocol-version"); where != "" {
+		want.version = v
+	}
+	if want.version == "GRPC" {
 		want.path, want.codes = "/AWS.ALB/healthcheck", "12"
 	}
 	source = "default of the controller, no annotation " + annotation("healthcheck-path")
@@ -48,11 +50,11 @@ func (a *analysis) desired(g *group) (want settings, source string, differs bool
 			*field = v
 		}
 	}
-	have := settings{g.Check.Path, g.Check.Port, g.Check.Protocol, g.Check.Codes}
+	have := settings{g.Check.Path, g.Check.Port, g.Check.Protocol, g.Check.Codes, cmp.Or(g.ProtocolVersion, "HTTP1")}
 	if _, err := strconv.Atoi(want.port); err != nil && want.port != "traffic-port" {
 		want.port = have.port // a name: it is resolved per Service
 	}
-	return want, source, g.Check.Path != "" && (have.path != want.path || have.port != want.port || !strings.EqualFold(have.protocol, want.protocol) || have.codes != want.codes)
+	return want, source, g.Check.Path != "" && (have.path != want.path || have.port != want.port || !strings.EqualFold(have.protocol, want.protocol) || have.codes != want.codes || have.version != want.version)
 }
 
 // defaulted reports whether nothing sets the path of the health check.
@@ -86,7 +88,7 @@ func (a *analysis) config() {
 		}
 		f := diagnostics.Finding{
 			ID: "hc.not-applied", Subject: g.Name, Confidence: diagnostics.Confirmed, Affects: affected(g.bad()), Weight: g.weight(g.bad()) / 2,
-			Summary: fmt.Sprintf("the health check of %s is still GET %s port %s codes %s, not GET %s port %s codes %s as annotated", g.Name, g.Check.Path, g.Check.Port, g.Check.Codes, want.path, want.port, want.codes),
+			Summary: fmt.Sprintf("target group %s still has the health check %s GET %s port %s codes %s, not %s GET %s port %s codes %s as annotated", g.Name, g.ProtocolVersion, g.Check.Path, g.Check.Port, g.Check.Codes, want.version, want.path, want.port, want.codes),
 			Evidence: []diagnostics.Evidence{g.checkEvidence(), {What: "wanted by " + strings.TrimPrefix(source, "annotation of "), Value: fmt.Sprintf("GET %s port %s %s codes %s", want.path, want.port, want.protocol, want.codes), Source: "list ingresses.networking.k8s.io",
 				Repeat: a.ingressCommand()}},
 		}

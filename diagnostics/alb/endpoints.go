@@ -20,7 +20,7 @@ func (s *Snapshot) serviceOf(g TargetGroup) (namespace, name string) {
 	}
 	if tag := g.Tags["ingress.k8s.aws/resource"]; tag != "" && s.Ingress != nil {
 		for _, b := range backends(*s.Ingress) {
-			if tag == s.Ingress.Namespace+"/"+s.Ingress.Name+"-"+b.Service+":"+b.Port {
+			if tag == tagFor(*s.Ingress, b) {
 				return s.Ingress.Namespace, b.Service
 			}
 		}

@@ -177,6 +177,30 @@ func plural(n int, noun string) string {
 
 func joined(list []string) string { return strings.Join(list, ", ") }
 
+// verb is the verb for one or for many.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// them is "it" or "all 3 of them".
+func them(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return fmt.Sprintf("all %d of them", n)
+}
+
+// anyOf is n of all things that something can't be done to: "any of the 3 targets", "2 of 3 targets".
+func anyOf(n, all int) string {
+	if n == all && all > 1 {
+		return fmt.Sprintf("any of the %d targets", all)
+	}
+	return some(n, all, "target")
+}
+
 // some is n of all things: "all 3 targets", "2 of 3 targets".
 func some(n, all int, noun string) string {
 	if n == all {

@@ -2,16 +2,12 @@ package alb
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/internal/elb"
-	"github.com/netdiag/netdiag/internal/trail"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -42,26 +38,6 @@ type endpoint struct {
 	ready bool
 	pod   string
 	node  string
-}
-
-// class is what a health state says physically.
-type class int
-
-// A target is healthy; answered with a wrong code; didn't answer in time; refused or broke the connection; is too new to
-// judge; gets no requests; is on its way out; or is in a state that says nothing of these.
-const (
-	healthy class = iota
-	code
-	drop
-	refuse
-	initial
-	unused
-	draining
-	other
-)
-
-func (c class) String() string {
-	return [...]string{"healthy", "answered with a wrong code", "no answer", "connection refused or broken", "initial", "unused", "draining", "unclear"}[c]
 }
 
 // target is one registered target.
@@ -107,39 +83,6 @@ func newModel(s *Snapshot) *model {
 	return m
 }
 
-var codesIn = regexp.MustCompile(`\[(\d{1,3}(?:, ?\d{1,3})*)\]`)
-
-// classOfHealth reads the codes of the description first, because a code is proof of an answer whatever the reason says.
-func classOfHealth(h elb.TargetHealth) (class, []int) {
-	switch h.State {
-	case "healthy":
-		return healthy, nil
-	case "initial":
-		return initial, nil
-	case "unused":
-		return unused, nil
-	case "draining", "unhealthy.draining":
-		return draining, nil
-	}
-	if match := codesIn.FindStringSubmatch(h.Description); match != nil {
-		var codes []int
-		for _, c := range strings.Split(match[1], ",") {
-			n, _ := strconv.Atoi(strings.TrimSpace(c)) // digits only, by the expression
-			codes = append(codes, n)
-		}
-		return code, codes
-	}
-	switch h.Reason {
-	case "Target.ResponseCodeMismatch":
-		return code, nil
-	case "Target.Timeout":
-		return drop, nil
-	case "Target.FailedHealthChecks":
-		return refuse, nil
-	}
-	return other, nil
-}
-
 func (m *model) target(g *group, h elb.TargetHealth) *target {
 	s := m.s
 	t := &target{TargetHealth: h, group: g, port: h.Port}
@@ -153,7 +96,14 @@ func (m *model) target(g *group, h elb.TargetHealth) *target {
 	}
 	if addr, err := netip.ParseAddr(h.ID); err == nil {
 		t.addr = addr
-		t.pod = s.podAt(addr)
+		for _, e := range g.endpoints { // pods on the host network share the address of their node
+			if e.addr == addr && e.pod != "" {
+				t.pod = s.pod(g.namespace, e.pod)
+			}
+		}
+		if t.pod == nil {
+			t.pod = s.podAt(addr)
+		}
 		if t.pod != nil {
 			t.node = s.node(t.pod.Spec.NodeName)
 		}
@@ -288,33 +238,4 @@ func (m *model) allHealthy() bool {
 		}
 	}
 	return any
-}
-
-// series finds a metric of the whole load balancer; nil where it was not readable.
-func (m *model) series(name string) []trail.Point {
-	for _, s := range m.s.Series {
-		if s.Metric == name && s.Dimensions[targetGroupDim] == "" {
-			return s.Points
-		}
-	}
-	return nil
-}
-
-// measured reports whether the metrics were readable and hold anything at all.
-func (m *model) measured() bool { return len(m.series(requests)) > 0 }
-
-// total is the sum of a metric over the window.
-func (m *model) total(name string) float64 { return m.since(name, m.s.Now.Add(-window)) }
-
-// lately is the sum of a metric over the last five minutes.
-func (m *model) lately(name string) float64 { return m.since(name, m.s.Now.Add(-6*time.Minute)) }
-
-func (m *model) since(name string, from time.Time) float64 {
-	var sum float64
-	for _, p := range m.series(name) {
-		if !p.At.Before(from) {
-			sum += p.Value
-		}
-	}
-	return sum
 }

@@ -5,9 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/internal/elb"
 )
@@ -49,7 +48,7 @@ func (c *collector) order() {
 // byName sorts Kubernetes objects by namespace and name.
 func byName[T any, P interface {
 	*T
-	v1.Object
+	metav1.Object
 }](objects []T) {
 	slices.SortStableFunc(objects, func(a, b T) int {
 		return cmp.Or(strings.Compare(P(&a).GetNamespace(), P(&b).GetNamespace()), strings.Compare(P(&a).GetName(), P(&b).GetName()))

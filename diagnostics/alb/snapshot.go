@@ -40,6 +40,8 @@ type Snapshot struct {
 	Attributes map[string]string `json:"attributes,omitempty"` // of the load balancer
 	Listeners  []elb.Listener    `json:"listeners,omitempty"`
 	Rules      []elb.Rule        `json:"rules,omitempty"` // of all listeners, with tags where they were readable
+	// Tags are those of the target groups of all rules, read only for a group of ingresses.
+	Tags map[string]map[string]string `json:"tags,omitempty"`
 	// TargetGroups are those of the rules that serve the ingress, and those of its bindings that no rule names.
 	TargetGroups []TargetGroup            `json:"targetGroups,omitempty"`
 	Bindings     []elb.TargetGroupBinding `json:"bindings,omitempty"` // of all namespaces

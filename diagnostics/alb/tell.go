@@ -17,6 +17,12 @@ func (a *analysis) tell() {
 	a.steps()
 	a.table()
 	a.timeline()
+	switch {
+	case a.s.Ingress != nil:
+		a.out.Namespace = a.s.Ingress.Namespace
+	case a.s.Asked != nil:
+		a.out.Namespace = a.s.Asked.Namespace
+	}
 	roots := a.roots()
 	a.out.Impact = a.impact()
 	if len(roots) == 0 {
@@ -68,6 +74,7 @@ func (a *analysis) noCause() string {
 	open := a.opened()
 	switch {
 	case a.s.Balancer == nil && len(a.groups) == 0:
+		a.out.Severity, a.out.Layer = "P2", diagnostics.ControlPlane
 		return "the load balancer could not be looked at: " + cmp.Or(joined(open), "none was found")
 	case len(open) > 0:
 		return fmt.Sprintf("the cause can't be told: %s, and %s could not be read", state, joined(open))
@@ -87,7 +94,11 @@ func (a *analysis) noCause() string {
 	case a.measured() && a.errors() > 0:
 		return fmt.Sprintf("%s; the load balancer made %.0f errors in the last hour, whose cause is not known", state, a.errors())
 	case a.measured():
-		return fmt.Sprintf("no trouble found: %s, no 5xx of the load balancer in the last %d minutes", state, len(a.series(requests)))
+		text := fmt.Sprintf("no trouble found: %s, no 5xx of the load balancer in the last %d minutes", state, len(a.series(requests)))
+		if a.total(requests) == 0 {
+			text += ", in which no request reached it"
+		}
+		return text
 	}
 	return "no trouble found: " + state
 }
@@ -159,7 +170,7 @@ func (a *analysis) impact() string {
 		if len(g.rules) == 0 || !g.HealthRead {
 			continue
 		}
-		r, bad, well := len(g.registered()), len(g.bad()), len(g.of(healthy))
+		r, bad, well := len(g.registered()), len(g.bad())-a.designed(g), len(g.of(healthy))
 		own, all := g.weights()
 		switch {
 		case r == 0 && all > own:
@@ -167,7 +178,7 @@ func (a *analysis) impact() string {
 		case r == 0:
 			parts = append(parts, fmt.Sprintf("%s has no target: every request to it gets 503", g.Name))
 		case g.failsOpen():
-			parts = append(parts, fmt.Sprintf("no target of %s is healthy, so requests go to all %d of them: %s", g.Name, r, a.felt()))
+			parts = append(parts, fmt.Sprintf("no target of %s is healthy, so requests go to %s: %s", g.Name, them(r), a.felt()))
 		case bad > 0 && well > 0:
 			parts = append(parts, fmt.Sprintf("%s of %s are unhealthy; the load balancer sends them nothing, so no request fails for that alone, but %d of %d are left to serve", fraction(bad, r), g.Name, well, r))
 		case slices.ContainsFunc(g.of(healthy), func(t *target) bool { return t.port != t.hcPort && t.verdict(t.port) == vpc.Denied }):
@@ -221,7 +232,7 @@ func (a *analysis) table() {
 		for _, port := range x.ports() {
 			ways = append(ways, fmt.Sprintf("%d %s", port, way(x.verdict(port))))
 		}
-		t.Rows = append(t.Rows, []string{x.name(), cmp.Or(x.TargetHealth.Zone, "-"), x.State, cmp.Or(strings.TrimSpace(x.Reason+" "+x.Description), "-"), pod, groups, strings.Join(ways, ", "), a.reading(x)})
+		t.Rows = append(t.Rows, []string{x.name(), cmp.Or(x.TargetHealth.Zone, x.zoneOf(), "-"), x.State, cmp.Or(strings.TrimSpace(x.Reason+" "+x.Description), "-"), pod, groups, strings.Join(ways, ", "), a.reading(x)})
 	}
 	if len(t.Rows) > 0 {
 		a.out.Tables = append(a.out.Tables, t)

@@ -17,6 +17,8 @@ type analysis struct {
 	findings []*diagnostics.Finding
 	// unsolved are pods whose trouble is not known, with what is known of it.
 	unsolved []unsolved
+	// skipped are pods on nodes that were not looked at, because enough others were.
+	skipped []waiting
 	// open lists the causes that a missed read leaves undecided.
 	open map[diagnostics.Unread][]string
 	res  diagnostics.Result
@@ -77,6 +79,9 @@ func (a *analysis) at(stages ...stage) []waiting {
 	return out
 }
 
+// mostEvidence is how much evidence of one finding is shown: a hundred nodes prove no more than three.
+const mostEvidence = 9
+
 // find adds a finding, or joins it to one of the same cause and subject.
 func (a *analysis) find(f diagnostics.Finding, pods []waiting) *diagnostics.Finding {
 	f.ID = "pending/" + f.ID
@@ -91,7 +96,7 @@ func (a *analysis) find(f diagnostics.Finding, pods []waiting) *diagnostics.Find
 		slices.Sort(old.Affects)
 		old.Affects = slices.Compact(old.Affects)
 		for _, e := range f.Evidence {
-			if !slices.Contains(old.Evidence, e) {
+			if !slices.Contains(old.Evidence, e) && len(old.Evidence) < mostEvidence {
 				old.Evidence = append(old.Evidence, e)
 			}
 		}

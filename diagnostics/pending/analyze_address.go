@@ -33,12 +33,16 @@ func (a *analysis) address(node *Node, pods []waiting, latent bool) {
 			a.unsolve(pods, "node "+node.Name+" gives pods addresses otherwise than by secondary IPv4 addresses (Windows, or IPv6)")
 		}
 		return
-	case a.s.Cluster != nil && a.s.Cluster.AutoMode && a.s.Driver == nil:
-		a.autoMode(p, f, pods)
+	case a.onAutoMode(node):
+		if !latent {
+			a.autoMode(p, f, pods)
+		}
 		return
-	case a.s.Driver == nil && !latent:
-		if !a.leaves("list daemonsets.apps", byLedger...) {
-			a.unsolve(pods, "there is no DaemonSet aws-node: another CNI serves the pods of node "+node.Name)
+	case !p.configured:
+		if _, missed := a.unread("list daemonsets.apps"); !missed {
+			if !latent {
+				a.unsolve(pods, "there is no DaemonSet aws-node: another CNI serves the pods of node "+node.Name)
+			}
 			return
 		}
 	}
@@ -46,7 +50,10 @@ func (a *analysis) address(node *Node, pods []waiting, latent bool) {
 		return
 	}
 	if !p.known {
-		if !latent {
+		switch {
+		case !node.Read && a.s.Skipped > 0:
+			a.skipped = append(a.skipped, pods...)
+		case !latent:
 			a.unreadable(node, f, pods)
 		}
 		return
@@ -56,6 +63,10 @@ func (a *analysis) address(node *Node, pods []waiting, latent bool) {
 		if !latent && !a.tooFew(p, f, pods) {
 			a.freeButUnused(node, p, f, pods)
 		}
+		return
+	}
+	if !p.configured {
+		a.unconfigured(node, p, f, pods)
 		return
 	}
 	switch limit, capped := p.settings.HardCap(); {
@@ -184,38 +195,6 @@ func (a *analysis) witnessed(f *diagnostics.Finding, p *pool, codes ...string) {
 	}
 }
 
-// unreadable is a node whose ledger can't be drawn up for want of reads: only an answer of EC2 that stands for itself decides.
-func (a *analysis) unreadable(node *Node, f diagnostics.Finding, pods []waiting) {
-	m := node.Metrics
-	if m != nil && m.Total > m.Assigned {
-		a.leaves("ec2:DescribeNetworkInterfaces", byCounter...)
-	}
-	p := a.pools[node.Name]
-	if m != nil && m.Assigned >= m.Total && !m.refused("InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks") {
-		f.Confidence = diagnostics.Likely
-		if a.counted(node, p, f, pods) {
-			return
-		}
-	}
-	// Without EC2 nothing can be said of subnets, whatever the pod's event says.
-	causes := byLedger
-	if m == nil {
-		causes = slices.Concat(byLedger, byCounter)
-	}
-	missed := a.leaves("ec2:DescribeNetworkInterfaces", causes...)
-	missed = a.leaves("ec2:DescribeSubnets", "subnet-exhausted", "eni-all-or-nothing", "no-free-prefix") || missed
-	missed = a.leaves("list pods", causes...) || missed
-	missed = a.leaves("ec2:DescribeInstanceTypes", "eni-slots-full") || missed
-	why := "the interfaces of node " + node.Name + " are not known"
-	switch {
-	case missed && m != nil && m.refused("InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks"):
-		why = "EC2 has refused addresses to node " + node.Name + " for want of room, but its subnet could not be read"
-	case missed:
-		why = "the addresses of node " + node.Name + " and of its subnet could not be read"
-	}
-	a.unsolve(pods, why)
-}
-
 // freeButUnused is a node whose interfaces have addresses that no pod uses, and a pod gets none: ipamd thinks otherwise.
 func (a *analysis) freeButUnused(node *Node, p *pool, f diagnostics.Finding, pods []waiting) {
 	m, freed := node.Metrics, a.deletedLately(node)
@@ -247,23 +226,6 @@ func (a *analysis) deletedLately(node *Node) int {
 		}
 	}
 	return len(seen)
-}
-
-// autoMode judges nodes of EKS Auto Mode, whose CNI shows neither settings nor counters.
-func (a *analysis) autoMode(p *pool, f diagnostics.Finding, pods []waiting) {
-	if !p.known {
-		a.unreadable(p.node, f, pods)
-		return
-	}
-	f.Evidence = append(f.Evidence, poolEvidence(p))
-	for _, id := range p.subnets() {
-		if s := a.s.subnet(id); s != nil && s.Available == 0 && p.free() == 0 {
-			f.Confidence = diagnostics.Likely
-			a.exhausted(s, f, pods)
-			return
-		}
-	}
-	a.unsolve(pods, "node "+p.node.Name+" belongs to EKS Auto Mode, which shows nothing of its CNI; its subnets have free addresses")
 }
 
 // exhausted reports a subnet without a free address.

@@ -157,6 +157,16 @@ func (a *analysis) agent(node *Node, pods []waiting, f diagnostics.Finding) bool
 		a.find(f, pods)
 		return true
 	}
+	if !agent.Ready {
+		for _, l := range agent.Log {
+			if strings.Contains(l, "is not supported while") {
+				f.ID, f.Subject = "cni-misconfigured", "daemonset/kube-system/aws-node"
+				f.Summary = "aws-node does not start on " + node.Name + ": it refuses its settings"
+				a.find(f, pods)
+				return true
+			}
+		}
+	}
 	f.ID = "ipamd-down"
 	f.Summary = "ipamd of node " + node.Name + " does not answer"
 	if agent.Ready {

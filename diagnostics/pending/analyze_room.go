@@ -131,7 +131,11 @@ func (a *analysis) noENIConfig(p *pool, f diagnostics.Finding, pods []waiting) b
 	default:
 		return false
 	}
-	f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "ENIConfigs", Value: strings.Join(sortedKeys(a.s.ENIConfigs), ", "),
+	names := strings.Join(sortedKeys(a.s.ENIConfigs), ", ")
+	if names == "" {
+		names = "none"
+	}
+	f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "ENIConfigs", Value: names,
 		Source: "list eniconfigs.crd.k8s.amazonaws.com", Repeat: "kubectl get eniconfigs -o yaml"})
 	a.find(f, pods)
 	return true

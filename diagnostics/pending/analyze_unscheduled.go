@@ -137,9 +137,10 @@ func (a *analysis) maxPods(f diagnostics.Finding, c clause, nodes int, pods []wa
 		// The scheduler's word is from before: by now there is room.
 		f.Confidence = diagnostics.Likely
 	}
-	f.Subject = fmt.Sprintf("%d of %s", c.count, plural(nodes, "node"))
-	if len(full) == 1 {
-		f.Subject = full[0].Name
+	// The same name before and after nodes come: it is what tells that the trouble is gone.
+	f.Subject = "nodes"
+	if group := groupOf(full); group != "" {
+		f.Subject = "nodegroup/" + group
 	}
 	f.Summary = fmt.Sprintf("%d of %s run as many pods as they may: the scheduler finds no node for %s", c.count, plural(nodes, "node"), plural(len(pods), "pod"))
 	if len(full) > 0 && sameLimit(full) {
@@ -158,6 +159,14 @@ func (a *analysis) maxPods(f diagnostics.Finding, c clause, nodes int, pods []wa
 			Repeat: "kubectl get pods -A --field-selector spec.nodeName=" + node.Name})
 	}
 	a.find(f, pods)
+}
+
+// groupOf is the node group that all nodes belong to; empty where they belong to several or none.
+func groupOf(nodes []*Node) string {
+	if len(nodes) == 0 || slices.ContainsFunc(nodes, func(n *Node) bool { return n.Group != nodes[0].Group }) {
+		return ""
+	}
+	return nodes[0].Group
 }
 
 func sameLimit(nodes []*Node) bool {
@@ -200,93 +209,6 @@ func (a *analysis) taint(f diagnostics.Finding, c clause, of string, pods []wait
 			}
 		}
 	}
-	a.find(f, pods)
-}
-
-func (a *analysis) volume(f diagnostics.Finding, c clause, of string, pods []waiting) {
-	f.Subject = claimOf(pods[0])
-	f.Summary = fmt.Sprintf("%s: %s", of, c.reason)
-	if c.count == 0 {
-		f.Summary = c.reason
-	}
-	for n := range a.s.Claims {
-		claim := &a.s.Claims[n]
-		if claim.Name != f.Subject {
-			continue
-		}
-		class := "none"
-		if claim.Spec.StorageClassName != nil {
-			class = *claim.Spec.StorageClassName
-		}
-		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "claim " + claim.Name, Value: fmt.Sprintf("%s, storage class %s", claim.Status.Phase, class),
-			Source: "list persistentvolumeclaims", Repeat: fmt.Sprintf("kubectl get pvc -n %s %s", claim.Namespace, claim.Name)})
-		for v := range a.s.Volumes {
-			volume := &a.s.Volumes[v]
-			if volume.Name == claim.Spec.VolumeName && volume.Spec.NodeAffinity != nil && volume.Spec.NodeAffinity.Required != nil {
-				var zones []string
-				for _, t := range volume.Spec.NodeAffinity.Required.NodeSelectorTerms {
-					for _, e := range t.MatchExpressions {
-						zones = append(zones, e.Key+" in "+strings.Join(e.Values, ", "))
-					}
-				}
-				f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "volume " + volume.Name, Value: strings.Join(zones, "; "),
-					Source: "list persistentvolumes", Repeat: "kubectl get pv " + volume.Name + " -o yaml"})
-			}
-		}
-	}
-	for n := range a.s.Events {
-		if e := &a.s.Events[n]; e.InvolvedObject.Kind == "PersistentVolumeClaim" && e.InvolvedObject.Name == f.Subject && e.Type == "Warning" && a.s.At.Sub(when(e)) <= fresh {
-			f.Evidence = append(f.Evidence, eventEvidence(e))
-			f.Summary = fmt.Sprintf("claim %s is not bound: %s", f.Subject, shorten(e.Message))
-		}
-	}
-	a.find(f, pods)
-}
-
-func claimOf(w waiting) string {
-	for _, v := range w.pod.Spec.Volumes {
-		if v.PersistentVolumeClaim != nil {
-			return v.PersistentVolumeClaim.ClaimName
-		}
-	}
-	return w.pod.Name
-}
-
-// branchCapacity tells full nodes from nodes that never got a trunk interface.
-func (a *analysis) branchCapacity(f diagnostics.Finding, pods []waiting) {
-	const device = "vpc.amazonaws.com/pod-eni"
-	failed := false
-	for n := range a.s.Events {
-		e := &a.s.Events[n]
-		if e.InvolvedObject.Kind != "Node" || e.Reason != "TrunkENICreationFailed" || a.s.At.Sub(when(e)) > 6*fresh {
-			continue
-		}
-		node := a.s.node(e.InvolvedObject.Name)
-		if node == nil || node.Devices[device] > 0 {
-			continue
-		}
-		g := f
-		g.ID, g.Subject = "branch-eni-failed", node.Name
-		g.Summary = "no trunk interface could be made for node " + node.Name + ", so that it offers no branch interfaces to pods with their own security groups"
-		g.Evidence = append(slices.Clone(f.Evidence), eventEvidence(e))
-		a.find(g, pods)
-		failed = true
-	}
-	if failed {
-		return
-	}
-	offered, nodes := int64(0), 0
-	for n := range a.s.Nodes {
-		offered += a.s.Nodes[n].Devices[device]
-		nodes++
-	}
-	f.Subject = device
-	f.Summary = fmt.Sprintf("%s offer %d branch interfaces together, and none is left for %s with their own security groups", plural(nodes, "node"), offered, plural(len(pods), "pod"))
-	if offered == 0 {
-		f.Summary = fmt.Sprintf("none of %s offers a branch interface: no trunk interface is attached, or the instance types have none", plural(nodes, "node"))
-	}
-	f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "allocatable " + device, Value: fmt.Sprint(offered), Source: "list nodes",
-		Repeat: "kubectl get nodes -o custom-columns=NAME:.metadata.name,ENI:.status.allocatable.vpc\\.amazonaws\\.com/pod-eni"})
 	a.find(f, pods)
 }
 

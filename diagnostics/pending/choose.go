@@ -96,6 +96,24 @@ func (c *collector) anyOn(s stage) bool {
 	return false
 }
 
+// lacksCapacity reports that a pod finds no node because those that would take it are full.
+func (c *collector) lacksCapacity() bool {
+	events := byPod(c.s.Events)
+	for n := range c.s.Pods {
+		w := judge(&c.s.Pods[n], events[string(c.s.Pods[n].UID)], c.s.At)
+		if w.stage != unscheduled {
+			continue
+		}
+		_, clauses := parseClauses(w.text)
+		for _, k := range clauses {
+			if k.cause == "max-pods" || k.cause == "insufficient-resources" || k.cause == "branch-eni-capacity" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // claimed reports that a pod without a node or without its volumes uses a claim.
 func (c *collector) claimed() bool {
 	events := byPod(c.s.Events)

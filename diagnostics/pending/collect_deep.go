@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
-	"github.com/netdiag/netdiag/internal/eks"
 	"github.com/netdiag/netdiag/internal/trail"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -48,67 +47,6 @@ func (c *collector) second(outer context.Context, deep []*Node) error {
 	slices.SortFunc(c.s.Subnets, func(a, b vpc.Subnet) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(c.s.Types, func(a, b vpc.InstanceType) int { return strings.Compare(a.Name, b.Name) })
 	return nil
-}
-
-// named reads the nodes with waiting pods one by one, where they can't be listed.
-func (c *collector) named(ctx context.Context) error {
-	names := map[string]bool{}
-	for n := range c.all {
-		if p := &c.all[n]; p.Status.Phase == corev1.PodPending && p.Spec.NodeName != "" && len(names) < deepNodes {
-			names[p.Spec.NodeName] = true
-		}
-	}
-	for _, name := range sorted(names) {
-		node, err := c.in.Nodes.Node(ctx, name)
-		if c.reads.Missed(err, "") {
-			if err := c.reads.Fault(); err != nil {
-				return err
-			}
-			continue
-		}
-		if node != nil {
-			c.nodes = append(c.nodes, *node)
-		}
-	}
-	return nil
-}
-
-func (c *collector) readPods(ctx context.Context, g *group, node *Node) {
-	g.read("", func() error {
-		pods, err := c.in.Pods.Pods(ctx, diagnostics.PodQuery{Node: node.Name})
-		if err != nil {
-			return err
-		}
-		node.Read = true
-		node.Pods = placed(pods)
-		return nil
-	})
-}
-
-// readAgent reads what the CNI of a node says of itself: its counters, and its log where it isn't ready or where the
-// log of ipamd goes to standard output.
-func (c *collector) readAgent(ctx context.Context, g *group, node *Node) {
-	if node.Agent == nil {
-		return
-	}
-	pod := node.Agent.Name
-	g.read("", func() error {
-		text, err := c.in.PodFiles.CNIMetrics(ctx, "kube-system", pod)
-		if err == nil {
-			node.Metrics = parseMetrics(text)
-		}
-		return err
-	})
-	if node.Agent.Ready && (c.s.Driver == nil || c.s.Driver.Env["AWS_VPC_K8S_CNI_LOG_FILE"] != "stdout") {
-		return
-	}
-	g.read("", func() error {
-		text, err := c.in.PodFiles.Log(ctx, "kube-system", pod, "aws-node", 100)
-		if err == nil {
-			node.Agent.Log = complaints(text)
-		}
-		return err
-	})
 }
 
 // third reads what only some troubles ask for: who else is in a subnet that is short, where its addresses could come from, and volumes.
@@ -159,7 +97,7 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 			g.read("", into(&c.s.RouteTables, func() ([]vpc.RouteTable, error) { return in.Routing.RouteTables(ctx, id) }))
 		}
 	}
-	if c.anyOn(unscheduled) {
+	if c.lacksCapacity() {
 		g.read("", func() error { return c.readGroups(ctx) })
 	}
 	refused := c.recovered(deep)
@@ -236,66 +174,5 @@ func (c *collector) missingTypes(ctx context.Context) error {
 	}
 	c.s.Types = append(c.s.Types, types...)
 	slices.SortFunc(c.s.Types, func(a, b vpc.InstanceType) int { return strings.Compare(a.Name, b.Name) })
-	return nil
-}
-
-// join adds interfaces to those that are known, once each, sorted.
-func (c *collector) join(more []vpc.NetworkInterface) {
-	all := append(c.s.Interfaces, more...)
-	slices.SortFunc(all, func(a, b vpc.NetworkInterface) int { return strings.Compare(a.ID, b.ID) })
-	c.s.Interfaces = slices.CompactFunc(all, func(a, b vpc.NetworkInterface) bool { return a.ID == b.ID })
-}
-
-// readGroups asks why node groups don't grow.
-func (c *collector) readGroups(ctx context.Context) error {
-	const most = 8
-	groups, err := c.in.Nodegroups.Nodegroups(ctx, c.s.Target.Cluster)
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(groups, func(a, b eks.Nodegroup) int { return strings.Compare(a.Name, b.Name) })
-	c.s.Groups = groups
-	asked := 0
-	for _, g := range groups {
-		for _, name := range g.AutoScaling {
-			if asked++; asked > most {
-				return nil
-			}
-			activities, err := c.in.Nodegroups.Activities(ctx, name)
-			if err != nil {
-				return err
-			}
-			c.s.Activities = append(c.s.Activities, activities...)
-		}
-	}
-	return nil
-}
-
-func (c *collector) readENIConfigs(ctx context.Context) error {
-	found, err := c.in.Customs.Customs(ctx, "crd.k8s.amazonaws.com", "v1alpha1", "eniconfigs", "")
-	if err != nil {
-		return err
-	}
-	configs := map[string]string{}
-	for _, u := range found {
-		configs[u.GetName()] = nested(u.Object, "spec", "subnet")
-	}
-	c.s.ENIConfigs = configs
-	return nil
-}
-
-func (c *collector) readNodeClass(ctx context.Context) error {
-	found, err := c.in.Customs.Customs(ctx, "eks.amazonaws.com", "v1", "nodeclasses", "")
-	if err != nil {
-		return err
-	}
-	var names []string
-	for _, u := range found {
-		names = append(names, u.GetName())
-	}
-	slices.Sort(names)
-	if len(names) > 0 {
-		c.s.NodeClass = names[0]
-	}
 	return nil
 }

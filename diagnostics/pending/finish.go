@@ -4,16 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
-	"github.com/netdiag/netdiag/internal/vpc"
 )
 
 // finish turns what was found into the result.
 func (a *analysis) finish() {
+	for _, f := range a.findings {
+		f.Weight = 10*f.Weight + bonus(f.ID)
+	}
 	a.fixes()
 	for _, f := range a.findings {
 		a.res.Findings = append(a.res.Findings, *f)
@@ -26,6 +25,14 @@ func (a *analysis) finish() {
 	a.timeline()
 	a.tables()
 	a.steps()
+}
+
+// bonus orders causes that stop the same pods: what ties a pod to a place comes before what that place lacks.
+func bonus(id string) int {
+	if id == "pending/volume-binding" {
+		return 1
+	}
+	return 0
 }
 
 // stuck lists the pods that should run and don't.
@@ -72,13 +79,16 @@ func (a *analysis) summarize() {
 	default:
 		r.Summary = a.quiet()
 	}
+	if n := len(a.skipped); n > 0 {
+		r.Summary += fmt.Sprintf("; %s more wait on %s that were not looked at (%d were, of those with the most waiting pods)", plural(n, "pod"), plural(a.s.Skipped, "node"), deepNodes)
+	}
 	a.resolution()
 	a.prevention(roots)
 }
 
 // headline is a finding's sentence with how many pods it concerns.
 func headline(f diagnostics.Finding) string {
-	s := f.Summary
+	s := strings.TrimSuffix(f.Summary, ".")
 	if n := len(f.Affects); n > 0 && strings.HasPrefix(f.Affects[0], "pod/") && !strings.Contains(s, "pod") {
 		s += fmt.Sprintf(": %s wait", plural(n, "pod"))
 		if n == 1 {
@@ -186,156 +196,4 @@ func (a *analysis) prevention(roots []*diagnostics.Finding) {
 			add("Keep enough warm addresses for the pods that start between two calls")
 		}
 	}
-}
-
-// gaps names what could not be read, and which causes stay open for want of it.
-func (a *analysis) gaps() {
-	for _, u := range a.s.Unread {
-		key := u
-		key.What = ""
-		g := diagnostics.Gap{Permission: u.Permission, Reason: u.Reason, Summary: gapText(u)}
-		// A pod whose trouble is known doesn't hang on what could not be read.
-		if len(a.unsolved) > 0 {
-			g.Caps = slices.Clone(a.open[key])
-		}
-		if u.Permission == "list pods" && len(a.s.Pods) == 0 {
-			g.Caps = []string{"pending/subnet-exhausted", "pending/max-pods", "pending/insufficient-resources", "pending/image-pull"}
-		}
-		if u.Permission == "ec2:DescribeInstances" && a.doubtful() {
-			g.Caps = append(g.Caps, "pending/leaked-enis")
-		}
-		slices.Sort(g.Caps)
-		a.res.Gaps = append(a.res.Gaps, g)
-	}
-	if _, missed := a.unread("list events"); missed && len(a.unsolved) > 0 {
-		for n := range a.res.Gaps {
-			if g := &a.res.Gaps[n]; g.Permission == "list events" {
-				g.Caps = append(g.Caps, "pending/volume-mount", "pending/missing-config", "pending/cni-iam", "pending/ipamd-down")
-			}
-		}
-	}
-}
-
-// doubtful reports unattached interfaces that may be leaked in a subnet that is full.
-func (a *analysis) doubtful() bool {
-	for _, f := range a.of("subnet-exhausted", "eni-all-or-nothing", "no-free-prefix") {
-		if l, ok := a.ledgers[f.Subject]; ok && l.Of(vpc.Unattached).Addresses > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-func (a *analysis) isOpen() bool {
-	return slices.ContainsFunc(a.res.Gaps, func(g diagnostics.Gap) bool { return len(g.Caps) > 0 })
-}
-
-func gapText(u diagnostics.Unread) string {
-	how := map[string]string{diagnostics.Denied: "may not be read", diagnostics.Throttled: "was throttled", diagnostics.Timeout: "did not answer in time", diagnostics.Absent: "is not there"}[u.Reason]
-	what := map[string]string{
-		"ec2:DescribeSubnets":                   "subnets: cannot tell whether they are full",
-		"ec2:DescribeNetworkInterfaces":         "network interfaces: cannot tell who holds addresses",
-		"ec2:DescribeInstances":                 "instances: cannot tell whether an interface is leaked",
-		"ec2:GetSubnetCidrReservations":         "subnet reservations: the count of free /28 may be off",
-		"ec2:DescribeInstanceTypes":             "instance types: limits are from a table",
-		"list events":                           "events: what Kubernetes said of the pods is not known",
-		"get pods/proxy":                        "counters of the CNI: EC2's answers to it are not known",
-		"get pods/log":                          "logs of the CNI",
-		"eks:DescribeAddon":                     "add-ons: the owner of the CNI's settings is not known",
-		"eks:DescribeCluster":                   "the cluster",
-		"list nodes":                            "nodes",
-		"list pods":                             "pods",
-		"cloudtrail:LookupEvents":               "the audit log: when EC2 last refused is not known",
-		"list persistentvolumeclaims":           "volume claims",
-		"list persistentvolumes":                "volumes",
-		"list daemonsets.apps":                  "DaemonSets: the settings of the CNI are not known",
-		"list namespaces":                       "namespaces",
-		"ec2:DescribeVpcs":                      "the VPC: unused blocks are not known",
-		"ec2:DescribeRouteTables":               "route tables",
-		"eks:ListNodegroups":                    "node groups: what keeps them from growing is not known",
-		"eks:DescribeNodegroup":                 "node groups: what keeps them from growing is not known",
-		"autoscaling:DescribeScalingActivities": "scaling activities: what keeps node groups from growing is not known",
-		"eks:ListFargateProfiles":               "Fargate profiles",
-		"eks:DescribeFargateProfile":            "Fargate profiles",
-		"list replicasets.apps":                 "ReplicaSets: pods that could not be made may be missed",
-		"list statefulsets.apps":                "StatefulSets: pods that could not be made may be missed",
-		"list jobs.batch":                       "jobs: pods that could not be made may be missed",
-		"list nodeclasses.eks.amazonaws.com":    "node classes of EKS Auto Mode",
-		"list eniconfigs.crd.k8s.amazonaws.com": "ENIConfigs",
-	}[u.Permission]
-	if what == "" {
-		what = u.Permission
-	}
-	text := fmt.Sprintf("%s %s (%s)", u.Permission, how, what)
-	if u.What != "" {
-		text += " of " + u.What
-	}
-	return text
-}
-
-// contradictions says what in the evidence does not fit together.
-func (a *analysis) contradictions() {
-	add := func(format string, args ...any) {
-		a.res.Contradictions = append(a.res.Contradictions, fmt.Sprintf(format, args...))
-	}
-	events := byPod(a.s.Events)
-	for _, w := range a.at(unconnected, unmounted) {
-		if e := last(events[string(w.pod.UID)], a.s.At, 6*fresh, "FailedScheduling"); e != nil && placedBefore(w, when(e)) {
-			add("pod %s has node %s, and yet the scheduler said at %s that it finds none: it can't be in both states at once", w.pod.Name, w.pod.Spec.NodeName, clock(e))
-		}
-	}
-	for _, w := range a.at(unscheduled) {
-		if e := last(events[string(w.pod.UID)], a.s.At, fresh, "FailedCreatePodSandBox"); e != nil {
-			add("pod %s has no node, and yet a kubelet said at %s that it could not make its sandbox: it can't be in both states at once", w.pod.Name, clock(e))
-		}
-	}
-	a.tooManyUsed(add)
-	for _, u := range a.unsolved {
-		if strings.Contains(u.why, "that no pod uses") {
-			add("%s", u.why)
-		}
-	}
-	slices.Sort(a.res.Contradictions)
-}
-
-// placedBefore reports that the pod already had its node at that time.
-func placedBefore(w waiting, at time.Time) bool {
-	c := condition(w.pod, corev1.PodScheduled)
-	return c != nil && c.Status == corev1.ConditionTrue && c.LastTransitionTime.Time.Before(at)
-}
-
-// tooManyUsed compares what subnets have in use with what this cluster's nodes in them can hold at most.
-func (a *analysis) tooManyUsed(add func(string, ...any)) {
-	used, most, nodes, subnets := 0, 0, 0, map[string]bool{}
-	types := map[string]bool{}
-	for n := range a.s.Nodes {
-		node := &a.s.Nodes[n]
-		s := a.s.subnetAt(node.Address)
-		l, ok := a.s.limits(node.Type)
-		if s == nil || !ok || node.Fargate {
-			continue
-		}
-		if a.pools[node.Name].settings.PrefixDelegation || a.pools[node.Name].settings.CustomNetworking {
-			return
-		}
-		subnets[s.ID] = true
-		most += l.Interfaces * l.Addresses
-		nodes++
-		types[node.Type] = true
-	}
-	short := false
-	for id := range subnets {
-		s := a.s.subnet(id)
-		used += vpc.Usable(s.CIDR) - s.Available
-		short = short || tight(*s, a.s.Driver)
-	}
-	if nodes == 0 || !short || used <= most {
-		return
-	}
-	kind := "node"
-	if len(types) == 1 {
-		kind = sortedKeys(types)[0] + " node"
-	}
-	add("%d addresses are in use in %s, but %s can hold at most %d: at least %d belong to something else than this cluster's nodes and pods",
-		used, plural(len(subnets), "subnet"), plural(nodes, kind), most, used-most)
 }

@@ -91,7 +91,7 @@ func (a *analysis) refuse(id, why string, args ...any) {
 // fixSubnet is for a subnet without free addresses: give back what is leaked, then what is kept ready, then go where there is room.
 func (a *analysis) fixSubnet(f *diagnostics.Finding) {
 	s := a.s.subnet(f.Subject)
-	if a.s.Cluster != nil && a.s.Cluster.AutoMode && a.s.Driver == nil {
+	if here := a.affected(f); len(here) > 0 && a.onAutoMode(here[0].node) {
 		a.fixAutoMode(f)
 		a.refuse("enable-prefix-delegation", "EKS Auto Mode sets up its own CNI, and subnet %s has %d free addresses: no prefix of 16 fits", s.ID, s.Available)
 		return

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
-	"github.com/netdiag/netdiag/internal/cni"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -28,10 +27,10 @@ func (a *analysis) fixMove(f *diagnostics.Finding) {
 			stay = why
 		}
 	}
-	if len(here) == 0 || len(movable) == 0 {
-		if stay != "" {
-			a.refuse("move-pods-off-node", "0 of %s can move: %s", plural(len(f.Affects), "pod"), stay)
-		}
+	if stay != "" {
+		a.refuse("move-pods-off-node", "%d of %s can move: %s", len(movable), plural(len(f.Affects), "pod"), stay)
+	}
+	if len(here) == 0 || len(movable) == 0 || stay != "" {
 		return
 	}
 	room, nodes := 0, 0
@@ -182,139 +181,4 @@ func (a *analysis) freeBlock() (block prefix, ok bool) {
 		}
 	}
 	return secondary20, false
-}
-
-// fixNewNodes starts nodes in subnets that have room.
-func (a *analysis) fixNewNodes(f *diagnostics.Finding) {
-	zone := ""
-	if s := a.s.subnet(f.Subject); s != nil {
-		zone = s.Zone
-	}
-	roomy, text := a.roomy(zone, 2*len(f.Affects)+16)
-	fix := diagnostics.Fix{Title: "Start nodes in subnets that have room", Needs: len(f.Affects), Proof: text,
-		Blast: "none on running pods; pods move only when they are made again", Undo: "delete the node group", SettlesIn: "10m",
-		Changes:  []string{"a new managed node group"},
-		Commands: []string{fmt.Sprintf("aws eks create-nodegroup --cluster-name %s --nodegroup-name <name> --node-role <role> --subnets %s", a.s.Target.Cluster, roomy)}}
-	a.offer("new-node-group", fix, f)
-}
-
-// roomy lists subnets with at least so many free addresses, those of the zone first.
-func (a *analysis) roomy(zone string, need int) (ids, text string) {
-	var same, other []string
-	for _, s := range a.s.Subnets {
-		if s.Available < need {
-			continue
-		}
-		if s.Zone == zone {
-			same = append(same, fmt.Sprintf("%s (%s, %d free)", s.ID, s.Zone, s.Available))
-			ids += s.ID + " "
-		} else {
-			other = append(other, fmt.Sprintf("%s (%s, %d free)", s.ID, s.Zone, s.Available))
-		}
-	}
-	for _, s := range a.s.Subnets {
-		if ids == "" && s.Available >= need && s.Zone != zone {
-			ids += s.ID + " "
-		}
-	}
-	block, ok := a.freeBlock()
-	switch {
-	case len(same) > 0 && zone != "":
-		return strings.TrimSpace(ids), "room in the same zone: " + strings.Join(same, ", ")
-	case len(other) > 0 || len(same) > 0:
-		return strings.TrimSpace(ids), "room in " + strings.Join(append(same, other...), ", ")
-	case ok:
-		return "<new subnet " + block.String() + ">", fmt.Sprintf("no subnet of the VPC has %d free addresses; %s of it is unused", need, block)
-	}
-	return "<new subnet>", fmt.Sprintf("no subnet that could be read has %d free addresses", need)
-}
-
-// fixMaxPods needs further nodes: the limit of a running kubelet doesn't change.
-func (a *analysis) fixMaxPods(f *diagnostics.Finding) {
-	var full []*pool
-	subnets := map[string]bool{}
-	for n := range a.s.Nodes {
-		p := a.pools[a.s.Nodes[n].Name]
-		if p.node.Read && p.node.MaxPods > 0 && len(p.node.Pods) >= p.node.MaxPods {
-			full = append(full, p)
-			for _, id := range p.subnets() {
-				subnets[id] = true
-			}
-		}
-	}
-	if len(full) == 0 {
-		a.fixNewNodes(f)
-		return
-	}
-	p := full[0]
-	takes := p.place().Attached(p.settings, min(len(f.Affects), p.place().Slots(p.settings))).Footprint()
-	free, blocks, tight := 0, 0, 0
-	for _, id := range sorted(subnets) {
-		s := a.s.subnet(id)
-		if s == nil {
-			continue
-		}
-		free += s.Available
-		if s.Available < takes {
-			tight++
-		}
-		if b, ok := a.prefixesOf(s); ok {
-			blocks += b.Free + b.Reserved
-		} else {
-			blocks += s.Available / cni.PrefixSize
-		}
-	}
-	ids, room := a.roomy("", takes+16)
-	fix := diagnostics.Fix{Title: "Start further nodes", Needs: len(f.Affects),
-		Proof: fmt.Sprintf("each of %s runs %d of %d pods, and a kubelet's limit is set at its start; a further %s takes %d addresses for these %s; %s",
-			plural(len(full), "full node"), p.node.MaxPods, p.node.MaxPods, p.node.Type, takes, plural(len(f.Affects), "pod"), room),
-		Blast: "none on running pods", Undo: "delete the node group", SettlesIn: "10m", Changes: []string{"a new managed node group, or more nodes in the one that is there"},
-		Commands: []string{fmt.Sprintf("aws eks create-nodegroup --cluster-name %s --nodegroup-name <name> --node-role <role> --subnets %s", a.s.Target.Cluster, ids)}}
-	if tight > 0 {
-		fix.Proof += fmt.Sprintf("; %d of the present %s have fewer than the %d that such a node takes", tight, plural(len(subnets), "subnet"), takes)
-	}
-	a.offer("new-node-group", fix, f)
-	a.refuse("enable-prefix-delegation", "max-pods of the %s that are there stays %d whatever the CNI does, and their subnets have %d free addresses in at most %d free /28 blocks, where %d would be needed",
-		plural(len(full), "node"), p.node.MaxPods, free, blocks, 2*len(full))
-	a.refuse("tune-warm-pool", "0 of %s have a node: they wait for a place, not for an address", plural(len(f.Affects), "pod"))
-}
-
-// fixSlots is for nodes that may run more pods than they can have addresses.
-func (a *analysis) fixSlots(f *diagnostics.Finding) {
-	a.fixMove(f)
-	for _, p := range a.affected(f) {
-		slots := p.place().Slots(p.settings)
-		host := 0
-		for _, pod := range p.node.Pods {
-			if pod.Host {
-				host++
-			}
-		}
-		right := cni.MaxPods(p.limits, p.settings)
-		a.offer("set-max-pods", diagnostics.Fix{Title: fmt.Sprintf("Start nodes of type %s with max-pods %d instead of %d", p.node.Type, right, p.node.MaxPods), Needs: p.needing,
-			Proof: fmt.Sprintf("the type holds %d pod addresses here, and %s on the node's network need none: beyond %d pods none gets an address", slots, plural(host, "pod"), right),
-			Blast: "nodes are replaced", Undo: "the launch template before", SettlesIn: "15m", Changes: []string{fmt.Sprintf("launch template of node group %s: max-pods %d → %d", p.node.Group, p.node.MaxPods, right)},
-			Commands: []string{fmt.Sprintf("aws eks update-nodegroup-version --cluster-name %s --nodegroup-name %s --launch-template name=<template>,version=<with maxPods %d>", a.s.Target.Cluster, p.node.Group, right)}}, f)
-		for _, id := range p.subnets() {
-			if s := a.s.subnet(id); s != nil {
-				a.refuse("add-pod-subnet", "subnet %s has %d free addresses: the node has no place for more, whatever the subnets have", id, s.Available)
-			}
-		}
-	}
-}
-
-// fixAutoMode goes through the node class: there is no CNI to set.
-func (a *analysis) fixAutoMode(f *diagnostics.Finding) {
-	s := a.s.subnet(f.Subject)
-	block, _ := a.freeBlock()
-	class := a.s.NodeClass
-	if class == "" {
-		class = "<node class>"
-	}
-	a.offer("auto-mode-subnets", diagnostics.Fix{Title: "Give the node class further subnets", Needs: len(f.Affects),
-		Proof: fmt.Sprintf("subnet %s has %d of %d addresses left; %s is unused in the VPC", s.ID, s.Available, vpc.Usable(s.CIDR), block),
-		Blast: "EKS Auto Mode replaces nodes by and by", Undo: "the subnet selector before", SettlesIn: "15m", Changes: []string{"NodeClass " + class + ": subnetSelectorTerms gain a subnet"},
-		Commands: []string{fmt.Sprintf("aws ec2 create-subnet --vpc-id %s --availability-zone %s --cidr-block %s", s.VPC, s.Zone, block), "kubectl edit nodeclass.eks.amazonaws.com " + class}}, f)
-	a.fixMove(f)
-	a.refuse("tune-warm-pool", "EKS Auto Mode has no aws-node to tune: 0 of %s run it", plural(len(a.s.Nodes), "node"))
 }

@@ -43,7 +43,7 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 	_, name, _ := strings.Cut(pod, "/")
 	switch strings.TrimPrefix(f.ID, "pending/") {
 	case "insufficient-resources":
-		ids, room := a.roomy("", 16)
+		ids, room := a.roomy("", 16, "")
 		a.offer("new-node-group", diagnostics.Fix{Title: "Start further nodes, or larger ones", Needs: len(f.Affects), Proof: f.Summary + "; a node needs addresses too: " + room, Undo: "delete the node group", SettlesIn: "10m",
 			Commands: []string{fmt.Sprintf("aws eks create-nodegroup --cluster-name %s --nodegroup-name <name> --node-role <role> --subnets %s", a.s.Target.Cluster, ids)}}, f)
 		work("Ask for less "+f.Subject+", or run fewer pods", fmt.Sprintf("kubectl get pod -n %s %s -o jsonpath={.spec.containers[*].resources}", ns, name))
@@ -80,7 +80,7 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 		a.refuseRoom(f)
 	case "subnet-discovery":
 		work("Update vpc-cni to v1.18.3 or later", fmt.Sprintf("aws eks update-addon --cluster-name %s --addon-name vpc-cni --addon-version <v1.18.3 or later>", a.s.Target.Cluster))
-		a.refuse("add-pod-subnet", "there is one with free addresses already, and vpc-cni %s does not use it", a.s.Driver.Version)
+		a.refuse("add-pod-subnet", "there is a subnet with free addresses already, and vpc-cni %s does not use it", a.s.Driver.Version)
 	case "network-policy-agent", "ipamd-down", "ipamd-leak", "insufficiency-backoff":
 		a.fixRestart(f)
 	case "nau-limit":
@@ -115,7 +115,7 @@ func (a *analysis) fixRestart(f *diagnostics.Finding) {
 	title, proof := "Restart aws-node on "+f.Subject, f.Summary
 	var commands, changes []string
 	for _, p := range a.affected(f) {
-		if p.node.Agent != nil {
+		if p.node.Agent != nil && p.node.Agent.Waiting != "CrashLoopBackOff" {
 			changes = append(changes, "pod "+p.node.Agent.Name+" on "+p.node.Name+" is made again")
 			commands = append(commands, "kubectl delete pod -n kube-system "+p.node.Agent.Name)
 		}

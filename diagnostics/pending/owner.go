@@ -64,6 +64,9 @@ func (a *analysis) setEnv(f diagnostics.Fix, rolledOut bool, set ...setting) dia
 	o := a.owned()
 	f.Owner = o.owner
 	d := a.s.Driver
+	if d == nil {
+		d = &Driver{} // it could not be read; the add-on may still be known
+	}
 	values := map[string]string{}
 	var was []string
 	target := "DaemonSet kube-system/aws-node"
@@ -77,7 +80,7 @@ func (a *analysis) setEnv(f diagnostics.Fix, rolledOut bool, set ...setting) dia
 	}
 	f.Undo = "set back by the same way: " + strings.Join(was, ", ")
 	f.Blast = fmt.Sprintf("aws-node restarts on all %s, a tenth of them at a time; on each, no new pod gets an address for 5 to 20 seconds, and running pods keep theirs", plural(d.Desired, "node"))
-	settled := d.Updated == d.Desired && (d.Ready == d.Desired || !rolledOut)
+	settled := a.s.Driver != nil && d.Updated == d.Desired && (d.Ready == d.Desired || !rolledOut)
 	if rolledOut && !settled {
 		f.Blast += fmt.Sprintf("; a rollout is under way already (%d of %d updated, %d ready): let it end first", d.Updated, d.Desired, d.Ready)
 	}
@@ -147,6 +150,9 @@ func (a *analysis) throughAddon(f *diagnostics.Fix, values map[string]string, se
 // drifted lists variables that live otherwise than the add-on declares: OVERWRITE would set them back.
 func (a *analysis) drifted(declared map[string]any) map[string]string {
 	out := map[string]string{}
+	if a.s.Driver == nil {
+		return out
+	}
 	for _, m := range a.s.Driver.Managers {
 		if m.Name == "eks" {
 			continue

@@ -15,6 +15,8 @@ type pool struct {
 	settings cni.Settings
 	problems []string // why the CNI refuses these settings
 	limits   cni.Limits
+	// configured means that the settings were read; otherwise they are the defaults, and prove nothing.
+	configured bool
 	// known means that the limits, the interfaces and the pods of the node could all be read.
 	known bool
 	// members are the interfaces that the CNI manages, the primary one first.
@@ -106,10 +108,10 @@ func (s *Snapshot) newPool(n *Node) *pool {
 	p := &pool{node: n}
 	env := map[string]string{}
 	if s.Driver != nil {
-		env = s.Driver.Env
+		env, p.configured = s.Driver.Env, true
 	}
 	if n.Agent != nil && hasTargets(n.Agent.Env) {
-		env = n.Agent.Env // what runs, where the rollout of the DaemonSet has not come by yet
+		env, p.configured = n.Agent.Env, true // what runs, where the rollout of the DaemonSet has not come by yet
 	}
 	p.settings, p.problems = cni.ParseSettings(env)
 	limits, ok := s.limits(n.Type)

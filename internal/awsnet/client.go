@@ -73,7 +73,7 @@ func (c *Client) Region() string { return c.region }
 func New(ctx context.Context, o Options) (*Client, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient()), // honours AWS_CA_BUNDLE, which a plain http.Client breaks
-		config.WithLogger(logging.Nop{}), // its warnings about connections of cancelled calls would go to standard error
+		config.WithLogger(logging.Nop{}),                    // its warnings about connections of cancelled calls would go to standard error
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(s *retry.StandardOptions) { s.MaxAttempts, s.MaxBackoff = attempts, maxBackoff })
 		}),

@@ -1,6 +1,7 @@
 package casebook
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -135,8 +136,10 @@ func (b *Book) propose(ctx context.Context, inv Investigation, fix diagnostics.F
 	}
 	kind := diagnostics.FixByID(fix.ID)
 	now := b.Now()
+	question := inv.Question
+	question.Target.Namespace = cmp.Or(question.Target.Namespace, inv.Status.Report.Target.Namespace) // found by the diagnosis
 	plan := Plan{
-		Investigation: inv.Name, Question: inv.Question, Fix: fix, Hash: fix.Action.Hash(), Target: fix.Action.Target(),
+		Investigation: inv.Name, Question: question, Fix: fix, Hash: fix.Action.Hash(), Target: fix.Action.Target(),
 		Risk: kind.Risk, Approvals: approvals(kind.Risk), SelfApproval: kind.Risk == "low", Expires: now.Add(ApprovalTTL),
 	}
 	name := RemediationName(inv.Name, plan.Hash)

@@ -75,7 +75,10 @@ func TestCrashAtEveryWrite(t *testing.T) {
 
 func crashAt(t *testing.T, n int, made bool, lose int) (crashed bool) {
 	name := fmt.Sprintf("crash at write %d (made: %v, answers lost: %d)", n, made, lose)
-	c := &cluster{now: time.Now, heals: 40 * time.Second, lose: lose}
+	c := &cluster{now: time.Now, heals: 40 * time.Second, lose: lose, lag: 6 * time.Second}
+	if lose == 0 {
+		c.lag = 50 * time.Second // longer than it takes until the other executor takes over
+	}
 	b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
 	r := approve(t, b, ask(t, b, c, "k"))
 
@@ -148,8 +151,8 @@ func (s *stuttering) Update(ctx context.Context, r casebook.Remediation) (casebo
 	return s.Records.Update(ctx, r)
 }
 
-// TestALostClaimStopsTheHolder cuts an executor off from the store in the middle of a change, while its own clock and its
-// hands go on: another takes over, and the first one does nothing more.
+// TestALostClaimStopsTheHolder cuts an executor off from the store once it has stored its intent, while its clock and its
+// hands go on, slowly. What it began must not reach the world after another may have taken over.
 func TestALostClaimStopsTheHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{now: time.Now, heals: 40 * time.Second}
@@ -157,11 +160,12 @@ func TestALostClaimStopsTheHolder(t *testing.T) {
 		r := approve(t, b, ask(t, b, c, "k"))
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
-		d := &dying{Records: b.Store.Remediations, kill: func() {}, at: 4}
+		d := &dying{Records: b.Store.Remediations, kill: func() {}, at: 4} // 1 claim, 2 preflight, 3 intent
 		cut := newExecutor(casebook.Store{Investigations: b.Store.Investigations, Remediations: d}, c, "executor-1")
-		slow := &slowHands{cluster: c, hold: 10 * time.Second}
+		slow := &slowHands{cluster: c, hold: 19 * time.Second}
 		cut.Hands = slow
 		wg.Go(func() { _ = cut.Run(ctx) })
+		await(ctx, t, b.Store, r.Name, func(r casebook.Remediation) bool { return r.Status.Phase == casebook.Applying })
 		wg.Go(func() { _ = newExecutor(b.Store, c, "executor-2").Run(ctx) })
 		r = await(ctx, t, b.Store, r.Name, final)
 		time.Sleep(10 * time.Minute) // of the bubble: whatever the first one still meant to do would be done by now
@@ -170,19 +174,97 @@ func TestALostClaimStopsTheHolder(t *testing.T) {
 		if r.Status.Phase != casebook.Succeeded || c.applied != 1 || r.Status.Claim.Holder != "executor-2" {
 			t.Errorf("phase %s, applied %d times, holder %s: %s", r.Status.Phase, c.applied, r.Status.Claim.Holder, r.Status.Outcome)
 		}
+		if slow.begun == 0 || slow.done != 0 {
+			t.Errorf("the one that was cut off began %d changes and made %d; want it stopped in the middle", slow.begun, slow.done)
+		}
 	})
 }
 
+// slowHands take their time for everything, and stop when they are told to.
 type slowHands struct {
 	*cluster
-	hold time.Duration
+	hold        time.Duration
+	begun, done int
+}
+
+func (s *slowHands) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(s.hold):
+		return nil
+	}
+}
+
+func (s *slowHands) Look(ctx context.Context, a remedy.Action, m remedy.Mark) (bool, remedy.Receipt, error) {
+	if err := s.wait(ctx); err != nil {
+		return false, remedy.Receipt{}, err
+	}
+	return s.cluster.Look(ctx, a, m)
 }
 
 func (s *slowHands) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (remedy.Receipt, error) {
-	select {
-	case <-ctx.Done():
-		return remedy.Receipt{}, ctx.Err()
-	case <-time.After(s.hold):
-		return s.cluster.Apply(ctx, a, m)
+	s.begun++
+	if err := s.wait(ctx); err != nil {
+		return remedy.Receipt{}, err
 	}
+	s.done++
+	return s.cluster.Apply(ctx, a, m)
+}
+
+// TestAWatchThatLagsMakesNoBusyLoop lets the executor see each change ten seconds late: what it has just dealt with still
+// looks approved and unclaimed to it.
+func TestAWatchThatLagsMakesNoBusyLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{now: time.Now}
+		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+		r := approve(t, b, ask(t, b, c, "k"))
+		c.healthy = true
+		ctx, cancel := context.WithCancel(t.Context())
+		late := &lagging{Records: b.Store.Remediations, enough: cancel}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_ = newExecutor(casebook.Store{Investigations: b.Store.Investigations, Remediations: late}, c, "executor-1").Run(ctx)
+		})
+		time.Sleep(time.Minute) // of the bubble
+		cancel()
+		wg.Wait()
+		if r = get(t, b.Store, r.Name); r.Status.Phase != casebook.Superseded || late.writes > 20 {
+			t.Errorf("phase %s after %d writes", r.Status.Phase, late.writes)
+		}
+	})
+}
+
+type lagging struct {
+	casebook.Records[casebook.Remediation]
+	writes int
+	enough func() // called when there were far too many writes
+}
+
+func (l *lagging) Update(ctx context.Context, r casebook.Remediation) (casebook.Remediation, error) {
+	if l.writes++; l.writes > 1000 {
+		l.enough()
+	}
+	return l.Records.Update(ctx, r)
+}
+
+func (l *lagging) Watch(ctx context.Context) (<-chan casebook.Remediation, error) {
+	in, err := l.Records.Watch(ctx)
+	out := make(chan casebook.Remediation)
+	go func() {
+		defer close(out)
+		for r := range in {
+			select {
+			case <-time.After(10 * time.Second):
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case out <- r:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out, err
 }

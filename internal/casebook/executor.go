@@ -46,8 +46,9 @@ func (e *Executor) Run(ctx context.Context) error {
 	defer wg.Wait()
 	open := map[string]Remediation{}
 	busy := map[string]bool{}
+	tried := map[string]attempt{}
 	seen := sightings{}
-	finished := make(chan string)
+	finished := make(chan Remediation)
 	for {
 		select {
 		case <-ctx.Done():
@@ -59,9 +60,11 @@ func (e *Executor) Run(ctx context.Context) error {
 			if open[r.Name] = r; r.Status.Phase.Terminal() {
 				delete(open, r.Name)
 				delete(seen, r.Name)
+				delete(tried, r.Name)
 			}
-		case name := <-finished:
-			delete(busy, name)
+		case r := <-finished:
+			delete(busy, r.Name)
+			tried[r.Name] = attempt{r.Version, e.Now()}
 		case <-e.After(scan):
 		}
 		for _, r := range byAge(open) {
@@ -71,6 +74,10 @@ func (e *Executor) Run(ctx context.Context) error {
 			if busy[r.Name] || !workable(r.Status.Phase) || !seen.stale(r.Name, r.Status.Claim, e.Now()) {
 				continue
 			}
+			// What the watch shows may be what this executor has long changed itself, or failed on.
+			if t := tried[r.Name]; t.version == r.Version && e.Now().Sub(t.at) < scan {
+				continue
+			}
 			if r.Status.Claim.Holder == "" && contested(r, open) { // another on the same target is under way
 				continue
 			}
@@ -78,15 +85,20 @@ func (e *Executor) Run(ctx context.Context) error {
 			wg.Go(func() {
 				if err := e.carry(ctx, r); err != nil {
 					e.fault(r.Name, err)
-					_ = e.pause(ctx, scan) // so that it isn't tried again at once
 				}
 				select {
-				case finished <- r.Name:
+				case finished <- r:
 				case <-ctx.Done():
 				}
 			})
 		}
 	}
+}
+
+// attempt is the version of a Remediation that was last taken up, and when that was over.
+type attempt struct {
+	version string
+	at      time.Time
 }
 
 // workable reports whether an executor has something to do in a phase.

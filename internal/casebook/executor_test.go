@@ -59,6 +59,9 @@ func TestApprovedIsAppliedOnceAndVerified(t *testing.T) {
 		if r.Status.Phase != casebook.Succeeded || c.applied != 1 || r.Status.Step != casebook.StepVerified || r.Status.Receipt.ID != "sgr-1" {
 			t.Errorf("phase %s, applied %d times, step %s, receipt %+v", r.Status.Phase, c.applied, r.Status.Step, r.Status.Receipt)
 		}
+		if r.Status.Claim.Epoch != 1 {
+			t.Errorf("the claim changed hands: epoch %d with a holder that lived", r.Status.Claim.Epoch)
+		}
 		if took := r.Status.Finished.Sub(r.Status.Applied); took < 40*time.Second || took > time.Minute {
 			t.Errorf("verified %s after the change, want not before the targets are healthy and soon after", took)
 		}
@@ -203,11 +206,90 @@ func TestUnapprovedIsNeverCarriedOut(t *testing.T) {
 				t.Errorf("to %s without a decision: %v, want ErrIllegal", p, err)
 			}
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		_ = newExecutor(b.Store, c, "executor-1").Run(ctx)
+		run := func(s casebook.Store) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			_ = newExecutor(s, c, "executor-1").Run(ctx)
+		}
+		run(b.Store)
+		// A store without rules, into which somebody wrote what the machine forbids: the executor goes by its own reading.
+		for name, forge := range map[string]func(*casebook.Remediation){
+			"no decision":      func(*casebook.Remediation) {},
+			"by the requester": func(r *casebook.Remediation) { r.Status.Decisions = []casebook.Decision{decision(*r, requester)} },
+			"of another plan": func(r *casebook.Remediation) {
+				r.Status.Decisions = []casebook.Decision{decision(*r, approver)}
+				r.Status.Decisions[0].Hash = "0"
+			},
+			"of another action": func(r *casebook.Remediation) {
+				r.Status.Decisions = []casebook.Decision{decision(*r, approver)}
+				r.Plan.Fix.Action.AllowIngress.Port = 22
+			},
+			"with fewer approvals": func(r *casebook.Remediation) { r.Plan.Approvals = 0 },
+		} {
+			forged := r
+			a := *r.Plan.Fix.Action.AllowIngress
+			forged.Plan.Fix.Action = &remedy.Action{AllowIngress: &a}
+			forged.Status.Phase = casebook.Approved
+			forge(&forged)
+			s := casebook.Store{Investigations: b.Store.Investigations, Remediations: &lawless{r: forged}}
+			run(s)
+			if got := get(t, s, forged.Name); got.Status.Phase != casebook.Cancelled {
+				t.Errorf("%s: phase %s, want Cancelled", name, got.Status.Phase)
+			}
+		}
 		if c.applied != 0 {
 			t.Errorf("applied %d times without approval", c.applied)
 		}
 	})
+}
+
+func decision(r casebook.Remediation, user string) casebook.Decision {
+	return casebook.Decision{Team: team, User: user, Verdict: casebook.Approve, Hash: r.Plan.Hash, At: time.Now()}
+}
+
+// lawless keeps one record and checks nothing.
+type lawless struct {
+	casebook.Records[casebook.Remediation]
+	mu sync.Mutex
+	r  casebook.Remediation
+}
+
+func (l *lawless) Get(context.Context, string) (casebook.Remediation, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.r, nil
+}
+
+func (l *lawless) List(ctx context.Context) ([]casebook.Remediation, error) {
+	r, err := l.Get(ctx, "")
+	return []casebook.Remediation{r}, err
+}
+
+func (l *lawless) Update(_ context.Context, r casebook.Remediation) (casebook.Remediation, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.Version += "'"
+	l.r = r
+	return r, nil
+}
+
+func (l *lawless) Watch(ctx context.Context) (<-chan casebook.Remediation, error) {
+	ch := make(chan casebook.Remediation)
+	go func() {
+		defer close(ch)
+		for {
+			r, _ := l.Get(ctx, "")
+			select {
+			case ch <- r:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ch, nil
 }

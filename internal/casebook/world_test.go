@@ -32,26 +32,25 @@ func person(user string) casebook.Person { return casebook.Person{Team: team, Ho
 
 // cluster is a world with one trouble: target group tg times out until the rule is there, and for a while after.
 type cluster struct {
-	mu       sync.Mutex
-	now      func() time.Time
-	rule     bool
-	since    time.Time     // of the rule
-	heals    time.Duration // from the rule until targets are healthy
-	applied  int           // calls that made the rule
-	foreign  bool          // the rule was there already
-	lose     int           // answers to Apply that get lost, after the rule was made
-	refuse   error         // what Apply answers instead of doing anything
-	drift    int           // port that the fix proposes instead; 0: the approved one
-	healthy  bool          // the trouble went away by itself
-	deny     error         // of DryRun
-	next     string        // a cause that shows once the first is gone
-	blind    bool          // the deciding read is denied
-	outage   int           // diagnoses that fail
-	lookErr  error
-	looks    int
-	runs     int
-	inFlight int // changes being made at this moment
-	most     int
+	mu      sync.Mutex
+	now     func() time.Time
+	rule    bool
+	since   time.Time     // of the rule
+	heals   time.Duration // from the rule until targets are healthy
+	applied int           // calls that made the rule
+	foreign bool          // the rule was there already
+	lag     time.Duration // from the rule until Look shows it
+	lose    int           // answers to Apply that get lost, after the rule was made
+	refuse  error         // what Apply answers instead of doing anything
+	drift   int           // port that the fix proposes instead; 0: the approved one
+	healthy bool          // the trouble went away by itself
+	deny    error         // of DryRun
+	next    string        // a cause that shows once the first is gone
+	blind   bool          // the deciding read is denied
+	outage  int           // diagnoses that fail
+	lookErr error
+	looks   int
+	runs    int
 }
 
 const trouble = "alb/sg.target-ingress sg-1"
@@ -117,7 +116,7 @@ func (c *cluster) Look(ctx context.Context, _ remedy.Action, _ remedy.Mark) (boo
 	if err := errors.Join(ctx.Err(), c.lookErr); err != nil {
 		return false, remedy.Receipt{}, err
 	}
-	return c.rule, remedy.Receipt{ID: "sgr-1", Owned: !c.foreign}, nil
+	return c.rule && c.now().Sub(c.since) >= c.lag, remedy.Receipt{ID: "sgr-1", Owned: !c.foreign}, nil
 }
 
 func (c *cluster) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (remedy.Receipt, error) {

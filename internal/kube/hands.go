@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -172,10 +173,11 @@ func (h *Hands) patch(ctx context.Context, e edit, o *unstructured.Unstructured,
 	return nil
 }
 
-// writeError names the operation, and marks what the API server refused: an answer of the 4xx kind changed nothing.
+// writeError names the operation, and marks what the API server refused: an answer of the 4xx kind changed nothing. One
+// that asks to come back later (429) is left open, since trying again helps.
 func writeError(verb string, e edit, err error) error {
 	gvr, namespace, name := e.object()
-	if code := statusCode(err); code >= 400 && code < 500 {
+	if code := statusCode(err); code >= 400 && code < 500 && code != http.StatusTooManyRequests {
 		return fmt.Errorf("%w: %s %s %s/%s: %w", remedy.ErrRefused, verb, gvr.GroupResource(), namespace, name, err)
 	}
 	return fmt.Errorf("%s %s %s/%s: %w", verb, gvr.GroupResource(), namespace, name, err)
@@ -183,7 +185,7 @@ func writeError(verb string, e edit, err error) error {
 
 // overtaken tells that another writer came in between: a conflict, or the failed test of a JSON patch.
 func overtaken(err error) bool {
-	return apierrors.IsConflict(err) || statusCode(err) == 422
+	return apierrors.IsConflict(err) || statusCode(err) == http.StatusUnprocessableEntity
 }
 
 // receipt is what is left of a change that is in effect.

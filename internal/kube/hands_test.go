@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -75,6 +76,15 @@ func direct(t *testing.T, s *simkube.Server) kubernetes.Interface {
 	return c
 }
 
+// warm makes the simulator's first change, which takes a while, before one with a deadline comes.
+func warm(t *testing.T, s *simkube.Server) {
+	t.Helper()
+	_, err := direct(t, s).CoreV1().Namespaces().Create(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "warm"}}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func env(t *testing.T, c kubernetes.Interface) (string, *appsv1.DaemonSet) {
 	t.Helper()
 	ds, err := c.AppsV1().DaemonSets("kube-system").Get(context.Background(), "aws-node", metav1.GetOptions{})
@@ -90,6 +100,7 @@ func env(t *testing.T, c kubernetes.Interface) (string, *appsv1.DaemonSet) {
 
 func TestDaemonSetEnvIsSetAndUndone(t *testing.T) {
 	s, client := serve(t, small(daemonSet))
+	warm(t, s)
 	h, ctx, c, mark := client.Hands(), context.Background(), direct(t, s), remedy.Mark{Remediation: "rem-1"}
 	before, _ := env(t, c)
 	a := envAction()
@@ -151,6 +162,7 @@ func owns(ds *appsv1.DaemonSet, manager, name string) bool {
 
 func TestAnnotateIsSetAndUndone(t *testing.T) {
 	s, client := serve(t, small(ingress))
+	warm(t, s)
 	h, ctx, c, mark := client.Hands(), context.Background(), direct(t, s), remedy.Mark{Remediation: "rem-1"}
 	value := func() string {
 		ing, err := c.NetworkingV1().Ingresses("backend").Get(ctx, "api", metav1.GetOptions{})
@@ -241,6 +253,7 @@ func TestHandsMeetAnotherWriter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, client := serve(t, small(daemonSet))
+			warm(t, s)
 			other := direct(t, s)
 			var came bool
 			s.SetFault(func(r *http.Request) *simkube.Fault {
@@ -263,6 +276,7 @@ func TestHandsMeetAnotherWriter(t *testing.T) {
 
 func TestALostAnswerIsFoundByLooking(t *testing.T) {
 	s, client := serve(t, small(daemonSet))
+	warm(t, s)
 	s.SetFault(func(r *http.Request) *simkube.Fault {
 		if r.Method == http.MethodPatch {
 			return &simkube.Fault{After: true, Drop: true}

@@ -37,7 +37,7 @@ func clean(s, lineBreak string) string {
 		r, n := utf8.DecodeRuneInString(s)
 		s = s[n:]
 		switch {
-		case r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' || r == '\u0085' || r == '\v' || r == '\f':
+		case strings.ContainsRune("\n\r\v\f\u0085\u2028\u2029", r):
 			b.WriteString(lineBreak)
 		case r == '\t' || unicode.Is(unicode.Zs, r):
 			b.WriteByte(' ')
@@ -65,16 +65,8 @@ func escapeSequence(s string) int {
 	}
 	head := len(s) - len(rest)
 	switch kind {
-	case "[": // control sequence: parameters, then one final byte
-		for i := range len(rest) {
-			switch c := rest[i]; {
-			case c >= 0x40 && c <= 0x7e:
-				return head + i + 1
-			case c < 0x20 || c > 0x3f:
-				return head
-			}
-		}
-		return head
+	case "[":
+		return head + controlSequence(rest)
 	case "]", "P", "X", "^", "_": // strings that end with BEL or ST
 		for _, end := range []string{"\a", "\x1b\\", "\u009c"} {
 			if i := strings.Index(rest, end); i >= 0 {
@@ -87,6 +79,19 @@ func escapeSequence(s string) int {
 		return head
 	}
 	return 1
+}
+
+// controlSequence is the length of parameters and the one final byte at the beginning of s, or 0 where they aren't.
+func controlSequence(s string) int {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 0x40 && c <= 0x7e:
+			return i + 1
+		case c < 0x20 || c > 0x3f:
+			return 0
+		}
+	}
+	return 0
 }
 
 // Cut shortens s to at most n characters and says how many were left out.

@@ -98,40 +98,30 @@ func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 
 func phrase(rem casebook.Remediation) string {
 	p, s := rem.Plan, rem.Status
-	switch s.Phase {
-	case casebook.Proposed:
-		return "Being prepared."
-	case casebook.AwaitingApproval:
+	switch {
+	case s.Phase == casebook.AwaitingApproval:
 		return fmt.Sprintf("Waits for approval by %s, until %s.", approvers(p, len(s.Decisions)), clock(p.Expires))
-	case casebook.Approved:
-		return "Approved; it starts in a moment."
-	case casebook.Preflight:
-		return "Checking again that the fix still fits, before anything is changed."
-	case casebook.Applying:
-		return "Making the change."
-	case casebook.Verifying:
-		if s.Deadline.IsZero() {
-			return "Change made; watching until the trouble is gone."
-		}
+	case s.Phase == casebook.Verifying && !s.Deadline.IsZero():
 		return fmt.Sprintf("Change made; watching until the trouble is gone, at most until %s.", clock(s.Deadline))
-	case casebook.Succeeded:
-		return "Done: the trouble is gone."
-	case casebook.Rejected:
-		return "Rejected."
-	case casebook.Expired:
-		return "Expired."
-	case casebook.Superseded:
-		return "Overtaken by events."
-	case casebook.Cancelled:
-		return "Cancelled."
-	case casebook.RollingBack:
-		return "Undoing the change."
-	case casebook.RolledBack:
-		return "Undone."
-	case casebook.NeedsHuman:
-		return "A person has to look at this."
-	case casebook.Failed:
-		return "It did not work."
+	}
+	words := map[casebook.Phase]string{
+		casebook.Proposed:    "Being prepared.",
+		casebook.Approved:    "Approved; it starts in a moment.",
+		casebook.Preflight:   "Checking again that the fix still fits, before anything is changed.",
+		casebook.Applying:    "Making the change.",
+		casebook.Verifying:   "Change made; watching until the trouble is gone.",
+		casebook.Succeeded:   "Done: the trouble is gone.",
+		casebook.Rejected:    "Rejected.",
+		casebook.Expired:     "Expired.",
+		casebook.Superseded:  "Overtaken by events.",
+		casebook.Cancelled:   "Cancelled.",
+		casebook.RollingBack: "Undoing the change.",
+		casebook.RolledBack:  "Undone.",
+		casebook.NeedsHuman:  "A person has to look at this.",
+		casebook.Failed:      "It did not work.",
+	}
+	if w, ok := words[s.Phase]; ok {
+		return w
 	}
 	return render.Clean(string(s.Phase))
 }

@@ -17,18 +17,15 @@ import (
 // managers keeps the machine that works out managedFields and server-side apply, the one of the API server itself, for
 // each resource and subresource.
 type managers struct {
-	mu     sync.Mutex
-	of     map[string]*managedfields.FieldManager
-	schema func() managedfields.TypeConverter
+	mu sync.Mutex
+	of map[string]*managedfields.FieldManager
 }
 
-func newManagers() *managers {
-	return &managers{
-		of: map[string]*managedfields.FieldManager{},
-		// The schemas of the built-in kinds take a moment to parse, which only those who write need to wait for.
-		schema: sync.OnceValue(func() managedfields.TypeConverter { return applyconfigurations.NewTypeConverter(scheme.Scheme) }),
-	}
-}
+func newManagers() *managers { return &managers{of: map[string]*managedfields.FieldManager{}} }
+
+// builtinTypes is the schemas of the built-in kinds: a constant that takes a fraction of a second to parse, which only
+// those who write need to wait for, and only once.
+var builtinTypes = sync.OnceValue(func() managedfields.TypeConverter { return applyconfigurations.NewTypeConverter(scheme.Scheme) })
 
 func (m *managers) get(q *request) (*managedfields.FieldManager, error) {
 	m.mu.Lock()
@@ -37,7 +34,7 @@ func (m *managers) get(q *request) (*managedfields.FieldManager, error) {
 	if fm := m.of[k]; fm != nil {
 		return fm, nil
 	}
-	make, types := managedfields.NewDefaultFieldManager, m.schema
+	make, types := managedfields.NewDefaultFieldManager, builtinTypes
 	if q.custom {
 		make, types = managedfields.NewDefaultCRDFieldManager, managedfields.NewDeducedTypeConverter
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
@@ -128,8 +129,11 @@ func TestSharedInformerSeesEveryPodAndChange(t *testing.T) {
 	}
 	f := informers.NewSharedInformerFactory(client, 0)
 	pods := f.Core().V1().Pods()
-	seen := make(chan string, 1000)
-	reg, err := pods.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(o any) { seen <- o.(*corev1.Pod).Name }})
+	changes := make(chan string, 10)
+	reg, err := pods.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		UpdateFunc: func(_, o any) { changes <- "updated " + o.(*corev1.Pod).Labels["seen"] },
+		DeleteFunc: func(any) { changes <- "deleted" },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +151,23 @@ func TestSharedInformerSeesEveryPodAndChange(t *testing.T) {
 	}
 	if got := len(pods.Informer().GetStore().List()); got != want {
 		t.Errorf("%d pods in the store, want %d", got, want)
+	}
+	one := pods.Informer().GetStore().List()[0].(*corev1.Pod)
+	if _, err := client.CoreV1().Pods(one.Namespace).Patch(ctx, one.Name, types.MergePatchType, []byte(`{"metadata":{"labels":{"seen":"yes"}}}`), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.CoreV1().Pods(one.Namespace).Delete(ctx, one.Name, *metav1.NewDeleteOptions(0)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"updated yes", "deleted"} {
+		select {
+		case got := <-changes:
+			if got != want {
+				t.Errorf("the informer saw %q, want %q", got, want)
+			}
+		case <-ctx.Done():
+			t.Fatalf("the informer never saw %q", want)
+		}
 	}
 }
 

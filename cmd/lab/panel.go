@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/ask"
+	"github.com/netdiag/netdiag/internal/sim/slack"
+)
+
+// panel shows the state of a story's world beside the chat. It reads the world as anybody would, over the wire.
+type panel struct {
+	story *story
+
+	mu   sync.Mutex
+	at   time.Time
+	last slack.Panel
+}
+
+// fresh is how old what the panel shows may be.
+const fresh = time.Second
+
+// get is what the panel shows now.
+func (p *panel) get() slack.Panel {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.at) < fresh {
+		return p.last
+	}
+	p.at = time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	src, err := p.story.served.Source(ctx)
+	if err != nil {
+		return p.last
+	}
+	in := src.Inputs(nil)
+	s := p.story
+	m := s.world.Meta
+	out := slack.Panel{Title: m.Cluster + " · " + m.Region, Commands: []string{
+		"export KUBECONFIG=" + s.kubeconfig("you"),
+		"export AWS_REGION=" + m.Region + " AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x; alias aws='aws --endpoint-url " + s.served.AWSURL + "'",
+	}}
+	c, err := ask.Parse(m.Ask)
+	if err != nil {
+		return p.last
+	}
+	if c.Verb == "pending" {
+		out.Tables = append(out.Tables, waiting(ctx, in), p.subnets(ctx, in))
+		out.Commands = append(out.Commands, "kubectl get pods -A --field-selector=status.phase=Pending", "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,AvailableIpAddressCount]' --output text")
+	} else {
+		out.Tables = append(out.Tables, targets(ctx, in, c)...)
+		out.Commands = append(out.Commands, "kubectl get targetgroupbindings -A", "aws elbv2 describe-target-groups --query 'TargetGroups[].TargetGroupArn' --output text")
+	}
+	out.Commands = append(out.Commands, "kubectl get investigations,remediations -n netdiag")
+	p.last = out
+	return out
+}
+
+// waiting lists the pods that don't run.
+func waiting(ctx context.Context, in diagnostics.Inputs) slack.Table {
+	t := slack.Table{Title: "Pods that don't run", Columns: []string{"namespace", "pod", "state"}}
+	pods, err := in.Pods.Pods(ctx, diagnostics.PodQuery{Phase: string(corev1.PodPending)})
+	if err != nil {
+		return t
+	}
+	for _, p := range pods {
+		state := "Pending"
+		if p.Spec.NodeName != "" {
+			state = "ContainerCreating"
+		}
+		t.Rows = append(t.Rows, []string{p.Namespace, p.Name, "!" + state})
+	}
+	if len(t.Rows) == 0 {
+		t.Rows = [][]string{{"", "all pods run", "+ok"}}
+	}
+	return t
+}
+
+// subnets lists the subnets of the cluster with what is free.
+func (p *panel) subnets(ctx context.Context, in diagnostics.Inputs) slack.Table {
+	t := slack.Table{Title: "Pod subnets", Columns: []string{"zone", "CIDR", "free"}}
+	cluster, err := in.Clusters.Cluster(ctx, p.story.world.Meta.Cluster)
+	if err != nil || cluster == nil {
+		return t
+	}
+	subnets, err := in.Network.Subnets(ctx, cluster.Subnets...)
+	if err != nil {
+		return t
+	}
+	sort.Slice(subnets, func(i, j int) bool { return subnets[i].Zone < subnets[j].Zone })
+	for _, s := range subnets {
+		free := fmt.Sprint(s.Available)
+		switch {
+		case s.Available == 0:
+			free = "!" + free
+		case s.Available >= 16:
+			free = "+" + free
+		}
+		t.Rows = append(t.Rows, []string{s.Zone, s.CIDR.String(), free})
+	}
+	return t
+}
+
+// targets lists the targets behind the namespace's target groups.
+func targets(ctx context.Context, in diagnostics.Inputs, c ask.Command) []slack.Table {
+	bindings, err := in.Bindings.TargetGroupBindings(ctx, c.Namespace)
+	if err != nil {
+		return nil
+	}
+	var out []slack.Table
+	for _, b := range bindings {
+		t := slack.Table{Title: "Targets of " + b.Service, Columns: []string{"target", "state", "reason"}}
+		health, err := in.TargetGroups.TargetHealth(ctx, b.TargetGroupARN)
+		if err != nil {
+			continue
+		}
+		for _, h := range health {
+			state := "!" + h.State
+			if h.State == "healthy" {
+				state = "+" + h.State
+			}
+			t.Rows = append(t.Rows, []string{fmt.Sprintf("%s:%d", h.ID, h.Port), state, h.Reason})
+		}
+		out = append(out, t)
+	}
+	return out
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/netdiag/netdiag/internal/diagtest"
+	"github.com/netdiag/netdiag/internal/sim/access"
+	"github.com/netdiag/netdiag/internal/sim/kube"
+	"github.com/netdiag/netdiag/internal/sim/nature"
+	"github.com/netdiag/netdiag/internal/sim/slack"
+	"github.com/netdiag/netdiag/internal/world"
+)
+
+// The people of the demo's workspace: one asks, the other approves.
+var people = []slack.User{
+	{ID: "U0MAYA", Name: "maya", RealName: "Maya Okafor", Title: "on call"},
+	{ID: "U0JONAS", Name: "jonas", RealName: "Jonas Weber", Title: "platform lead"},
+}
+
+// Of the demo's workspace. The tokens open nothing but the simulated Slack of the same process.
+const (
+	team     = "T0DEMO001"
+	appToken = "xapp-demo"
+	botToken = "xoxb-demo"
+)
+
+// story is one world with everything around it: simulators, nature, a Slack workspace and the two real programs.
+type story struct {
+	demo   demo
+	world  *world.World
+	served *diagtest.Served
+	slack  *slack.Server
+	api    string // URL of the workspace for the bot
+	dir    string // of the kubeconfig
+	panel  *panel
+	closes []func()
+}
+
+// open loads a world, moves it to the present and serves it, with a Slack workspace whose page leads to places.
+func (d demo) open(dir string, places []slack.Place) (*story, error) {
+	w, err := world.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	w.Shift(time.Since(w.Meta.Now))
+	s := &story{demo: d, world: w}
+	if s.served, err = diagtest.Serve(w, time.Now); err != nil {
+		return nil, err
+	}
+	s.closes = append(s.closes, s.served.Close)
+	s.panel = &panel{story: s}
+	s.slack = slack.New(slack.Options{
+		Team: slack.Team{ID: team, Name: w.Meta.Cluster}, AppToken: appToken, BotToken: botToken, Users: people, Players: []string{"U0MAYA", "U0JONAS"},
+		Channels: []slack.Channel{{ID: "C0ONCALL", Name: "oncall"}},
+		App: slack.App{Commands: []slack.Command{{
+			Name: "/netdiag", Description: "Diagnose EKS networking",
+			Uses: []slack.Use{{Text: "pending <namespace>", Does: "why pods don't start"}, {Text: "alb <ingress>", Does: "why the load balancer answers 5xx"}, {Text: "help", Does: "what it can answer"}},
+		}}},
+		Hints: []string{"/netdiag " + w.Meta.Ask}, Panel: s.panel.get, Places: places,
+	})
+	s.closes = append(s.closes, func() { s.slack.Close() })
+	url, stop, err := diagtest.Listen(s.slack)
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	s.closes = append(s.closes, stop)
+	s.api = url
+	if s.dir, err = os.MkdirTemp("", "netdiag-demo-"); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.closes = append(s.closes, func() { _ = os.RemoveAll(s.dir) })
+	for _, user := range []string{"netdiag", "netdiag-executor", "you"} {
+		if err := os.WriteFile(s.kubeconfig(user), kube.Kubeconfig(s.served.KubeURL, user), 0o600); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *story) kubeconfig(user string) string { return filepath.Join(s.dir, user+".kubeconfig") }
+
+func (s *story) close() {
+	for i := len(s.closes) - 1; i >= 0; i-- {
+		s.closes[i]()
+	}
+}
+
+// start runs nature and both programs until ctx ends.
+func (s *story) start(ctx context.Context, g *errgroup.Group) {
+	g.Go(func() error {
+		n := nature.New(nature.Options{
+			Kube: access.Kubernetes(s.served.KubeURL, "nature"), AWS: access.SDK(s.world.Meta.Region, s.served.AWSURL),
+			EKS: s.served.AWS, Health: s.served.AWS, Cluster: s.world.Meta.Cluster, Now: time.Now, Speed: s.demo.speed,
+			Log: func(line string) { fmt.Fprintf(s.demo.log, "nature: %s\n", line) },
+		})
+		return untilCancelled(ctx, n.Run(ctx))
+	})
+	common := []string{"--cluster", s.world.Meta.Cluster, "--region", s.world.Meta.Region}
+	g.Go(func() error {
+		args := append([]string{"serve", "--slack-api-url", s.api + "/api/", "--team", team, "--fixes", "--approver", people[0].ID, "--approver", people[1].ID}, common...)
+		return s.program(ctx, "netdiag", args)
+	})
+	g.Go(func() error {
+		return s.program(ctx, "netdiag-executor", append([]string{"execute", "--poll", "1s"}, common...))
+	})
+}
+
+func untilCancelled(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// program runs the bot program as one of its two identities, until ctx ends; it is asked to stop before it is killed.
+func (s *story) program(ctx context.Context, user string, args []string) error {
+	c := exec.CommandContext(ctx, s.demo.bot, args...)
+	c.Env = append(os.Environ(),
+		"KUBECONFIG="+s.kubeconfig(user), "AWS_ENDPOINT_URL="+s.served.AWSURL, "AWS_REGION="+s.world.Meta.Region,
+		"AWS_ACCESS_KEY_ID="+access.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+access.SecretAccessKey,
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+	)
+	if args[0] == "serve" {
+		c.Env = append(c.Env, "SLACK_APP_TOKEN="+appToken, "SLACK_BOT_TOKEN="+botToken)
+	}
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.WaitDelay = 5 * time.Second
+	var last lastLine
+	c.Stdout, c.Stderr = s.demo.log, io.MultiWriter(s.demo.log, &last)
+	err := c.Run()
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("it ended")
+	}
+	return fmt.Errorf("bot %s: %w: %s", args[0], err, last.text)
+}
+
+// lastLine keeps the last line that was written.
+type lastLine struct{ text string }
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	for sc := bufio.NewScanner(strings.NewReader(string(p))); sc.Scan(); {
+		if t := strings.TrimSpace(sc.Text()); t != "" {
+			l.text = t
+		}
+	}
+	return len(p), nil
+}
+
+// connected waits until the bot listens to its workspace.
+func (s *story) connected(ctx context.Context) error {
+	return s.slack.Wait(ctx, func(st *slack.State) bool { return st.Sockets() > 0 })
+}

@@ -1,0 +1,90 @@
+package alb
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+)
+
+// timeline tells what happened in the last two days, oldest first.
+func (a *analysis) timeline() {
+	since := a.s.Now.Add(-memory)
+	add := func(at time.Time, source, format string, args ...any) {
+		if at.Before(since) || at.IsZero() {
+			return
+		}
+		m := diagnostics.Moment{At: at.UTC(), What: fmt.Sprintf(format, args...), Source: source}
+		if !slices.Contains(a.out.Timeline, m) {
+			a.out.Timeline = append(a.out.Timeline, m)
+		}
+	}
+	if ing := a.s.Ingress; ing != nil {
+		for _, m := range ing.ManagedFields {
+			if m.Time != nil && m.Subresource == "" {
+				add(m.Time.Time, "list ingresses.networking.k8s.io", "ingress %s/%s changed by %s", ing.Namespace, ing.Name, m.Manager)
+			}
+		}
+	}
+	for _, rs := range a.s.ReplicaSets {
+		if len(rs.OwnerReferences) > 0 && a.ours(rs.Namespace, rs.OwnerReferences[0].Name) {
+			add(rs.CreationTimestamp.Time, "list replicasets.apps", "new revision of %s/%s: ReplicaSet %s", rs.Namespace, rs.OwnerReferences[0].Name, rs.Name)
+		}
+	}
+	for _, e := range a.s.Events {
+		if e.Type == "Warning" && e.InvolvedObject.Kind != "Node" {
+			at := e.FirstTimestamp.Time
+			if at.IsZero() {
+				at = lastSeen(e)
+			}
+			add(at, "list events", "%s %s: first %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, trimmed(e.Message))
+		}
+	}
+	for _, g := range a.groups {
+		if g.binding != nil {
+			add(g.binding.Created, "list targetgroupbindings.elbv2.k8s.aws", "TargetGroupBinding %s made", g.binding.Name)
+		}
+	}
+	for _, e := range a.s.Audit {
+		text := fmt.Sprintf("%s by %s", e.Name, e.User)
+		if e.Error != "" {
+			text += " refused: " + e.Error
+		}
+		add(e.At, "cloudtrail:LookupEvents", "%s", text)
+	}
+	if at := a.began(elb502, elb503, elb504); !at.IsZero() {
+		add(at, "cloudwatch:GetMetricData", "the load balancer begins to answer with errors of its own")
+	}
+}
+
+// prevention is what keeps the same from happening again.
+func prevention(roots []diagnostics.Finding) []string {
+	var out []string
+	for _, f := range roots {
+		text := ""
+		switch id := strings.TrimPrefix(f.ID, "alb/"); {
+		case id == "sg.target-ingress" && f.Reason == "drift-removed":
+			text = "Declare the rules of the node security group one by one, not inline, so that Terraform leaves those of the controller alone"
+		case strings.HasPrefix(id, "sg."):
+			text = "Let the controller manage the rules of the targets, and look at them whenever target-type or a port changes"
+		case strings.HasPrefix(id, "nacl."):
+			text = "Keep network ACLs open between the subnets of load balancers and pods, 1024-65535 for the answers"
+		case strings.HasPrefix(id, "hc."):
+			text = "Set " + annotation("healthcheck-path") + " to what the readiness probe asks"
+		case strings.HasPrefix(id, "ep."), strings.HasPrefix(id, "svc."):
+			text = "Alert when a Service of an ingress has no ready endpoint"
+		case strings.HasPrefix(id, "lbc."), strings.HasPrefix(id, "ingress."):
+			text = "Alert on Failed… events of ingresses and TargetGroupBindings"
+		case strings.HasPrefix(id, "rollout."), strings.HasPrefix(id, "dereg."):
+			text = "Use readiness gates and a preStop sleep for everything behind a load balancer"
+		case strings.HasPrefix(id, "app."):
+			text = "Alert on UnHealthyHostCount, and keep the health path shallow"
+		}
+		if text != "" && !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
+}

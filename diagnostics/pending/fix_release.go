@@ -1,0 +1,86 @@
+package pending
+
+import (
+	"fmt"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// withoutPrefixes works out whether single addresses would serve the waiting pods.
+type prefixesOff struct {
+	fix          diagnostics.Fix
+	helps, early bool
+}
+
+func (a *analysis) withoutPrefixes(f *diagnostics.Finding) (out prefixesOff) {
+	s := a.s.subnet(f.Subject)
+	if s == nil || a.s.Driver == nil {
+		return out
+	}
+	needs, growth, prefixes := 0, 0, 0
+	for n := range a.s.Nodes {
+		p := a.pools[a.s.Nodes[n].Name]
+		if !p.known || p.footprint(f.Subject) == 0 {
+			continue
+		}
+		for _, m := range p.members {
+			prefixes += len(m.eni.Prefixes)
+		}
+		needs += p.needing
+		if p.needing > 0 {
+			growth += p.needing
+			if p.room() < p.needing {
+				growth++ // a further interface
+			}
+		}
+	}
+	out.helps = needs > 0 && s.Available >= growth
+	// Where no node holds a prefix yet, nothing has to be given up.
+	out.early = out.helps && prefixes == 0
+	proof := fmt.Sprintf("subnet %s has %d free addresses, %s: single addresses serve them, prefixes of 16 don't", s.ID, s.Available, areMissing(needs)+" missing")
+	if prefixes == 0 {
+		proof += "; no node holds a prefix yet, so that none has to be given up"
+	} else {
+		proof += fmt.Sprintf("; the %d prefixes in use stay until their pods are gone", prefixes)
+	}
+	set := []setting{{"ENABLE_PREFIX_DELEGATION", "false"}}
+	if s.Available < 2*growth+len(a.s.Nodes)*8 {
+		// Whole warm interfaces would take more than there is.
+		set = append(set, setting{"WARM_IP_TARGET", "2"}, setting{"MINIMUM_IP_TARGET", "4"})
+	}
+	out.fix = a.setEnv(diagnostics.Fix{Title: "Switch prefix delegation off again", Frees: s.Available, Needs: needs, Proof: proof}, true, set...)
+	return out
+}
+
+// fixLeaked deletes interfaces that are proved to be leaked.
+func (a *analysis) fixLeaked(f *diagnostics.Finding) {
+	l, ok := a.ledgers[f.Subject]
+	if !ok {
+		return
+	}
+	h, doubtful := l.Of(vpc.Leaked), l.Of(vpc.Unattached)
+	if h.Addresses == 0 {
+		if doubtful.Addresses > 0 {
+			a.refuse("delete-leaked-enis", "%s with %s in subnet %s: none is proved to be leaked, being young, or made for an instance that may still need it", plural(doubtful.Interfaces, "unattached interface"), plural(doubtful.Addresses, "address"), f.Subject)
+		}
+		return
+	}
+	needs := len(f.Affects)
+	fix := diagnostics.Fix{Title: fmt.Sprintf("Delete %s of instances that are gone", plural(h.Interfaces, "leaked interface")), Frees: h.Addresses, Needs: needs,
+		Proof: fmt.Sprintf("%s hold %d addresses in subnet %s, and %s missing there; each is unattached, made by this cluster's CNI over an hour ago, for an instance that is gone", plural(h.Interfaces, "interface"), h.Addresses, f.Subject, areMissing(needs)),
+		Blast: "only these interfaces; a wrong one is an outage for whoever attaches it later", Undo: "none: a deleted interface can't be brought back", SettlesIn: "5m"}
+	for _, id := range h.IDs[:min(len(h.IDs), 5)] {
+		fix.Changes = append(fix.Changes, "delete interface "+id)
+	}
+	if more := len(h.IDs) - 5; more > 0 {
+		fix.Changes = append(fix.Changes, fmt.Sprintf("and %d more", more))
+	}
+	for _, id := range h.IDs[:min(len(h.IDs), 5)] {
+		fix.Commands = append(fix.Commands, "aws ec2 delete-network-interface --network-interface-id "+id)
+	}
+	if a.s.Driver != nil && a.s.Driver.Env["DISABLE_LEAKED_ENI_CLEANUP"] == "true" {
+		fix.Changes = append(fix.Changes, "afterwards: DISABLE_LEAKED_ENI_CLEANUP of aws-node true → false, so that the CNI cleans up itself")
+	}
+	a.offer("delete-leaked-enis", fix, f)
+}
