@@ -53,7 +53,7 @@ func TestDemo(t *testing.T) {
 		world, ask, verdict, verified string
 	}{
 		{"seed-ip-exhaustion", "/netdiag pending backend", "0 of 251 addresses available", "all pods run"},
-		{"seed-alb-502", "/netdiag alb api-ingress", "no rule that admits the load balancer on tcp 8080", "healthy"},
+		{"seed-alb-502", "/netdiag alb api-ingress", "no rule that admits the load balancer on tcp 8080", "Targets of api-server: 3 of 3 healthy"},
 	} {
 		t.Run(story.world, func(t *testing.T) {
 			b := browsertest.New(t)

@@ -116,18 +116,21 @@ func targets(ctx context.Context, in diagnostics.Inputs, c ask.Command) []slack.
 	}
 	var out []slack.Table
 	for _, b := range bindings {
-		t := slack.Table{Title: "Targets of " + b.Service, Columns: []string{"target", "state", "reason"}}
+		t := slack.Table{Columns: []string{"target", "state", "reason"}}
 		health, err := in.TargetGroups.TargetHealth(ctx, b.TargetGroupARN)
 		if err != nil {
 			continue
 		}
+		healthy := 0
 		for _, h := range health {
 			state := "!" + h.State
 			if h.State == "healthy" {
 				state = "+" + h.State
+				healthy++
 			}
 			t.Rows = append(t.Rows, []string{fmt.Sprintf("%s:%d", h.ID, h.Port), state, h.Reason})
 		}
+		t.Title = fmt.Sprintf("Targets of %s: %d of %d healthy", b.Service, healthy, len(health))
 		out = append(out, t)
 	}
 	return out

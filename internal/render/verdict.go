@@ -70,10 +70,14 @@ func Severity(s diagnostics.Severity) string {
 
 // Question is what was asked, as it is typed after /netdiag: "alb api-ingress -n backend".
 func Question(diagnosis string, t diagnostics.Target) string {
-	if t.Name == "" {
-		return Clean(diagnosis + " " + t.Namespace)
+	text := diagnosis + " " + t.Name
+	switch {
+	case t.Name == "":
+		text = diagnosis + " " + t.Namespace
+	case t.Namespace != "":
+		text += " -n " + t.Namespace
 	}
-	return Clean(diagnosis + " " + t.Name + " -n " + t.Namespace)
+	return Clean(text)
 }
 
 // Place is where a target lives: "prod-cluster, us-west-2, account 111122223333".

@@ -134,16 +134,13 @@ func (l *lab) until(t *testing.T, want func(context.Context) error) {
 	}
 }
 
-// slowest is the longest time between two rounds of an actor, in life: that of the health checks.
-const slowest = 10 * time.Second / speed
-
 // lived waits until every actor has had n rounds more.
 func (l *lab) lived(t *testing.T, n int) {
 	t.Helper()
+	from := map[time.Duration]int{}
 	l.mu.Lock()
-	from := map[time.Duration]int{slowest: 0}
-	for d, r := range l.rounds {
-		from[d] = r
+	for _, every := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second} { // EKS and DaemonSets, the CNI, health checks
+		from[every/speed] = l.rounds[every/speed]
 	}
 	l.mu.Unlock()
 	l.until(t, func(context.Context) error {
