@@ -1,0 +1,246 @@
+package diagtest_test
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/all"
+	"github.com/netdiag/netdiag/internal/ask"
+	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/diagtest"
+	"github.com/netdiag/netdiag/internal/live"
+	"github.com/netdiag/netdiag/internal/policy"
+	"github.com/netdiag/netdiag/internal/remedy"
+	"github.com/netdiag/netdiag/internal/sim/access"
+	"github.com/netdiag/netdiag/internal/sim/nature"
+	"github.com/netdiag/netdiag/internal/store/memory"
+	"github.com/netdiag/netdiag/internal/world"
+)
+
+const (
+	team      = "T0TEST001"
+	requester = "U0MAYA"
+	approver  = "U0JONAS"
+)
+
+// unowned takes the add-on and every mark of an owner from aws-node: then only the DaemonSet itself can be changed.
+func unowned(w *world.World) {
+	w.AWS["eks"]["Addons"] = json.RawMessage("[]")
+	for _, o := range w.Objects {
+		if o.GetKind() == "DaemonSet" && o.GetName() == "aws-node" {
+			o.SetManagedFields(nil)
+			o.SetLabels(map[string]string{"k8s-app": "aws-node"})
+		}
+	}
+}
+
+// Each fix that can be carried out, from the proposal to the verified end: the casebook, the executor, the real hands on
+// the real SDKs, and nature around them.
+func TestFixesHelp(t *testing.T) {
+	for _, c := range []struct {
+		name, dir, fix, kind string
+		change               func(*world.World)
+	}{
+		{"warm pool through the add-on", "seed-ip-exhaustion", "pending/tune-warm-pool", "AddonConfig", nil},
+		{"warm pool of an unowned DaemonSet", "seed-ip-exhaustion", "pending/tune-warm-pool", "DaemonSetEnv", unowned},
+		{"rules through the controller", "seed-alb-502", "alb/manage-rules", "Annotate", nil},
+		{"one port for one security group", "seed-alb-502", "alb/allow-pod-port", "AllowIngress", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, filepath.Join(worlds, "seeds", c.dir), c.change)
+			before, r := l.propose(c.fix)
+			if r.Plan.Fix.Action.Kind() != c.kind {
+				t.Fatalf("the action is %s, want %s", r.Plan.Fix.Action.Kind(), c.kind)
+			}
+			click := casebook.Click{Nonce: r.Status.Nonce, Card: r.Status.Card, By: person(requester), Verdict: casebook.Approve}
+			if _, err := l.book.Decide(t.Context(), r.Name, click); err == nil {
+				t.Fatal("the requester approved a fix of medium risk")
+			}
+			click.By = person(approver)
+			if _, err := l.book.Decide(t.Context(), r.Name, click); err != nil {
+				t.Fatal(err)
+			}
+			r = l.end(r.Name)
+			if r.Status.Phase != casebook.Succeeded {
+				t.Fatalf("ended %s: %s\n%v", r.Status.Phase, r.Status.Outcome, r.Status.Notes)
+			}
+			after := l.diagnose()
+			for _, key := range r.Plan.Fix.Resolves {
+				if _, there := after.Finding(key); there {
+					t.Errorf("succeeded, and yet %s is still found", key)
+				}
+			}
+			if len(before.Causes) == 0 || len(after.Causes) != 0 {
+				t.Errorf("%d causes before, %d after; want some, and none", len(before.Causes), len(after.Causes))
+			}
+			if r.Status.Receipt == nil || r.Status.Receipt.Undo == nil && c.kind != "Annotate" {
+				t.Errorf("no way back is stored: %+v", r.Status.Receipt)
+			}
+		})
+	}
+}
+
+// The world moved between proposal and approval: what was approved is not carried out.
+func TestAFixThatIsNoLongerProposedIsNotCarriedOut(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, filepath.Join(worlds, "seeds/seed-alb-502"), nil)
+	_, manage := l.propose("alb/manage-rules")
+	_, allow := l.propose("alb/allow-pod-port")
+	for _, r := range []casebook.Remediation{manage, allow} {
+		click := casebook.Click{Nonce: r.Status.Nonce, Card: r.Status.Card, By: person(approver), Verdict: casebook.Approve}
+		if _, err := l.book.Decide(t.Context(), r.Name, click); err != nil {
+			t.Fatal(err)
+		}
+		l.end(r.Name)
+	}
+	if r := l.end(allow.Name); r.Status.Phase != casebook.Superseded {
+		t.Errorf("the second fix ended %s (%s), want Superseded: the first had solved it", r.Status.Phase, r.Status.Outcome)
+	}
+	for _, q := range l.served.AWS.Requests() {
+		if q.Action == "AuthorizeSecurityGroupIngress" && q.AccessKey == access.AccessKeyID {
+			t.Error("the superseded fix was carried out")
+		}
+	}
+}
+
+func person(id string) casebook.Person { return casebook.Person{Team: team, Home: team, User: id} }
+
+// life is a served world that nature and an executor live in.
+type life struct {
+	t      *testing.T
+	served *diagtest.Served
+	src    live.Source
+	book   *casebook.Book
+	ask    ask.Command
+}
+
+func newLife(t *testing.T, dir string, change func(*world.World)) *life {
+	t.Helper()
+	w, err := world.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(w)
+	}
+	w.Shift(time.Since(w.Meta.Now))
+	s, err := diagtest.Serve(w, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	src, err := s.Source(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	src.Now = time.Now
+	c, err := ask.Parse(w.Meta.Ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &life{t: t, served: s, src: src, ask: c, book: &casebook.Book{
+		Store: memory.New(time.Now), Now: time.Now,
+		Policy: policy.Policy{Team: team, Askers: []string{policy.Anyone}, Approvers: []policy.Grant{{Users: []string{requester, approver}}}},
+	}}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{}, 2)
+	go func() {
+		defer func() { done <- struct{}{} }()
+		n := nature.New(nature.Options{
+			Kube: access.Kubernetes(s.KubeURL, "nature"), AWS: access.SDK(w.Meta.Region, s.AWSURL),
+			EKS: s.AWS, Health: s.AWS, Cluster: w.Meta.Cluster, Now: time.Now, Speed: 20,
+		})
+		if err := n.Run(ctx); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	}()
+	go func() {
+		defer func() { done <- struct{}{} }()
+		e := &casebook.Executor{
+			Store: l.book.Store, Hands: remedy.Split{AWS: src.AWS.Hands(), Kubernetes: src.Kube.Hands()},
+			Diagnose: func(ctx context.Context, name string, target diagnostics.Target) (diagnostics.Report, error) {
+				d, _ := all.Find(name)
+				out, err := src.Diagnose(ctx, d, target, nil)
+				return out.Report, err
+			},
+			Now: time.Now, After: time.After, Holder: "test", Poll: time.Second,
+		}
+		if err := e.Run(ctx); err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() { stop(); <-done; <-done })
+	return l
+}
+
+func (l *life) target() diagnostics.Target {
+	m := l.served.World.Meta
+	return diagnostics.Target{Cluster: m.Cluster, Region: m.Region, Namespace: l.ask.Namespace, Name: l.ask.Name}
+}
+
+func (l *life) diagnose() diagnostics.Report {
+	l.t.Helper()
+	d, _ := all.Find(l.ask.Verb)
+	out, err := l.src.Diagnose(l.t.Context(), d, l.target(), nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return out.Report
+}
+
+// propose asks, and gives the report and the Remediation of one of its fixes.
+func (l *life) propose(fix string) (diagnostics.Report, casebook.Remediation) {
+	l.t.Helper()
+	ctx := l.t.Context()
+	q := casebook.Question{Command: l.ask.String(), Diagnosis: l.ask.Verb, Target: l.target(), Team: team, User: requester, Channel: "C0ONCALL", At: time.Now()}
+	inv, _, err := l.book.Open(ctx, person(requester), q, fix)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if inv, err = l.book.Claim(ctx, inv.Name, "test"); err != nil {
+		l.t.Fatal(err)
+	}
+	report := l.diagnose()
+	_, rs, err := l.book.Report(ctx, inv, report)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	i := slices.IndexFunc(rs, func(r casebook.Remediation) bool { return r.Plan.Fix.ID == fix })
+	if i < 0 {
+		var ids []string
+		for _, r := range rs {
+			ids = append(ids, r.Plan.Fix.ID)
+		}
+		l.t.Fatalf("%s is not proposed, only %s", fix, strings.Join(ids, ", "))
+	}
+	return report, rs[i]
+}
+
+// end waits until a Remediation is settled.
+func (l *life) end(name string) casebook.Remediation {
+	l.t.Helper()
+	ctx, stop := context.WithTimeout(l.t.Context(), 4*time.Minute)
+	defer stop()
+	changes, err := l.book.Store.Remediations.Watch(ctx)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var last casebook.Remediation
+	for r := range changes {
+		if r.Name != name {
+			continue
+		}
+		if last = r; r.Status.Phase.Terminal() || r.Status.Phase == casebook.NeedsHuman {
+			return r
+		}
+	}
+	l.t.Fatalf("%s is still %s: %v", name, last.Status.Phase, last.Status.Notes)
+	return last
+}
