@@ -113,10 +113,10 @@ func (s *story) start(ctx context.Context, g *errgroup.Group) {
 	common := []string{"--cluster", s.world.Meta.Cluster, "--region", s.world.Meta.Region}
 	g.Go(func() error {
 		args := append([]string{"serve", "--slack-api-url", s.api + "/api/", "--team", team, "--fixes", "--approver", people[0].ID, "--approver", people[1].ID}, common...)
-		return s.program(ctx, "netdiag", args)
+		return s.keep(ctx, "netdiag", args)
 	})
 	g.Go(func() error {
-		return s.program(ctx, "netdiag-executor", append([]string{"execute", "--poll", "1s"}, common...))
+		return s.keep(ctx, "netdiag-executor", append([]string{"execute", "--poll", "1s"}, common...))
 	})
 }
 
@@ -127,7 +127,24 @@ func untilCancelled(ctx context.Context, err error) error {
 	return err
 }
 
-// program runs the bot program as one of its two identities, until ctx ends; it is asked to stop before it is killed.
+// keep runs the bot program as one of its two identities until ctx ends. One that dies after it had come up is started
+// again, as a cluster would.
+func (s *story) keep(ctx context.Context, user string, args []string) error {
+	const up = 5 * time.Second
+	for {
+		start := time.Now()
+		err := s.program(ctx, user, args)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if time.Since(start) < up {
+			return err
+		}
+		fmt.Fprintf(s.demo.log, "%v; started again\n", err)
+	}
+}
+
+// program runs the bot program once; when ctx ends, it is asked to stop before it is killed.
 func (s *story) program(ctx context.Context, user string, args []string) error {
 	c := exec.CommandContext(ctx, s.demo.bot, args...)
 	c.Env = append(os.Environ(),
@@ -143,9 +160,6 @@ func (s *story) program(ctx context.Context, user string, args []string) error {
 	var last lastLine
 	c.Stdout, c.Stderr = s.demo.log, io.MultiWriter(s.demo.log, &last)
 	err := c.Run()
-	if ctx.Err() != nil {
-		return nil
-	}
 	if err == nil {
 		err = errors.New("it ended")
 	}
