@@ -3,28 +3,71 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/netdiag/netdiag/internal/casebook"
 	render "github.com/netdiag/netdiag/internal/render/slack"
 )
 
-// refresh writes the card of a fix anew; name may be unknown.
-func (t *teller) refresh(ctx context.Context, name string) {
+// refresh writes the card of a fix anew, though it should show the fix as it is.
+func (t *teller) refresh(ctx context.Context, rem casebook.Remediation) {
 	t.mu.Lock()
-	t.stale[name] = true
-	delete(t.shown, name)
+	t.stale[rem.Name] = true
+	delete(t.shown, rem.Name)
 	t.mu.Unlock()
-	t.follow(ctx, name)
+	t.follow(ctx, rem)
 }
 
-// follow sees to it that Slack shows a fix as it is stored.
-func (t *teller) follow(ctx context.Context, name string) {
-	t.desk.do("remediation "+name, func() { t.persist(ctx, name, t.tellRemediation) })
+// follow sees to it that Slack shows a fix as it is stored. The fixes of one question are shown one after the other, in
+// the order of its report: the first one is the one to take.
+func (t *teller) follow(ctx context.Context, rem casebook.Remediation) {
+	inv := rem.Plan.Investigation
+	t.mu.Lock()
+	if t.fixes[inv] == nil {
+		t.fixes[inv] = map[string]bool{}
+	}
+	t.fixes[inv][rem.Name] = true
+	t.mu.Unlock()
+	t.desk.do("fixes of "+inv, func() { t.persist(ctx, inv, t.tellFixes) })
+}
+
+func (t *teller) tellFixes(ctx context.Context, investigation string) error {
+	inv, err := t.Book.Store.Investigations.Get(ctx, investigation)
+	if err != nil {
+		return err
+	}
+	if inv.Status.Root.TS == "" || inv.Status.Posted[toldKey] == "" {
+		return nil // the answer comes first, and then this again
+	}
+	var errs []error
+	for _, name := range t.inOrder(inv) {
+		errs = append(errs, t.tellRemediation(ctx, inv, name))
+	}
+	return errors.Join(errs...)
+}
+
+// inOrder lists the fixes to be shown: those of the report as they stand there, then what came later.
+func (t *teller) inOrder(inv casebook.Investigation) []string {
+	t.mu.Lock()
+	names := slices.Sorted(maps.Keys(t.fixes[inv.Name]))
+	t.mu.Unlock()
+	place := map[string]int{}
+	if inv.Status.Report != nil {
+		for i, f := range inv.Status.Report.Fixes {
+			if f.Action != nil {
+				place[casebook.RemediationName(inv.Name, f.Action.Hash())] = i - len(inv.Status.Report.Fixes)
+			}
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return place[a] - place[b] })
+	return names
 }
 
 // settled reports that the thread knows how a fix ended.
-func (t *teller) settled(rem casebook.Remediation) bool {
+func settled(rem casebook.Remediation) bool {
 	if !rem.Status.Phase.Terminal() || rem.Status.Posted[settledKey] == "" {
 		return false
 	}
@@ -41,18 +84,15 @@ func noteKey(n casebook.Note) string { return "note-" + n.Key }
 // outcomeNote is the key of the note that says how a fix ended; what ends without an executor has none.
 const outcomeNote = "outcome"
 
-func (t *teller) tellRemediation(ctx context.Context, name string) error {
+func (t *teller) tellRemediation(ctx context.Context, inv casebook.Investigation, name string) error {
 	stale := t.takeStale(name)
 	rem, err := t.Book.Store.Remediations.Get(ctx, name)
-	if err != nil || t.settled(rem) && !stale {
-		return err
+	if errors.Is(err, casebook.ErrNotFound) || err == nil && settled(rem) && !stale {
+		t.forget(inv.Name, name)
+		return nil
 	}
-	inv, err := t.Book.Store.Investigations.Get(ctx, rem.Plan.Investigation)
 	if err != nil {
 		return err
-	}
-	if inv.Status.Root.TS == "" || inv.Status.Posted[toldKey] == "" {
-		return nil // the answer comes first, and then this again
 	}
 	channel, thread := inv.Status.Root.Channel, orElse(inv.Question.Thread, inv.Status.Root.TS)
 	if rem, err = t.tellCard(ctx, rem, channel, thread); err != nil || rem.Status.Card.TS == "" {
@@ -64,13 +104,10 @@ func (t *teller) tellRemediation(ctx context.Context, name string) error {
 	if rem, err = t.tellCard(ctx, rem, channel, thread); err != nil { // it may have ended meanwhile
 		return err
 	}
-	if _, err = t.noted(ctx, name, settledKey, rem.Status.Card.TS); err != nil {
-		return err
+	if _, err = t.noted(ctx, name, settledKey, rem.Status.Card.TS); err == nil {
+		t.forget(inv.Name, name)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.shown, name)
-	return nil
+	return err
 }
 
 func (t *teller) takeStale(name string) bool {
@@ -79,6 +116,17 @@ func (t *teller) takeStale(name string) bool {
 	stale := t.stale[name]
 	delete(t.stale, name)
 	return stale
+}
+
+// forget drops a fix that is settled, or gone.
+func (t *teller) forget(investigation, name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.shown, name)
+	delete(t.fixes[investigation], name)
+	if len(t.fixes[investigation]) == 0 {
+		delete(t.fixes, investigation)
+	}
 }
 
 // tellNotes posts what the thread was not told yet.

@@ -48,7 +48,7 @@ func (b *Bot) click(ctx context.Context, c slack.InteractionCallback, ack func(c
 		v.answer = render.Refusal("Something went wrong inside netdiag; your click was not recorded. Try again.")
 	}
 	b.answerClick(ctx, c, v.answer)
-	if v.late != "" {
+	if v.late.Name != "" {
 		b.tell.refresh(ctx, v.late)
 	}
 }
@@ -56,7 +56,7 @@ func (b *Bot) click(ctx context.Context, c slack.InteractionCallback, ack func(c
 // verdict is what a click leads to.
 type verdict struct {
 	answer render.Message
-	late   string // the remediation whose card is out of date: it shows a button that should be gone
+	late   casebook.Remediation // whose card is out of date: it shows a button that should be gone
 }
 
 // decide hands the click to the casebook.
@@ -64,13 +64,13 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback) verdict {
 	say := func(s string) verdict { return verdict{answer: render.Refusal(s)} }
 	name, click, err := b.read(c)
 	log := b.Log.With(zap.String("remediation", name), zap.String("user", c.User.ID), zap.String("verdict", string(click.Verdict)))
+	var rem casebook.Remediation
 	if err == nil {
 		click.By, err = b.people.person(ctx, c.Team.ID, orElse(c.User.TeamID, "unknown"), c.User.ID, click.Card.Channel)
 		if err != nil {
 			log.Error("look up who clicked", zap.Error(err))
 			return say("Slack did not tell me who you are, so your click does not count. Try again in a minute.")
 		}
-		var rem casebook.Remediation
 		if rem, err = b.Book.Store.Remediations.Get(ctx, name); err == nil && rem.Status.Card.TS == "" {
 			// Which message is the card is not recorded yet, so this one can't be told from a forgery.
 			return say("This card is being written at this moment. Click again.")
@@ -85,7 +85,7 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback) verdict {
 	switch {
 	case errors.As(err, &settled):
 		log.Info("a click too late", zap.String("phase", string(settled.Phase)))
-		return verdict{answer: render.Settled(settled.Sentence), late: name}
+		return verdict{answer: render.Settled(settled.Sentence), late: rem}
 	case errors.As(err, &refusal):
 		log.Warn("a click refused", zap.String("why", string(refusal)))
 		return say(string(refusal))

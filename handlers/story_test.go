@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/sim/slack"
 )
@@ -98,6 +100,33 @@ func TestSecondCommand(t *testing.T) {
 	root := r.root(0, "2 root causes found")
 	r.reply(root, says("What does not fit"))
 	r.reply(root, says("Health checks failed with these codes: [503]"))
+}
+
+// The cards stand in the order of the report.
+func TestCardsInOrder(t *testing.T) {
+	r := newRig(t)
+	r.world.extra = []string{"pending/restart-ipamd", "pending/enable-prefix-delegation", "pending/move-pods-off-node", "pending/add-pod-subnet"}
+	r.start(r.config())
+	r.ask(maya, ops, "/netdiag pending backend")
+	root := r.root(0, "root cause found")
+	var cards []string
+	r.until(func(s *slack.State) bool {
+		cards = nil
+		for _, m := range s.Thread(ops, root.TS)[1:] {
+			if len(m.Buttons()) > 0 {
+				title, _, _ := strings.Cut(m.Plain(), "\n")
+				cards = append(cards, title)
+			}
+		}
+		return len(cards) == 5
+	})
+	want := []string{"Fix: Keep 2 spare addresses a node instead of a whole interface"}
+	for _, id := range r.world.extra {
+		want = append(want, "Fix: Further fix "+id)
+	}
+	if d := cmp.Diff(want, cards); d != "" {
+		t.Error(d)
+	}
 }
 
 // A bot that starts anew posts nothing twice, and takes up what the one before left.

@@ -21,9 +21,10 @@ type teller struct {
 	desk *desk
 
 	mu    sync.Mutex
-	urls  map[string]response // by investigation
-	shown map[string]string   // the card of a remediation as it was last written
-	stale map[string]bool     // remediations whose card was clicked on though it should have no such button
+	urls  map[string]response        // by investigation
+	fixes map[string]map[string]bool // by investigation: the remediations that Slack may not show as they are
+	shown map[string]string          // the card of a remediation as it was last written
+	stale map[string]bool            // remediations whose card was clicked on though it should have no such button
 }
 
 // response is the right to answer whoever asked where the bot can't post. It is kept in memory only: it is a credential.
@@ -37,7 +38,7 @@ type response struct {
 const responseLife = 30 * time.Minute
 
 func newTeller(b *Bot) *teller {
-	return &teller{Bot: b, desk: newDesk(16), urls: map[string]response{}, shown: map[string]string{}, stale: map[string]bool{}}
+	return &teller{Bot: b, desk: newDesk(16), urls: map[string]response{}, fixes: map[string]map[string]bool{}, shown: map[string]string{}, stale: map[string]bool{}}
 }
 
 // Keys of Posted.
@@ -68,8 +69,8 @@ func (t *teller) run(ctx context.Context) error {
 			if !ok {
 				return ended(ctx, "remediations")
 			}
-			if !t.settled(rem) {
-				t.follow(ctx, rem.Name)
+			if !settled(rem) {
+				t.follow(ctx, rem)
 			}
 		}
 	}
@@ -150,7 +151,7 @@ func (t *teller) tellInvestigation(ctx context.Context, name string) error {
 		return err
 	}
 	for _, r := range rems {
-		t.follow(ctx, r.Name)
+		t.follow(ctx, r)
 	}
 	return nil
 }

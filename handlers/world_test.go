@@ -18,6 +18,7 @@ type world struct {
 	tuned   bool
 	applied int
 	asked   int
+	extra   []string                                              // ids of further fixes that can be carried out
 	before  func(ctx context.Context, t diagnostics.Target) error // of each diagnosis that somebody asked for
 }
 
@@ -40,7 +41,15 @@ func (w *world) report(diagnosis string, t diagnostics.Target) diagnostics.Repor
 	}
 	r := report(w.t, name)
 	r.Diagnosis, r.Target = diagnosis, t
+	for i, id := range w.extra {
+		r.Fixes = append(r.Fixes, diagnostics.Fix{ID: id, Title: "further fix " + id, Executable: true, Action: &remedy.Action{
+			DaemonSetEnv: &remedy.DaemonSetEnv{Namespace: "kube-system", Name: "aws-node", Set: map[string]string{"N": string(rune('0' + i))}},
+		}})
+	}
 	for i := range r.Fixes {
+		if r.Fixes[i].Action != nil {
+			continue
+		}
 		if r.Fixes[i].Executable {
 			r.Fixes[i].Action = action()
 			r.Fixes[i].Resolves = []string{r.Causes[0].Key()}

@@ -166,7 +166,7 @@ func (a *analysis) forecast(subnet string, here []*pool, warm, minimum int) *war
 			continue
 		}
 		gave := 0
-		for n, r := range cni.Releases(p.limits, next, p.members2cni()) {
+		for n, r := range cni.Releases(p.limits, next, p.forecastable()) {
 			m := p.members[n]
 			if m.eni.Subnet != subnet {
 				continue

@@ -163,6 +163,7 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 		fix.Proof = fmt.Sprintf("the VPC has no unused /24, so that it needs another block; %d of %s have a place for an interface there", able, plural(len(here), "affected node"))
 	}
 	if settings.PrefixDelegation {
+		fix.Proof += fmt.Sprintf("; it has %d whole /28 blocks", vpc.CleanPrefixes(block))
 		fix.Commands = append(fix.Commands, fmt.Sprintf("aws ec2 create-subnet-cidr-reservation --subnet-id <new subnet> --cidr %s --reservation-type prefix", block))
 	}
 	if able < len(here) {

@@ -68,7 +68,7 @@ func (p *pool) room() int {
 // full reports that interfaces and addresses are used up, whatever the subnets have.
 func (p *pool) full() bool { return p.known && p.room() == 0 && !p.canAttach() }
 
-func (p *pool) members2cni() []cni.Interface {
+func (p *pool) forecastable() []cni.Interface {
 	out := make([]cni.Interface, len(p.members))
 	for n, m := range p.members {
 		out[n] = m.cni

@@ -59,5 +59,3 @@ func (a *analysis) timeline() {
 	slices.SortStableFunc(a.res.Timeline, func(x, y diagnostics.Moment) int { return x.At.Compare(y.At) })
 	a.res.Timeline = slices.Compact(a.res.Timeline)
 }
-
-func layerOf(a *analysis) diagnostics.Layer { return a.res.Layer }

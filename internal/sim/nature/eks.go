@@ -21,7 +21,7 @@ const cniAddon = "vpc-cni"
 
 const (
 	addonLoop = time.Second
-	// patience is how long EKS waits for an add-on to be rolled out before its update has failed.
+	// patience is how long EKS waits for a rollout that doesn't get on before the update has failed.
 	patience = 20 * time.Minute
 )
 
@@ -35,7 +35,8 @@ type addons struct {
 // rolling is an update that has been applied and waits for its rollout.
 type rolling struct {
 	generation int64
-	waited     time.Duration
+	version    string        // of the DaemonSet when it was last seen to get on
+	waited     time.Duration // since
 }
 
 func newAddons(n *Nature, c *clients) *addons { return &addons{n, c, map[string]*rolling{}} }
@@ -79,6 +80,9 @@ func (a *addons) carry(ctx context.Context, u simaws.Update) (failure string, do
 	}
 	r.waited += addonLoop
 	d := a.c.agent()
+	if d != nil && d.ResourceVersion != r.version {
+		r.version, r.waited = d.ResourceVersion, 0
+	}
 	switch {
 	case d != nil && d.Generation >= r.generation && rolledOut(d):
 		return "", true, nil

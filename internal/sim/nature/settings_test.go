@@ -41,7 +41,7 @@ func (l *lab) stuck(ctx context.Context) (int, error) {
 	pods, err := l.pods(ctx, "")
 	n := 0
 	for _, p := range pods {
-		if p.Spec.NodeName != "" && p.Status.PodIP == "" && p.Status.Phase == corev1.PodPending {
+		if p.Spec.NodeName != "" && !p.Spec.HostNetwork && p.Status.PodIP == "" && p.Status.Phase == corev1.PodPending {
 			n++
 		}
 	}
@@ -98,6 +98,31 @@ func TestSettingsHelpOnlyWhereTheyAreTheReason(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An update that no longer names a variable takes it away again, and an interface is filled whole as before.
+func TestUpdateIsTakenBack(t *testing.T) {
+	t.Parallel()
+	l := open(t, "public/pending-s01-warm-pool")
+	l.live(t)
+	l.lived(t, 1)
+	before := l.env(t)
+	for _, c := range []struct {
+		values string
+		more   int
+	}{
+		{`{"env":{"WARM_IP_TARGET":"2","MINIMUM_IP_TARGET":"4"}}`, 2},
+		{"env:\n  MINIMUM_IP_TARGET: '4'\n  WARM_IP_TARGET: '3'\n", 2},
+		{`{}`, 0},
+	} {
+		update := l.updateAddon(t, c.values, types.ResolveConflictsOverwrite)
+		l.until(t, func(ctx context.Context) error { return l.ended(ctx, update, types.UpdateStatusSuccessful) })
+		if env := l.env(t); len(env) != len(before)+c.more {
+			t.Errorf("after %s: environment %v, before %v", c.values, env, before)
+		}
+	}
+	l.lived(t, 5)
+	l.consistent(t)
 }
 
 func TestUpdateMeetsAnotherManager(t *testing.T) {

@@ -243,16 +243,6 @@ func TestWarmPoolIsLowered(t *testing.T) {
 			t.Errorf("at rest, %s is called", r.Action)
 		}
 	}
-
-	// The undo: the variables are gone again, and interfaces are filled whole.
-	update = l.updateAddon(t, `{}`, types.ResolveConflictsOverwrite)
-	l.until(t, func(ctx context.Context) error { return l.ended(ctx, update, types.UpdateStatusSuccessful) })
-	for _, name := range []string{"WARM_IP_TARGET", "MINIMUM_IP_TARGET"} {
-		if v, there := l.env(t)[name]; there {
-			t.Errorf("%s is still %s", name, v)
-		}
-	}
-	l.consistent(t)
 }
 
 func ready(p *corev1.Pod) bool {
