@@ -116,6 +116,8 @@ func TestWhatCanGoWrong(t *testing.T) {
 		"can't look before the change":     {&cluster{lookErr: errors.New("describe: throttled")}, casebook.Failed, 0, "could not be looked at before"},
 		"does not help":                    {&cluster{heals: time.Hour}, casebook.Succeeded, 1, "What is left is something else: targets are being checked"},
 		"next cause shows":                 {&cluster{heals: 20 * time.Second, next: "alb/hc.path"}, casebook.Succeeded, 1, "What is left is something else: targets answer 404"},
+		"targets take their time":          {&cluster{dark: 30 * time.Second}, casebook.Succeeded, 1, "all 3 targets are healthy"},
+		"trouble without a name is left":   {&cluster{dark: time.Hour}, casebook.Succeeded, 1, "What is left is something else: the cause is not known"},
 		"verification can't be read":       {&cluster{}, casebook.NeedsHuman, 1, "ec2:DescribeSecurityGroupRules"},
 		"verification can't be run at all": {&cluster{}, casebook.NeedsHuman, 1, "connection reset"},
 		"rule is taken away again":         {&cluster{}, casebook.NeedsHuman, 1, "Still there: " + trouble},

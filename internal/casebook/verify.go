@@ -18,7 +18,7 @@ type view struct {
 	report diagnostics.Report
 	left   []string // keys of findings that the change should have resolved and that are still there
 	unsure []string // permissions of reads without which it can't be said that they are gone
-	other  []string // keys of root causes that were not there before
+	other  []string // keys of root causes that were not there before; a severity without a cause is trouble without a name
 }
 
 // verify diagnoses until what the change should resolve is gone, and says what it sees on the way. It claims success
@@ -91,6 +91,9 @@ func judge(r, before diagnostics.Report, resolves []string) view {
 		if r.Open() && len(g.Caps) > 0 || slices.ContainsFunc(g.Caps, func(id string) bool { return ids[id] }) {
 			v.unsure = append(v.unsure, g.Permission)
 		}
+	}
+	if len(r.Causes) == 0 && r.Severity != "" {
+		v.other = append(v.other, "trouble without a name")
 	}
 	for _, f := range r.Causes {
 		if _, known := before.Finding(f.Key()); !known && !slices.Contains(resolves, f.Key()) {

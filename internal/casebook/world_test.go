@@ -46,6 +46,7 @@ type cluster struct {
 	healthy bool          // the trouble went away by itself
 	deny    error         // of DryRun
 	next    string        // a cause that shows once the first is gone
+	dark    time.Duration // from the rule, while targets are unhealthy still and no cause can be named
 	blind   bool          // the deciding read is denied
 	outage  int           // diagnoses that fail
 	lookErr error
@@ -74,6 +75,10 @@ func (c *cluster) Diagnose(ctx context.Context, diagnosis string, t diagnostics.
 	if c.outage > 0 {
 		c.outage--
 		return r, errors.New("describe target health: connection reset")
+	}
+	if c.rule && c.now().Before(c.since.Add(c.dark)) {
+		r.Severity, r.Summary = "P2", "the cause is not known: 1 of 3 targets is healthy"
+		return r, nil
 	}
 	add := func(id, subject string) {
 		r.Causes = append(r.Causes, diagnostics.Finding{ID: id, Subject: subject, Confidence: diagnostics.Confirmed})
