@@ -67,6 +67,7 @@ func TestDemo(t *testing.T) {
 			b.WaitText(story.verdict)
 			b.OpenThread(story.verdict)
 			b.WaitText("Approve")
+			browsertest.Eval[bool](b, `document.querySelector("#thread .list").scrollTop = 0; true`)
 			shot("verdict")
 
 			b.Click("Approve") // the one who asked may not
