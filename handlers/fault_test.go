@@ -52,7 +52,10 @@ func TestConnectionsThatEnd(t *testing.T) {
 		func() { r.Fault("apps.connections.open", slack.Fault{Cut: true}); r.Drop() },
 	} {
 		end()
-		for r.logs.FilterMessage("connected to Slack").Len() < i+2 {
+		for ctx := r.context(); r.logs.FilterMessage("connected to Slack").Len() < i+2; {
+			if ctx.Err() != nil {
+				t.Fatalf("end %d: not connected again", i)
+			}
 			_, _ = r.Slash(r.context(), maya, ops, "/netdiag ping") // as people try again
 		}
 		r.until(func(s *slack.State) bool { return s.Sockets() == 1 })

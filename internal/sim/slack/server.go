@@ -100,6 +100,7 @@ type Server struct {
 
 	tickets  map[string]bool
 	conns    []*conn
+	greeting int // connections that wait for their hello to be sent
 	turn     int // of the connection that gets the next envelope
 	disabled bool
 	pending  map[string]chan ack

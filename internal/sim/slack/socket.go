@@ -90,13 +90,11 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	default:
 	}
 	s.work.Add(1)
-	full, disabled := len(s.conns) >= maxSockets, s.disabled
+	full, disabled := len(s.conns)+s.greeting >= maxSockets, s.disabled
 	if !full && !disabled {
-		s.conns = append(s.conns, c)
-		s.state.sockets = len(s.conns)
-		s.wake()
+		s.greeting++
 	}
-	n := len(s.conns)
+	n := len(s.conns) + s.greeting
 	s.mu.Unlock()
 	defer s.work.Done()
 	switch {
@@ -107,23 +105,40 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		_ = c.send(disconnectFrame("too_many_websockets"))
 		return
 	}
-	defer s.change(func() {
-		s.conns = slices.DeleteFunc(s.conns, func(o *conn) bool { return o == c })
-		s.state.sockets = len(s.conns)
-	})
 	err = c.send(object{
 		"type": "hello", "num_connections": n,
 		"connection_info": object{"app_id": s.o.App.ID},
 		"debug_info":      object{"host": "applink-sim", "build_number": 1, "approximate_connection_time": 3600},
 	})
-	if err != nil {
+	if !s.greeted(c, err) { // only now: hello is the first frame, whatever is sent at the same time
 		return
 	}
+	defer s.change(func() {
+		s.conns = slices.DeleteFunc(s.conns, func(o *conn) bool { return o == c })
+		s.state.sockets = len(s.conns)
+	})
 	var ping sync.WaitGroup
 	ping.Go(func() { c.pings(s.o.PingEvery) })
 	s.read(c)
 	c.drop()
 	ping.Wait()
+}
+
+// greeted counts a connection among the open ones, unless its hello could not be sent or the server closes.
+func (s *Server) greeted(c *conn, err error) (open bool) {
+	s.change(func() {
+		s.greeting--
+		select {
+		case <-s.closing:
+		default:
+			open = err == nil
+		}
+		if open {
+			s.conns = append(s.conns, c)
+			s.state.sockets = len(s.conns)
+		}
+	})
+	return open
 }
 
 func (c *conn) pings(every time.Duration) {
