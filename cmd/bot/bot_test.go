@@ -2,13 +2,14 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,12 +24,26 @@ import (
 
 const worlds = "../../testdata/worlds"
 
-// The test binary plays bot when it is told to, so that tests run the real program in a process of its own.
-func TestMain(m *testing.M) {
-	if os.Getenv("NETDIAG_TEST_BOT") != "" {
-		os.Exit(run(context.Background(), os.Args[1:]))
+// program is the real program, built once, to run in processes of its own.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "netdiag-bot-")
+	if err != nil {
+		return "", err
 	}
-	os.Exit(m.Run())
+	file := filepath.Join(dir, "bot")
+	out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return file, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if file, err := program(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(file))
+	}
+	os.Exit(code)
 }
 
 // bot is a way to run the program against a served world.
@@ -58,7 +73,7 @@ func serve(t *testing.T, dir string, change func(*world.World)) bot {
 		t.Fatal(err)
 	}
 	return bot{t, s, []string{
-		"NETDIAG_TEST_BOT=1", "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "KUBECONFIG=" + config,
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "KUBECONFIG=" + config,
 		"AWS_ENDPOINT_URL=" + s.AWSURL, "AWS_REGION=" + w.Meta.Region, "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ACCESS_KEY_ID=" + simaccess.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + simaccess.SecretAccessKey,
 	}}
@@ -67,11 +82,15 @@ func serve(t *testing.T, dir string, change func(*world.World)) bot {
 // run runs the program; env overrides, NAME= unsets.
 func (b bot) run(env []string, args ...string) (stdout, stderr string, code int) {
 	b.t.Helper()
-	c := exec.CommandContext(b.t.Context(), os.Args[0], args...)
+	file, err := program()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	c := exec.CommandContext(b.t.Context(), file, args...)
 	c.Env = append(append([]string{}, b.env...), env...)
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
-	err := c.Run()
+	err = c.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		b.t.Fatal(err)
