@@ -109,7 +109,7 @@ func benchCommand() *cobra.Command {
 	return c
 }
 
-// summary is the closing line of a bench.
+// summary is how a bench closes: the share of worlds with exactly the wanted confidence, and the line that sums up.
 func summary(results []result) string {
 	var passed, causes, fixes, gaps, wantGaps, forbidden, exact, withCause int
 	var took []float64
@@ -130,8 +130,8 @@ func summary(results []result) string {
 	}
 	slices.Sort(took)
 	n := len(results)
-	return fmt.Sprintf("worlds %d, passed %d (%.1f %%): causes %d/%d, forbidden %d, fixes %d/%d, gaps %d/%d, median %.2f s\nexact confidence %d/%d",
-		n, passed, 100*float64(passed)/float64(max(n, 1)), causes, n, forbidden, fixes, n, gaps, wantGaps, took[n/2], exact, withCause)
+	return fmt.Sprintf("exact confidence %d/%d\nworlds %d, passed %d (%.1f %%): causes %d/%d, forbidden %d, fixes %d/%d, gaps %d/%d, median %.2f s",
+		exact, withCause, n, passed, 100*float64(passed)/float64(max(n, 1)), causes, n, forbidden, fixes, n, gaps, wantGaps, took[n/2])
 }
 
 func count(b bool) int {

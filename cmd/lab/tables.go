@@ -78,7 +78,6 @@ func table(w io.Writer, folder string, results []result) {
 
 // withoutTime drops the median, which differs from run to run; docs/performance.md has the times.
 func withoutTime(s string) string {
-	line, rest, _ := strings.Cut(s, "\n")
-	before, _, _ := strings.Cut(line, ", median")
-	return before + "\n" + rest
+	before, _, _ := strings.Cut(s, ", median")
+	return before
 }
