@@ -129,9 +129,15 @@ func Run(ctx context.Context, dir string) (*world.World, diagnostics.Outcome, Sc
 	if err != nil {
 		return w, out, Score{}, fmt.Errorf("%s: %w", dir, err)
 	}
+	score, err := Judge(w, out.Report)
+	return w, out, score, err
+}
+
+// Judge scores a report against the ground truth of its world.
+func Judge(w *world.World, r diagnostics.Report) (Score, error) {
 	var md bytes.Buffer
-	if err := markdown.Render(&md, out.Report, markdown.Options{}); err != nil {
-		return w, out, Score{}, err
+	if err := markdown.Render(&md, r, markdown.Options{}); err != nil {
+		return Score{}, err
 	}
-	return w, out, Compare(w.Meta.Want, out.Report, md.String()), nil
+	return Compare(w.Meta.Want, r, md.String()), nil
 }
