@@ -42,7 +42,7 @@ func client(c Config, h *http.Client) *slack.Client {
 // silent keeps slack-go quiet: what it would log can hold text from messages.
 func silent() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// TokenError: Slack refuses a token for good. Its text is one line for whoever runs the bot.
+// TokenError says that Slack refuses a token for good. Its text is one line for whoever runs the bot.
 type TokenError struct {
 	Code string // of Slack, such as invalid_auth
 	text string
@@ -146,8 +146,7 @@ func plainly(m render.Message, send func(render.Message) error) error {
 
 // codeOf is the error name that Slack answered, or empty.
 func codeOf(err error) string {
-	var answer slack.SlackErrorResponse
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		return answer.Err
 	}
 	return ""
@@ -173,8 +172,7 @@ func clean(err error) error {
 	if err == nil {
 		return nil
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	return cleanError{err}

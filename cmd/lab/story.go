@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -95,8 +96,8 @@ func (d demo) open(dir string, places []slack.Place) (*story, error) {
 func (s *story) kubeconfig(user string) string { return filepath.Join(s.dir, user+".kubeconfig") }
 
 func (s *story) close() {
-	for i := len(s.closes) - 1; i >= 0; i-- {
-		s.closes[i]()
+	for _, v := range slices.Backward(s.closes) {
+		v()
 	}
 }
 

@@ -104,13 +104,14 @@ func noneOf(n int, noun string) string {
 }
 
 func podEvidence(p *corev1.Pod) diagnostics.Evidence {
-	value := string(p.Status.Phase)
+	var value strings.Builder
+	value.WriteString(string(p.Status.Phase))
 	for _, c := range p.Status.Conditions {
 		if (c.Type == corev1.PodReady || c.Type == corev1.PodScheduled) && c.Status != corev1.ConditionTrue {
-			value += fmt.Sprintf(", %s is %s (%s) since %s", c.Type, c.Status, strings.TrimSpace(c.Reason+" "+c.Message), clock(c.LastTransitionTime.Time))
+			value.WriteString(fmt.Sprintf(", %s is %s (%s) since %s", c.Type, c.Status, strings.TrimSpace(c.Reason+" "+c.Message), clock(c.LastTransitionTime.Time)))
 		}
 	}
-	return diagnostics.Evidence{What: "pod " + p.Namespace + "/" + p.Name, Value: value, Source: "list pods", Repeat: fmt.Sprintf("kubectl get pod %s -n %s -o yaml", p.Name, p.Namespace)}
+	return diagnostics.Evidence{What: "pod " + p.Namespace + "/" + p.Name, Value: value.String(), Source: "list pods", Repeat: fmt.Sprintf("kubectl get pod %s -n %s -o yaml", p.Name, p.Namespace)}
 }
 
 // portless reports a Service port that leads to no port of its ready pods.

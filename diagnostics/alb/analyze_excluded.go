@@ -15,7 +15,7 @@ func (a *analysis) excluded(g *group) {
 	}
 	wanted := map[string]string{}
 	if v, _ := a.setting(g, "target-node-labels"); v != "" {
-		for _, pair := range strings.Split(v, ",") {
+		for pair := range strings.SplitSeq(v, ",") {
 			k, val, _ := strings.Cut(strings.TrimSpace(pair), "=")
 			wanted[k] = val
 		}

@@ -41,7 +41,7 @@ var tookMS = regexp.MustCompile(`\b(\d{4,7})ms\b`)
 // slowLines finds requests in the logs that took longer than half a minute.
 func (a *analysis) slowLines() []diagnostics.Evidence {
 	for _, name := range sortedKeys(a.s.Logs) {
-		for _, line := range strings.Split(a.s.Logs[name], "\n") {
+		for line := range strings.SplitSeq(a.s.Logs[name], "\n") {
 			match := tookMS.FindStringSubmatch(line)
 			if match == nil {
 				continue

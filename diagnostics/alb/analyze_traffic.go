@@ -183,7 +183,7 @@ func (a *analysis) bigHeaders() bool {
 		return false
 	}
 	for _, name := range sortedKeys(a.s.Logs) {
-		for _, line := range strings.Split(a.s.Logs[name], "\n") {
+		for line := range strings.SplitSeq(a.s.Logs[name], "\n") {
 			match := headerSize.FindStringSubmatch(line)
 			if match == nil {
 				continue

@@ -44,7 +44,7 @@ func classOfHealth(h elb.TargetHealth) (class, []int) {
 	}
 	if match := codesIn.FindStringSubmatch(h.Description); match != nil {
 		var codes []int
-		for _, c := range strings.Split(match[1], ",") {
+		for c := range strings.SplitSeq(match[1], ",") {
 			n, _ := strconv.Atoi(strings.TrimSpace(c)) // digits only, by the expression
 			codes = append(codes, n)
 		}

@@ -3,6 +3,7 @@ package alb
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -132,9 +133,7 @@ func (a *analysis) manage(f diagnostics.Finding, b *block) {
 		{ID: "new egress", Group: added, Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: netip.MustParsePrefix("0.0.0.0/0")},
 		{ID: "new egress", Group: added, Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: netip.MustParsePrefix("::/0")},
 	}}
-	for k, v := range fw.Rules {
-		rules[k] = v
-	}
+	maps.Copy(rules, fw.Rules)
 	fw.Rules = rules
 	opened, all := 0, 0
 	for _, port := range b.ports() {

@@ -1,5 +1,7 @@
 package alb
 
+import "slices"
+
 // refusals names tempting fixes that would not help here, with the numbers that say so.
 func (a *analysis) refusals() {
 	for _, g := range a.groups {
@@ -30,11 +32,8 @@ func (a *analysis) refusals() {
 		if a.found("app.slow-health") && len(g.of(drop)) > 0 {
 			a.refuse("allow-pod-port", "all paths to %d of %d targets are open already", len(g.of(drop)), len(g.registered()))
 		}
-		for _, t := range g.list {
-			if g.byDesign(t) {
-				a.refuse("allow-pod-port", "nodes without a ready pod don't answer by design of externalTrafficPolicy Local: %d of %d here", a.designed(g), len(g.registered()))
-				break
-			}
+		if slices.ContainsFunc(g.list, g.byDesign) {
+			a.refuse("allow-pod-port", "nodes without a ready pod don't answer by design of externalTrafficPolicy Local: %d of %d here", a.designed(g), len(g.registered()))
 		}
 	}
 }

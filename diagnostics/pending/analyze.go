@@ -143,13 +143,6 @@ func (a *analysis) leaves(permission string, causes ...string) bool {
 	return true
 }
 
-// solved reports that a cause that is not latent was found.
-func (a *analysis) solved() bool {
-	return slices.ContainsFunc(a.findings, func(f *diagnostics.Finding) bool {
-		return !f.Latent && !diagnostics.CauseByID(f.ID).Contributing
-	})
-}
-
 // of lists the findings of a cause, latent ones included, in the order of their subjects.
 func (a *analysis) of(causes ...string) []*diagnostics.Finding {
 	var out []*diagnostics.Finding

@@ -2,6 +2,7 @@ package pending
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,10 +120,8 @@ func (a *analysis) backoff(node *Node, p *pool, f *diagnostics.Finding) {
 
 func concerns(e *trail.Event, p *pool) bool {
 	for _, m := range p.members {
-		for _, r := range e.Resources {
-			if r == m.eni.ID {
-				return true
-			}
+		if slices.Contains(e.Resources, m.eni.ID) {
+			return true
 		}
 		if strings.Contains(e.Detail, m.eni.ID) {
 			return true

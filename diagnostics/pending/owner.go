@@ -90,15 +90,15 @@ func (a *analysis) setEnv(f diagnostics.Fix, rolledOut bool, set ...setting) dia
 		a.throughAddon(&f, values, settled || !rolledOut)
 	case "none":
 		action := &remedy.DaemonSetEnv{Namespace: "kube-system", Name: "aws-node", Container: "aws-node", Set: values, Was: map[string]*string{}}
-		args := ""
+		var args strings.Builder
 		for _, s := range set {
-			args += " " + s.name + "=" + s.value
+			args.WriteString(" " + s.name + "=" + s.value)
 			action.Was[s.name] = nil
 			if v, ok := d.Env[s.name]; ok {
 				action.Was[s.name] = &v
 			}
 		}
-		f.Commands = append(f.Commands, "kubectl set env daemonset/aws-node -n kube-system -c aws-node"+args)
+		f.Commands = append(f.Commands, "kubectl set env daemonset/aws-node -n kube-system -c aws-node"+args.String())
 		if settled || !rolledOut {
 			f.Action, f.Executable = &remedy.Action{DaemonSetEnv: action}, true
 		}

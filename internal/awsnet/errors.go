@@ -47,15 +47,13 @@ var codes = map[string]class{
 
 // classify is the one place that knows what an error of AWS means.
 func classify(err error) class {
-	var cred *credentialError
-	if errors.As(err, &cred) {
+	if _, ok := errors.AsType[*credentialError](err); ok {
 		if errors.Is(err, context.Canceled) {
 			return interrupted
 		}
 		return noIdentity
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		code := api.ErrorCode()
 		if c, ok := codes[code]; ok {
 			return c

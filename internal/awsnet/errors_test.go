@@ -178,8 +178,7 @@ func TestNoIdentity(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
 	_, err = awsnet.New(context.Background(), awsnet.Options{})
-	var refusal diagnostics.Refusal
-	if !errors.As(err, &refusal) {
+	if _, ok := errors.AsType[diagnostics.Refusal](err); !ok {
 		t.Errorf("no region: error %v, want a refusal", err)
 	}
 }

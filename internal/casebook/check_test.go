@@ -61,7 +61,7 @@ func TestEveryEdge(t *testing.T) {
 		casebook.RollingBack:      "RolledBack NeedsHuman",
 		casebook.NeedsHuman:       "RollingBack RolledBack Succeeded",
 	} {
-		for _, p := range strings.Fields(to) {
+		for p := range strings.FieldsSeq(to) {
 			legal[string(from)+" "+p] = true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,7 +131,7 @@ func refuse(r Remediation, c Click, now time.Time) error {
 
 func record(r *Remediation, c Click, now time.Time) {
 	s := &r.Status
-	s.Decisions = append(s.Decisions[:len(s.Decisions):len(s.Decisions)], Decision{
+	s.Decisions = append(slices.Clip(s.Decisions), Decision{
 		Team: c.By.Team, User: c.By.User, Verdict: c.Verdict, Hash: r.Plan.Hash, At: now, Reason: c.Reason,
 	})
 	if c.Verdict == Reject {

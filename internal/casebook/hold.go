@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -178,5 +179,5 @@ func (s *RemediationStatus) note(key string, at time.Time, text string) {
 			return
 		}
 	}
-	s.Notes = append(s.Notes[:len(s.Notes):len(s.Notes)], Note{Key: key, At: at, Text: text})
+	s.Notes = append(slices.Clip(s.Notes), Note{Key: key, At: at, Text: text})
 }

@@ -5,6 +5,7 @@ package casebook
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -108,12 +109,7 @@ func (p Phase) Terminal() bool { return len(next[p]) == 0 }
 
 // CanBecome reports whether to may follow p.
 func (p Phase) CanBecome(to Phase) bool {
-	for _, n := range next[p] {
-		if n == to {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(next[p], to)
 }
 
 // Remediation is one fix: an immutable plan, and what was decided and done about it.

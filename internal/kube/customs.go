@@ -86,8 +86,7 @@ func (r *Reader) served(ctx context.Context, group, plural string) ([]string, er
 }
 
 func reasonOf(err error) string {
-	var re *diagnostics.ReadError
-	if errors.As(err, &re) {
+	if re, ok := errors.AsType[*diagnostics.ReadError](err); ok {
 		return re.Reason
 	}
 	return ""

@@ -61,8 +61,7 @@ func isNetTimeout(err error) bool {
 
 // cause leaves out the method and the address that url.Error puts in front.
 func cause(err error) error {
-	var transport *url.Error
-	if errors.As(err, &transport) {
+	if transport, ok := errors.AsType[*url.Error](err); ok {
 		return transport.Err
 	}
 	return err

@@ -48,21 +48,22 @@ kind: Ingress
 metadata: {name: api, namespace: backend, annotations: {alb.ingress.kubernetes.io/healthcheck-path: /}}
 `
 
-func str(s string) *string { return &s }
+//go:fix inline
+func str(s string) *string { return new(s) }
 
 // envAction sets one variable, changes one and removes one.
 func envAction() remedy.Action {
 	return remedy.Action{DaemonSetEnv: &remedy.DaemonSetEnv{
 		Namespace: "kube-system", Name: "aws-node", Container: "aws-node",
 		Set: map[string]string{"WARM_ENI_TARGET": "0", "WARM_IP_TARGET": "4"}, Unset: []string{"WARM_PREFIX_TARGET"},
-		Was: map[string]*string{"WARM_ENI_TARGET": str("1"), "WARM_IP_TARGET": nil, "WARM_PREFIX_TARGET": str("1")},
+		Was: map[string]*string{"WARM_ENI_TARGET": new("1"), "WARM_IP_TARGET": nil, "WARM_PREFIX_TARGET": new("1")},
 	}}
 }
 
 func annotateAction() remedy.Action {
 	return remedy.Action{Annotate: &remedy.Annotate{
 		APIVersion: "networking.k8s.io/v1", Resource: "ingresses", Namespace: "backend", Name: "api",
-		Key: "alb.ingress.kubernetes.io/healthcheck-path", Value: str("/health"), Was: str("/"),
+		Key: "alb.ingress.kubernetes.io/healthcheck-path", Value: new("/health"), Was: new("/"),
 	}}
 }
 
@@ -210,13 +211,13 @@ func TestHandsRefuseWhatIsNotAsPlanned(t *testing.T) {
 		action remedy.Action
 		want   string
 	}{
-		"another value":     {changed(func(d *remedy.DaemonSetEnv) { d.Was["WARM_ENI_TARGET"] = str("2") }), `WARM_ENI_TARGET of container aws-node of daemonset kube-system/aws-node is "1" now, not "2"`},
+		"another value":     {changed(func(d *remedy.DaemonSetEnv) { d.Was["WARM_ENI_TARGET"] = new("2") }), `WARM_ENI_TARGET of container aws-node of daemonset kube-system/aws-node is "1" now, not "2"`},
 		"was unset":         {changed(func(d *remedy.DaemonSetEnv) { d.Was["WARM_ENI_TARGET"] = nil }), `is "1" now, not unset`},
 		"unplanned":         {changed(func(d *remedy.DaemonSetEnv) { delete(d.Was, "WARM_ENI_TARGET") }), "doesn't say what WARM_ENI_TARGET was"},
 		"value from":        {changed(func(d *remedy.DaemonSetEnv) { d.Set["NODE"] = "x"; d.Was["NODE"] = nil }), "set by valueFrom"},
 		"no such container": {changed(func(d *remedy.DaemonSetEnv) { d.Container = "gone" }), "has no container gone"},
 		"no such daemonset": {changed(func(d *remedy.DaemonSetEnv) { d.Name = "gone" }), "not found"},
-		"annotation":        {annotated(func(a *remedy.Annotate) { a.Was = str("/x") }), `is "/" now, not "/x"`},
+		"annotation":        {annotated(func(a *remedy.Annotate) { a.Was = new("/x") }), `is "/" now, not "/x"`},
 		"our own mark":      {annotated(func(a *remedy.Annotate) { a.Key = "netdiag.io/remediation" }), "needs an apiVersion"},
 		"other kind":        {remedy.Action{AllowIngress: &remedy.AllowIngress{Group: "sg-1", Source: "sg-2", Port: 80}}, "no change to Kubernetes"},
 	} {

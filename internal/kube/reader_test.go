@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,13 +64,11 @@ func size[T any](t *testing.T, w *world.World, permission, kind, namespace strin
 	return func(l []T, err error) int {
 		t.Helper()
 		var re *diagnostics.ReadError
-		for _, d := range w.Meta.Denied.Kubernetes {
-			if d == permission {
-				if !errors.As(err, &re) || re.Permission != permission || re.Reason != diagnostics.Denied {
-					t.Errorf("%s: %v, want a denied ReadError", permission, err)
-				}
-				return count(w, kind, namespace)
+		if slices.Contains(w.Meta.Denied.Kubernetes, permission) {
+			if !errors.As(err, &re) || re.Permission != permission || re.Reason != diagnostics.Denied {
+				t.Errorf("%s: %v, want a denied ReadError", permission, err)
 			}
+			return count(w, kind, namespace)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", permission, err)

@@ -2,6 +2,7 @@ package vpc
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -144,9 +145,7 @@ func (f Firewall) With(rule SecurityGroupRule) Firewall {
 		return f
 	}
 	rules := make(map[string][]SecurityGroupRule, len(f.Rules))
-	for g, rs := range f.Rules {
-		rules[g] = rs
-	}
+	maps.Copy(rules, f.Rules)
 	rules[rule.Group] = append(slices.Clone(old), rule)
 	f.Rules = rules
 	return f

@@ -97,7 +97,7 @@ func TestPath(t *testing.T) {
 			rules: []vpc.SecurityGroupRule{tcp("sgr-1", "sg-node", "sg-front", 1025, 65535)}, want: vpc.Denied, hop: vpc.TargetIngress, by: "sg-node"},
 		"group that the peer does not carry": {
 			rules: []vpc.SecurityGroupRule{tcp("sgr-1", "sg-node", "sg-other", 8080, 8080)}, want: vpc.Denied, hop: vpc.TargetIngress, by: "sg-node"},
-		"self reference": {from: ptr(nic("eni-x", "subnet-pub", []string{"sg-node"}, "10.0.0.9")),
+		"self reference": {from: new(nic("eni-x", "subnet-pub", []string{"sg-node"}, "10.0.0.9")),
 			change: func(f *vpc.Firewall) { f.Rules["sg-node"] = append(f.Rules["sg-node"], allOut("sgr-out", "sg-node")) },
 			rules:  []vpc.SecurityGroupRule{tcp("sgr-1", "sg-node", "sg-node", 0, 65535)}, want: vpc.Allowed},
 		"peering gone":         {rules: []vpc.SecurityGroupRule{peered}, want: vpc.Denied, hop: vpc.TargetIngress, by: "sg-node"},
@@ -115,11 +115,11 @@ func TestPath(t *testing.T) {
 		"group not readable": {want: vpc.Unknown, change: func(f *vpc.Firewall) { delete(f.Rules, "sg-node") }},
 		"no egress": {rules: []vpc.SecurityGroupRule{tcp("sgr-1", "sg-node", "sg-front", 8080, 8080)}, want: vpc.Denied, hop: vpc.SourceEgress, by: "sg-back sg-front",
 			change: func(f *vpc.Firewall) { f.Rules["sg-front"] = nil }},
-		"own interface of the pod has other groups": {to: ptr(nic("eni-branch", "subnet-priv", []string{"sg-pod"}, "10.0.1.45")),
+		"own interface of the pod has other groups": {to: new(nic("eni-branch", "subnet-priv", []string{"sg-pod"}, "10.0.1.45")),
 			change: func(f *vpc.Firewall) { f.Rules["sg-pod"] = nil },
 			rules:  []vpc.SecurityGroupRule{tcp("sgr-1", "sg-node", "sg-front", 8080, 8080)}, want: vpc.Denied, hop: vpc.TargetIngress, by: "sg-pod"},
-		"0.0.0.0/0 is not IPv6": {from: ptr(nic("eni-alb", "subnet-pub", []string{"sg-front"}, "10.0.0.10", "fd00::10")),
-			to: ptr(nic("eni-node", "subnet-pub", []string{"sg-node"}, "10.0.1.45", "fd00::45")), addr: "fd00::45",
+		"0.0.0.0/0 is not IPv6": {from: new(nic("eni-alb", "subnet-pub", []string{"sg-front"}, "10.0.0.10", "fd00::10")),
+			to: new(nic("eni-node", "subnet-pub", []string{"sg-node"}, "10.0.1.45", "fd00::45")), addr: "fd00::45",
 			change: func(f *vpc.Firewall) {
 				out := allOut("sgr-out6", "sg-front")
 				out.CIDR = netip.MustParsePrefix("::/0")
@@ -147,7 +147,7 @@ func TestPath(t *testing.T) {
 			change: func(f *vpc.Firewall) {
 				f.ACLs["subnet-priv"] = append(openACL(), vpc.ACLEntry{Number: 1, Protocol: "17", CIDR: world, From: 0, To: 65535})
 			}},
-		"same subnet meets no ACL": {to: ptr(nic("eni-node", "subnet-pub", []string{"sg-node"}, "10.0.0.45")), addr: "10.0.0.45",
+		"same subnet meets no ACL": {to: new(nic("eni-node", "subnet-pub", []string{"sg-node"}, "10.0.0.45")), addr: "10.0.0.45",
 			rules:  []vpc.SecurityGroupRule{tcp("sgr-1", "sg-node", "sg-front", 8080, 8080)},
 			change: func(f *vpc.Firewall) { f.ACLs = nil }, want: vpc.Allowed},
 		"ACL not readable": {rules: []vpc.SecurityGroupRule{tcp("sgr-1", "sg-node", "sg-front", 8080, 8080)}, want: vpc.Unknown,
@@ -191,7 +191,8 @@ func TestPath(t *testing.T) {
 	}
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 func TestWithProvesTheRightRuleOnly(t *testing.T) {
 	f := firewall()

@@ -2,6 +2,7 @@ package world_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,9 +18,7 @@ func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	base := map[string]string{"world.yaml": meta, "cluster.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: backend}\n", "aws.json": "{}"}
-	for name, text := range files {
-		base[name] = text
-	}
+	maps.Copy(base, files)
 	for name, text := range base {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -47,8 +46,7 @@ func TestLoadNamesFileLineAndField(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := write(t, map[string]string{c.file: c.text})
 			_, err := world.Load(dir)
-			var p *world.Problem
-			if !errors.As(err, &p) {
+			if _, ok := errors.AsType[*world.Problem](err); !ok {
 				t.Fatalf("Load: %v, want a *Problem", err)
 			}
 			if got := strings.TrimPrefix(err.Error(), dir+"/"); !strings.HasPrefix(got, c.want) {

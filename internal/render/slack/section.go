@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
@@ -85,10 +86,10 @@ func table(t diagnostics.Table) []slack.Block {
 }
 
 func joinFew(ss []string) string {
-	out := ""
+	var out strings.Builder
 	shown, more := few(ss, shownItems)
 	for _, s := range shown {
-		out += s + ", "
+		out.WriteString(s + ", ")
 	}
-	return out + more
+	return out.String() + more
 }

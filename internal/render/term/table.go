@@ -41,7 +41,7 @@ func (p *page) table(t diagnostics.Table) {
 func shrink(widths []int, headings []string, room int) bool {
 	least := make([]int, len(widths))
 	for i, h := range headings {
-		for _, word := range strings.Fields(h) {
+		for word := range strings.FieldsSeq(h) {
 			least[i] = max(least[i], columns(word))
 		}
 		least[i] = min(max(least[i], narrowest), widths[i])
@@ -87,7 +87,7 @@ func folded(row []string, widths []int) [][]string {
 func fold(cell string, width int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(cell) {
+	for word := range strings.FieldsSeq(cell) {
 		if line != "" && columns(line)+1+columns(word) <= width {
 			line += " " + word
 			continue

@@ -46,7 +46,7 @@ func columns(s string) int {
 func (p *page) wrap(indent int, s, bullet string) {
 	prefix, hang := bullet, strings.Repeat(" ", len(bullet))
 	line := ""
-	for _, word := range strings.Split(s, " ") {
+	for word := range strings.SplitSeq(s, " ") {
 		switch {
 		case line == "":
 			line = word

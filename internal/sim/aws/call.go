@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -74,9 +75,7 @@ func parse(r *http.Request) (*call, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decode the form: %w", err)
 		}
-		for k, v := range r.URL.Query() {
-			form[k] = v
-		}
+		maps.Copy(form, r.URL.Query())
 		c.action = form.Get("Action")
 		if c.service == "" {
 			c.service = versions[form.Get("Version")]

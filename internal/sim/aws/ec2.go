@@ -3,6 +3,7 @@ package aws
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -29,9 +30,7 @@ func ec2Operations() map[string]operation {
 	for action, d := range describes {
 		ops[action] = d.do
 	}
-	for action, op := range ec2Writes() {
-		ops[action] = op
-	}
+	maps.Copy(ops, ec2Writes())
 	return ops
 }
 

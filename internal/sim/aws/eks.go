@@ -2,6 +2,7 @@ package aws
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,9 +16,7 @@ func eksOperations() map[string]operation {
 		"ListFargateProfiles":    names("FargateProfiles", "fargateProfileName", "fargateProfileNames"),
 		"DescribeFargateProfile": member("FargateProfiles", "fargateProfileName", "fargateProfile", "Fargate Profile"),
 	}
-	for action, op := range eksWrites() {
-		ops[action] = op
-	}
+	maps.Copy(ops, eksWrites())
 	return ops
 }
 
@@ -27,15 +26,16 @@ func routeEKS(r *http.Request, params object) string {
 		params[k] = v[0]
 	}
 	part := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	name := r.Method
+	var name strings.Builder
+	name.WriteString(r.Method)
 	for i, p := range part {
 		if i%2 == 0 || part[0] == "addons" {
-			name += " " + p
+			name.WriteString(" " + p)
 			continue
 		}
 		field := map[string]string{"clusters": "clusterName", "addons": "addonName", "node-groups": "nodegroupName", "fargate-profiles": "fargateProfileName", "updates": "updateId"}[part[i-1]]
 		params[field] = p
-		name += " " + "*"
+		name.WriteString(" " + "*")
 	}
 	routes := map[string]string{
 		"GET clusters": "ListClusters", "GET clusters *": "DescribeCluster",
@@ -45,10 +45,10 @@ func routeEKS(r *http.Request, params object) string {
 		"GET clusters * fargate-profiles": "ListFargateProfiles", "GET clusters * fargate-profiles *": "DescribeFargateProfile",
 		"GET clusters * updates": "ListUpdates", "GET clusters * updates *": "DescribeUpdate",
 	}
-	if action, ok := routes[name]; ok {
+	if action, ok := routes[name.String()]; ok {
 		return action
 	}
-	return name
+	return name.String()
 }
 
 func resourceNotFound(fields object, format string, args ...any) *apiError {

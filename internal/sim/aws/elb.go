@@ -2,6 +2,7 @@ package aws
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,9 +15,7 @@ func elbOperations() map[string]operation {
 		"DescribeLoadBalancerAttributes": attributes("LoadBalancerAttributes", "LoadBalancerArn", "LoadBalancers", loadBalancerNotFound),
 		"DescribeTargetGroupAttributes":  attributes("TargetGroupAttributes", "TargetGroupArn", "TargetGroups", targetGroupNotFound),
 	}
-	for action, op := range elbWrites() {
-		ops[action] = op
-	}
+	maps.Copy(ops, elbWrites())
 	return ops
 }
 

@@ -3,6 +3,7 @@ package aws
 import (
 	"encoding/json"
 	"encoding/xml"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -68,9 +69,7 @@ func (restProtocol) reply(_ *call, out object, _ string) answer {
 
 func (restProtocol) fail(_ *call, e *apiError, _ string) answer {
 	exception := object{"message": e.Message}
-	for k, v := range e.Fields {
-		exception[k] = v
-	}
+	maps.Copy(exception, e.Fields)
 	a := body("application/json", e.status(), marshal(exception))
 	a.header["x-amzn-ErrorType"] = e.Code
 	return a

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -186,8 +187,6 @@ func at(o object, path ...string) object {
 // clone copies an item one level deep, so that the copy can get other fields.
 func clone(o object) object {
 	out := make(object, len(o)+2)
-	for k, v := range o {
-		out[k] = v
-	}
+	maps.Copy(out, o)
 	return out
 }

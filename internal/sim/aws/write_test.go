@@ -41,8 +41,7 @@ func open(t *testing.T, w *world.World, o simaws.Options) account {
 }
 
 func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""

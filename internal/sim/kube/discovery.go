@@ -164,7 +164,7 @@ func (s *Server) resourceList(gv schema.GroupVersion) metav1.APIResourceList {
 
 // aggregated reports whether a client asks for the whole discovery in one answer, as those since 1.27 do.
 func aggregated(r *http.Request) bool {
-	for _, one := range strings.Split(r.Header.Get("Accept"), ",") {
+	for one := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
 		media, p, err := mime.ParseMediaType(one)
 		if err == nil && media == "application/json" && p["as"] == "APIGroupDiscoveryList" && p["v"] == "v2" {
 			return true

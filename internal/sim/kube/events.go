@@ -1,5 +1,7 @@
 package kube
 
+import maps0 "maps"
+
 import "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 // renamed pairs the fields of an event in v1 with those in events.k8s.io/v1; the others are called the same.
@@ -23,9 +25,7 @@ func toCoreEvent(o *unstructured.Unstructured) *unstructured.Unstructured {
 
 func rename(o *unstructured.Unstructured, apiVersion string, way func([2]string) (from, to string)) *unstructured.Unstructured {
 	out := map[string]any{}
-	for k, v := range o.Object {
-		out[k] = v
-	}
+	maps0.Copy(out, o.Object)
 	for _, p := range renamed() {
 		from, to := way(p)
 		if v, ok := out[from]; ok {

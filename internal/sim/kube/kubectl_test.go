@@ -87,7 +87,7 @@ func (c cluster) try(args ...string) (string, error) {
 // fields cuts a table into its words, a line each.
 func fields(table string) [][]string {
 	var out [][]string
-	for _, line := range strings.Split(strings.TrimSpace(table), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(table), "\n") {
 		out = append(out, strings.Fields(line))
 	}
 	return out

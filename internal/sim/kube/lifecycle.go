@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	maps0 "maps"
 	"strings"
 	"time"
 
@@ -138,12 +139,8 @@ func unchanged(a, b *unstructured.Unstructured) bool {
 
 func sameSpec(a, b *unstructured.Unstructured) bool {
 	x, y := map[string]any{}, map[string]any{}
-	for k, v := range a.Object {
-		x[k] = v
-	}
-	for k, v := range b.Object {
-		y[k] = v
-	}
+	maps0.Copy(x, a.Object)
+	maps0.Copy(y, b.Object)
 	for _, m := range []map[string]any{x, y} {
 		delete(m, "metadata")
 		delete(m, "status")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,12 +86,7 @@ func containerNames(pod *unstructured.Unstructured, list string) []string {
 }
 
 func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, s)
 }
 
 // serveProxy answers GET pods/[scheme:]<name>[:port]/proxy/metrics from the world's metrics. A pod that doesn't listen

@@ -105,7 +105,7 @@ externaldns.k8s.io/v1alpha1 DNSEndpoint dnsendpoints ns status
 
 func parseResources(table string, custom bool) []*resource {
 	var out []*resource
-	for _, line := range strings.Split(strings.TrimSpace(table), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(table), "\n") {
 		f := strings.Fields(line)
 		gv, err := schema.ParseGroupVersion(f[0])
 		if err != nil {

@@ -25,7 +25,7 @@ const (
 // wanted reads the Accept header: the first shape in it that the server has. Answers are always JSON, which every client
 // that prefers something else accepts too.
 func wanted(r *http.Request) form {
-	for _, one := range strings.Split(r.Header.Get("Accept"), ",") {
+	for one := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
 		media, params, err := mime.ParseMediaType(one)
 		if err != nil || (media != "application/json" && media != "*/*" && media != "application/*") {
 			continue

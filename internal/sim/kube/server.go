@@ -6,6 +6,7 @@ package kube
 import (
 	"encoding/json"
 	"fmt"
+	maps0 "maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -59,12 +60,8 @@ func New(w *world.World, o Options) *Server {
 	for _, d := range w.Meta.Denied.Kubernetes {
 		s.denied[strings.Join(strings.Fields(d), " ")] = true
 	}
-	for k, v := range w.Logs {
-		s.logs[k] = v
-	}
-	for k, v := range w.Metrics {
-		s.metrics[k] = v
-	}
+	maps0.Copy(s.logs, w.Logs)
+	maps0.Copy(s.metrics, w.Metrics)
 	s.learn(w)
 	for _, o := range w.Objects {
 		c, err := normal(o.Object)

@@ -3,6 +3,7 @@ package kube
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -114,8 +115,8 @@ func (s *Server) podLine(p *corev1.Pod) podLine {
 				count.add(c)
 			}
 		}
-		for i := len(p.Status.ContainerStatuses) - 1; i >= 0; i-- {
-			c := p.Status.ContainerStatuses[i]
+		for _, c := range slices.Backward(p.Status.ContainerStatuses) {
+
 			count.add(c)
 			if reason := stateReason(c.State, ""); reason != "" {
 				status = reason

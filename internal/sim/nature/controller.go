@@ -66,9 +66,8 @@ func (k *controller) round(ctx context.Context) error {
 			continue
 		}
 		if err := k.ingress(ctx, i, was, changed); err != nil {
-			for s, before := range changed { // they are looked at again
-				k.services[s] = before
-			}
+			// they are looked at again
+			maps.Copy(k.services, changed)
 			note(fmt.Errorf("ingress %s: %w", id, err))
 			continue
 		}

@@ -181,8 +181,7 @@ func noRoom(err error) bool {
 
 // code is the error code of AWS; empty where the error is none of AWS.
 func code(err error) string {
-	var e smithy.APIError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
 		return e.ErrorCode()
 	}
 	return ""

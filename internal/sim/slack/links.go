@@ -1,5 +1,7 @@
 package slack
 
+import "strings"
+
 import "slices"
 
 func (s *Server) permalink(c *call) (object, error) {
@@ -17,16 +19,17 @@ func (s *Server) permalink(c *call) (object, error) {
 }
 
 func permalink(base string, m *Message) string {
-	u := base + "/archives/" + m.Channel + "/p"
+	var u strings.Builder
+	u.WriteString(base + "/archives/" + m.Channel + "/p")
 	for _, r := range m.TS {
 		if r != '.' {
-			u += string(r)
+			u.WriteString(string(r))
 		}
 	}
 	if m.ThreadTS != "" && m.ThreadTS != m.TS {
-		u += "?thread_ts=" + m.ThreadTS + "&cid=" + m.Channel
+		u.WriteString("?thread_ts=" + m.ThreadTS + "&cid=" + m.Channel)
 	}
-	return u
+	return u.String()
 }
 
 func (s *Server) addReaction(c *call) (object, error) {
