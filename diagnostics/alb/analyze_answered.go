@@ -75,7 +75,7 @@ func (a *analysis) answeredWith(g *group, c int, ts []*target) {
 	says := fmt.Sprintf("the health check of %s asks GET %s and gets %d", which, g.Check.Path, c)
 	want, source, diff := a.desired(g)
 	switch {
-	case diff && a.notApplied(g):
+	case diff && a.notApplied():
 		return // told with what keeps the settings from being applied
 	case a.overridden(g) != "":
 		f.ID, f.Subject = "hc.override", "service/"+g.namespace+"/"+g.service
@@ -165,7 +165,7 @@ func (a *analysis) ingressCommand() string {
 }
 
 // notApplied reports whether something is known that keeps the controller from applying settings.
-func (a *analysis) notApplied(g *group) bool {
+func (a *analysis) notApplied() bool {
 	if a.s.Ingress == nil {
 		return false
 	}

@@ -35,7 +35,7 @@ func (a *analysis) reconciliation() {
 		}
 		switch {
 		case strings.Contains(e.Message, "failed calling webhook"):
-			a.webhook(e, g)
+			a.webhook(e)
 		case forbidden(e.Message):
 			a.credentials(e, g)
 		}
@@ -75,7 +75,7 @@ func (a *analysis) ingressFailed(e corev1.Event) {
 	f := diagnostics.Finding{Subject: "ingress/" + ing.Namespace + "/" + ing.Name, Confidence: diagnostics.Confirmed, Weight: 95, Evidence: []diagnostics.Evidence{eventEvidence(e)}}
 	switch msg := e.Message; {
 	case strings.Contains(msg, "failed calling webhook"):
-		a.webhook(e, nil)
+		a.webhook(e)
 	case forbidden(msg):
 		a.credentials(e, nil)
 	case strings.Contains(msg, "conflicting") && len(a.s.Members) > 0:
@@ -139,7 +139,7 @@ func (a *analysis) conflicts() []string {
 }
 
 // webhook reports that the control plane can't reach the controller's webhook, so that no binding can be made.
-func (a *analysis) webhook(e corev1.Event, g *group) {
+func (a *analysis) webhook(e corev1.Event) {
 	if a.found("lbc.webhook") {
 		return
 	}

@@ -91,7 +91,7 @@ func (a *analysis) reach(t *target, port int) {
 	}
 	for _, p := range t.to(port) {
 		for i, h := range p.reach.Blocking() {
-			cause, subject := a.place(t, h)
+			cause, subject := a.place(h)
 			if cause == "" {
 				continue
 			}
@@ -105,7 +105,7 @@ func (a *analysis) reach(t *target, port int) {
 }
 
 // place names the cause that a hop stands for, and the resource in trouble.
-func (a *analysis) place(t *target, h vpc.Hop) (cause, subject string) {
+func (a *analysis) place(h vpc.Hop) (cause, subject string) {
 	switch h.Kind {
 	case vpc.TargetIngress:
 		return "sg.target-ingress", a.chosen(h.Groups)

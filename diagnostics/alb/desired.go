@@ -96,7 +96,7 @@ func (a *analysis) config() {
 			f.Because = append(f.Because, by.Key())
 		}
 		if len(f.Because) == 0 {
-			if !a.notApplied(g) {
+			if !a.notApplied() {
 				continue // it may be a moment's delay, or somebody's change on the AWS side that the controller will revert
 			}
 		}

@@ -61,19 +61,20 @@ func (r *Reader) VPC(ctx context.Context, id string) (vpc.VPC, error) {
 		if err != nil {
 			return vpc.VPC{}, unreadable("ec2:DescribeVpcs", what, err)
 		}
-		for _, v := range out.Vpcs {
-			got := vpc.VPC{ID: aws.ToString(v.VpcId)}
-			for _, a := range v.CidrBlockAssociationSet {
-				if a.CidrBlockState != nil && a.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
-					got.CIDRs = append(got.CIDRs, cidr(a.CidrBlock))
-				}
-			}
-			if len(v.CidrBlockAssociationSet) == 0 && v.CidrBlock != nil {
-				got.CIDRs = append(got.CIDRs, cidr(v.CidrBlock))
-			}
-			return got, nil
+		if len(out.Vpcs) == 0 {
+			return vpc.VPC{}, &diagnostics.ReadError{Permission: "ec2:DescribeVpcs", Reason: diagnostics.Absent, Err: fmt.Errorf("%s: no such VPC", what)}
 		}
-		return vpc.VPC{}, &diagnostics.ReadError{Permission: "ec2:DescribeVpcs", Reason: diagnostics.Absent, Err: fmt.Errorf("%s: no such VPC", what)}
+		v := out.Vpcs[0]
+		got := vpc.VPC{ID: aws.ToString(v.VpcId)}
+		for _, a := range v.CidrBlockAssociationSet {
+			if a.CidrBlockState != nil && a.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+				got.CIDRs = append(got.CIDRs, cidr(a.CidrBlock))
+			}
+		}
+		if len(v.CidrBlockAssociationSet) == 0 && v.CidrBlock != nil {
+			got.CIDRs = append(got.CIDRs, cidr(v.CidrBlock))
+		}
+		return got, nil
 	})
 }
 

@@ -3,6 +3,7 @@ package diagtest_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -149,8 +150,8 @@ func TestWrongNamesAreAnsweredWithTheNearest(t *testing.T) {
 		}
 		_, err = s.Diagnose(t.Context(), c.ask)
 		s.Close()
-		refusal, ok := err.(diagnostics.Refusal)
-		if !ok || !bytes.Contains([]byte(refusal), []byte(c.want)) {
+		var refusal diagnostics.Refusal
+		if !errors.As(err, &refusal) || !bytes.Contains([]byte(refusal), []byte(c.want)) {
 			t.Errorf("%s: %v; want a refusal that names %s", c.ask, err, c.want)
 		}
 	}

@@ -49,7 +49,6 @@ metadata: {name: api, namespace: backend, annotations: {alb.ingress.kubernetes.i
 `
 
 //go:fix inline
-func str(s string) *string { return new(s) }
 
 // envAction sets one variable, changes one and removes one.
 func envAction() remedy.Action {

@@ -192,7 +192,6 @@ func TestPath(t *testing.T) {
 }
 
 //go:fix inline
-func ptr[T any](v T) *T { return new(v) }
 
 func TestWithProvesTheRightRuleOnly(t *testing.T) {
 	f := firewall()

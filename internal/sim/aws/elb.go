@@ -191,7 +191,7 @@ func describeTargetGroups(s *Server, c *call) (object, error) {
 
 func describeTargetHealth(s *Server, c *call) (object, error) {
 	arn := c.str("TargetGroupArn")
-	health, err := s.keyed("elbv2", "TargetHealthDescriptions")
+	health, err := s.keyed("TargetHealthDescriptions")
 	if err != nil {
 		return nil, err
 	}

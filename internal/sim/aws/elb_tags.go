@@ -10,7 +10,7 @@ import (
 func attributes(list, param, owners string, notFound func(string) *apiError) operation {
 	return func(s *Server, c *call) (object, error) {
 		arn := c.str(param)
-		all, err := s.keyed("elbv2", list)
+		all, err := s.keyed(list)
 		if err != nil {
 			return nil, err
 		}
@@ -22,7 +22,7 @@ func attributes(list, param, owners string, notFound func(string) *apiError) ope
 }
 
 func describeTags(s *Server, c *call) (object, error) {
-	all, err := s.keyed("elbv2", "Tags")
+	all, err := s.keyed("Tags")
 	if err != nil {
 		return nil, err
 	}

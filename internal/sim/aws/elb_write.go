@@ -45,7 +45,7 @@ func setSecurityGroups(s *Server, c *call) (object, error) {
 // targets gives the health list of a target group and the targets that the call names, with the group's port where they have none.
 func (s *Server) targets(c *call) (health object, arn string, wanted []object, err error) {
 	arn = c.str("TargetGroupArn")
-	if health, err = s.keyed("elbv2", "TargetHealthDescriptions"); err != nil {
+	if health, err = s.keyed("TargetHealthDescriptions"); err != nil {
 		return nil, "", nil, err
 	}
 	group := s.find("elbv2", "TargetGroups", "TargetGroupArn", arn)

@@ -60,11 +60,11 @@ func (s *Server) list(service, name string) ([]object, error) {
 	return objects(v), nil
 }
 
-// keyed gives the items of a recorded list that is an object keyed by ARN.
-func (s *Server) keyed(service, name string) (object, error) {
-	v, ok := s.lists[service][name]
+// keyed gives the items of a recorded list of elbv2 that is an object keyed by ARN.
+func (s *Server) keyed(name string) (object, error) {
+	v, ok := s.lists["elbv2"][name]
 	if !ok {
-		return nil, &apiError{Code: "UnsupportedOperation", Message: fmt.Sprintf("%s.%s was not recorded in this world", service, name)}
+		return nil, &apiError{Code: "UnsupportedOperation", Message: fmt.Sprintf("elbv2.%s was not recorded in this world", name)}
 	}
 	o, _ := v.(object)
 	return o, nil

@@ -74,7 +74,7 @@ func TestSettingsHelpOnlyWhereTheyAreTheReason(t *testing.T) {
 			if c.left == 0 {
 				l.until(t, func(ctx context.Context) error {
 					if n, err := l.stuck(ctx); err != nil || n > 0 {
-						return fmt.Errorf("%d pods wait (%v)", n, err)
+						return fmt.Errorf("%d pods wait (%w)", n, err)
 					}
 					return nil
 				})

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -91,14 +92,14 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	s.change(func() { s.state.calls = append(s.state.calls, Call{s.o.Now(), name, c.str("channel"), code}) })
 	w.Header().Set("X-OAuth-Scopes", strings.Join(s.o.App.Scopes, ","))
-	if limited, ok := err.(*rateLimited); ok {
+	if limited, ok := errors.AsType[*rateLimited](err); ok {
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int((limited.after+time.Second-1)/time.Second))))
 		writeJSON(w, http.StatusTooManyRequests, object{"ok": false, "error": "ratelimited"})
 		return
 	}
 	if err != nil {
 		out = object{"ok": false, "error": code}
-		if e, ok := err.(*apiError); ok {
+		if e, ok := errors.AsType[*apiError](err); ok {
 			maps.Copy(out, e.extra)
 			if len(e.messages) > 0 {
 				lines := make([]string, len(e.messages))
