@@ -23,14 +23,10 @@ type Source struct {
 
 // Inputs gives the readers of one run: each question is asked once.
 func (s Source) Inputs(progress func(string)) diagnostics.Inputs {
-	a, k := s.AWS.Reader(), s.Kube.Reader()
-	return diagnostics.Inputs{
-		Now: s.Now(), Clock: s.Clock, Progress: progress,
-		Namespaces: k, Pods: k, PodFiles: k, Events: k, Nodes: k, Controllers: k, Daemons: k, Volumes: k,
-		Ingresses: k, Services: k, Policies: k, Bindings: k, Customs: k,
-		Network: a, Interfaces: a, Firewalls: a, Routing: a, Instances: a, LoadBalancers: a, TargetGroups: a,
-		Tags: a, Clusters: a, Nodegroups: a, Metrics: a, Audit: a,
-	}
+	in := diagnostics.Inputs{Now: s.Now(), Clock: s.Clock, Progress: progress}
+	s.AWS.Reader().Fill(&in)
+	s.Kube.Reader().Fill(&in)
+	return in
 }
 
 // Diagnose runs one diagnosis within the limit.
