@@ -4,6 +4,7 @@ package world
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,8 @@ type World struct {
 	AWS     AWS
 	Logs    map[string]string // "<namespace>/<pod>/<container>" → text
 	Metrics map[string]string // "<namespace>/<pod>" → Prometheus text
+
+	depth int // how many worlds rest on this one while it is loaded
 }
 
 // AWS holds the recorded resources: service ("ec2"), list ("Subnets"), JSON of the list in the shape of the AWS CLI. A
@@ -44,6 +47,10 @@ type Meta struct {
 	Denied    Denied    `yaml:"denied"`
 	Throttled []string  `yaml:"throttled"`
 	Want      Want      `yaml:"want"`
+
+	// Base is the folder, relative to this world's, of the world that this one changes; empty for a complete world.
+	Base    string      `yaml:"base"`
+	Changes []yaml.Node `yaml:"changes"`
 }
 
 // Denied lists the calls that answer AccessDenied or Forbidden.
@@ -90,10 +97,22 @@ func (p *Problem) Error() string {
 	return where + ": " + p.Want
 }
 
-// Load reads the world in dir. Its error is a *Problem where a file is there but broken.
-func Load(dir string) (*World, error) {
-	w := &World{Dir: dir, Logs: map[string]string{}, Metrics: map[string]string{}}
-	for _, load := range []func() error{w.loadMeta, w.loadObjects, w.loadAWS, w.loadTexts} {
+// Load reads the world in dir, with its base where it has one. Its error is a *Problem where a file is there but broken.
+func Load(dir string) (*World, error) { return load(dir, 0) }
+
+// deepest is how many worlds may rest on one another; more is taken for a circle.
+const deepest = 5
+
+func load(dir string, depth int) (*World, error) {
+	w := &World{Dir: dir, Logs: map[string]string{}, Metrics: map[string]string{}, depth: depth}
+	if err := w.loadMeta(); err != nil {
+		return nil, err
+	}
+	parts := []func() error{w.loadObjects, w.loadAWS, w.loadTexts}
+	if w.Meta.Base != "" {
+		parts = []func() error{w.loadOverlay}
+	}
+	for _, load := range parts {
 		if err := load(); err != nil {
 			return nil, err
 		}
@@ -140,6 +159,11 @@ func (w *World) loadMeta() error {
 		}
 		return yamlProblem(file, 0, err)
 	}
+	if w.Meta.Base != "" {
+		if err := w.inherit(file, text); err != nil {
+			return err
+		}
+	}
 	for _, c := range []struct {
 		field, want string
 		bad         bool
@@ -153,6 +177,40 @@ func (w *World) loadMeta() error {
 		if c.bad {
 			return &Problem{File: file, Line: lineOf(text, c.field), Field: c.field, Want: "expected " + c.want}
 		}
+	}
+	return nil
+}
+
+// inherit takes what an overlay does not say itself from its base; the ground truth it must say.
+func (w *World) inherit(file string, text []byte) error {
+	var own map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &own); err != nil {
+		return yamlProblem(file, 0, err)
+	}
+	if _, ok := own["want"]; !ok {
+		return &Problem{File: file, Line: lineOf(text, "base"), Field: "want", Want: "expected the ground truth: a world with a base has its own"}
+	}
+	if w.depth >= deepest {
+		return &Problem{File: file, Line: lineOf(text, "base"), Field: "base", Want: "expected a complete world in the end: the bases run in a circle, or too deep"}
+	}
+	base := &World{Dir: filepath.Join(w.Dir, filepath.FromSlash(w.Meta.Base)), depth: w.depth + 1}
+	if err := base.loadMeta(); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return &Problem{File: file, Line: lineOf(text, "base"), Field: "base", Want: "expected the folder of a world, relative to this one: there is no " + filepath.Join(base.Dir, "world.yaml")}
+		}
+		return err
+	}
+	m := base.Meta
+	w.Meta.Ask, w.Meta.Cluster = cmp.Or(w.Meta.Ask, m.Ask), cmp.Or(w.Meta.Cluster, m.Cluster)
+	w.Meta.Region, w.Meta.Account = cmp.Or(w.Meta.Region, m.Region), cmp.Or(w.Meta.Account, m.Account)
+	if w.Meta.Now.IsZero() {
+		w.Meta.Now = m.Now
+	}
+	if _, ok := own["denied"]; !ok {
+		w.Meta.Denied = m.Denied
+	}
+	if _, ok := own["throttled"]; !ok {
+		w.Meta.Throttled = m.Throttled
 	}
 	return nil
 }
