@@ -100,7 +100,7 @@ func (b bot) run(env []string, args ...string) (stdout, stderr string, code int)
 
 // bot diagnose on a served world says what lab diagnose says on the recorded one.
 func TestDiagnoseSaysWhatTheLaboratorySays(t *testing.T) {
-	dirs, err := world.Find(worlds)
+	dirs, err := diagtest.Sample(worlds)
 	if err != nil {
 		t.Fatal(err)
 	}

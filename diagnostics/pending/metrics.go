@@ -22,7 +22,7 @@ func parseMetrics(text string) *Metrics {
 			continue
 		}
 		value, err := strconv.ParseFloat(f[3], 64)
-		if err != nil {
+		if err != nil || value < 0 || value > 1e9 { // no count of addresses or calls
 			continue
 		}
 		n := int(value)

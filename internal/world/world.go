@@ -120,6 +120,13 @@ func load(dir string, depth int) (*World, error) {
 	return w, nil
 }
 
+// LoadMeta reads only world.yaml of the world in dir.
+func LoadMeta(dir string) (Meta, error) {
+	w := &World{Dir: dir}
+	err := w.loadMeta()
+	return w.Meta, err
+}
+
 // Find lists the worlds at and below the given folders, sorted; a folder with a world.yaml is a world.
 func Find(dirs ...string) ([]string, error) {
 	var out []string

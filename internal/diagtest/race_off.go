@@ -1,0 +1,5 @@
+//go:build !race
+
+package diagtest
+
+const raceDetector = false
