@@ -19,7 +19,11 @@ import (
 // A verdict rests on facts alone: not on names, ids and times, not on the order of an answer, not on pods that have
 // nothing to do with it.
 func TestVerdictRestsOnFactsAlone(t *testing.T) {
-	dirs, err := diagtest.All(worlds)
+	among := worlds
+	if diagtest.Race { // nothing here is about races
+		among = filepath.Join(worlds, "seeds")
+	}
+	dirs, err := diagtest.All(among)
 	if err != nil {
 		t.Fatal(err)
 	}

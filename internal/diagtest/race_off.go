@@ -2,4 +2,5 @@
 
 package diagtest
 
-const raceDetector = false
+// Race reports that the race detector is on.
+const Race = false

@@ -2,4 +2,5 @@
 
 package diagtest
 
-const raceDetector = true
+// Race reports that the race detector is on.
+const Race = true

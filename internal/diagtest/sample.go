@@ -8,7 +8,7 @@ import (
 
 // All lists every world below dir; under the race detector, which makes each more than ten times as dear, only those of Sample.
 func All(dir string) ([]string, error) {
-	if raceDetector {
+	if Race {
 		return Sample(dir)
 	}
 	return world.Find(dir)
