@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netdiag/netdiag/diagnostics"
-	"github.com/netdiag/netdiag/internal/ask"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
@@ -44,7 +43,7 @@ func run(ctx context.Context, args []string) int {
 			for _, sub := range c.Commands() {
 				names = append(names, sub.Name())
 			}
-			return diagnostics.Refusal(args[0] + " is no command. Did you mean " + c.Name() + " " + ask.Nearest(args[0], names, 1)[0] + "?")
+			return diagnostics.Refusal(args[0] + " is no command. Did you mean " + c.Name() + " " + diagnostics.Nearest(args[0], names, 1)[0] + "?")
 		},
 	}
 	root.AddCommand(diagnoseCommand(), benchCommand(), demoCommand())

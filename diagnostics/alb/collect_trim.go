@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
 )
 
 // trim puts the lists into an order of their own, and leaves out what says nothing about the ingress: pods and events of
@@ -113,7 +115,7 @@ func near(selector, labels map[string]string) bool {
 // looksLike reports whether a value of the selector stands under another key, or its key has a similar value.
 func looksLike(selector, labels map[string]string) bool {
 	for k, v := range selector {
-		if have, ok := labels[k]; ok && (distance(have, v) <= 3 || strings.HasPrefix(have, v) || strings.HasPrefix(v, have)) {
+		if have, ok := labels[k]; ok && (diagnostics.Distance(have, v) <= 3 || strings.HasPrefix(have, v) || strings.HasPrefix(v, have)) {
 			return true
 		}
 		for _, have := range labels {

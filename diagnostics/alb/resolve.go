@@ -81,7 +81,7 @@ func unknown(t diagnostics.Target, all []networkingv1.Ingress, bindings []elb.Ta
 	}
 	var cs []candidate
 	add := func(namespace, name string) {
-		d := distance(t.Name, name)
+		d := diagnostics.Distance(t.Name, name)
 		if t.Namespace != "" && namespace != t.Namespace {
 			d += 2
 		}
@@ -217,25 +217,4 @@ func hostname(s *Snapshot) error {
 		return nil
 	}
 	return nil
-}
-
-// distance is the Levenshtein distance of two names.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			swap := last
-			if a[i] != b[j] {
-				swap++
-			}
-			last = row[j+1]
-			row[j+1] = min(row[j]+1, row[j+1]+1, swap)
-		}
-	}
-	return row[len(b)]
 }

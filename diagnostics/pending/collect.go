@@ -73,11 +73,7 @@ func (c *collector) namespace(ctx context.Context) error {
 	if slices.Contains(names, c.s.Target.Namespace) {
 		return nil
 	}
-	near := nearest(c.s.Target.Namespace, names)
-	if len(near) == 0 {
-		return diagnostics.Refusal(fmt.Sprintf("There is no namespace %q.", c.s.Target.Namespace))
-	}
-	return diagnostics.Refusal(fmt.Sprintf("There is no namespace %q. Did you mean %s?", c.s.Target.Namespace, strings.Join(near, ", ")))
+	return diagnostics.Refusal(fmt.Sprintf("There is no namespace %q.", c.s.Target.Namespace) + diagnostics.Suggest(c.s.Target.Namespace, names))
 }
 
 // group runs reads with a limit, and gives the first error that is no missed read.

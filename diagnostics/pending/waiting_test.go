@@ -83,15 +83,3 @@ func TestWhenReadsEveryGenerationOfEvents(t *testing.T) {
 		t.Errorf("single: %v, %d times", got, times(single))
 	}
 }
-
-func TestNearest(t *testing.T) {
-	names := []string{"backend", "frontend", "data", "kube-system", "backend-jobs"}
-	for name, want := range map[string]string{"bakend": "backend", "back": "backend", "Backend": "backend", "kube-system": "kube-system"} {
-		if got := nearest(name, names); len(got) == 0 || got[0] != want {
-			t.Errorf("nearest to %s: %v, want %s first", name, got, want)
-		}
-	}
-	if got := nearest("zzzzzz", names); len(got) != 0 {
-		t.Errorf("nearest to nonsense: %v", got)
-	}
-}

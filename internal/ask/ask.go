@@ -87,7 +87,7 @@ func Parse(text string) (Command, error) {
 		return Command{Verb: "ping"}, nil
 	}
 	for _, v := range verbs {
-		if Near(verb, v.name) {
+		if diagnostics.Near(verb, v.name) {
 			return Command{}, refuse("%s is no command. Did you mean %s?", quote(words0(text)), suggest(v.name, words, namespace, v.usage))
 		}
 	}

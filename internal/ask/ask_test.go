@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/ask"
 )
@@ -54,13 +52,6 @@ func TestParseRefusesWithTheNearestCommand(t *testing.T) {
 		if !errors.As(err, &r) || !strings.HasPrefix(string(r), want) {
 			t.Errorf("Parse(%.20q): %v; want a refusal that starts with %q", text, err, want)
 		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	got := ask.Nearest("bakcend", []string{"frontend", "backend", "kube-system"}, 2)
-	if diff := cmp.Diff([]string{"backend", "frontend"}, got); diff != "" {
-		t.Error(diff)
 	}
 }
 
