@@ -67,7 +67,7 @@ func (d demo) open(dir string, places []slack.Place) (*story, error) {
 		Channels: []slack.Channel{{ID: "C0ONCALL", Name: "oncall"}},
 		App: slack.App{Commands: []slack.Command{{
 			Name: "/netdiag", Description: "Diagnose EKS networking",
-			Uses: []slack.Use{{Text: "pending <namespace>", Does: "why pods don't start"}, {Text: "alb <ingress>", Does: "why the load balancer answers 5xx"}, {Text: "help", Does: "what it can answer"}},
+			Uses: []slack.Use{{Text: "pending <namespace> [pod]", Does: "why pods don't start"}, {Text: "alb <ingress>", Does: "why the load balancer answers 5xx"}, {Text: "help", Does: "what it can answer"}},
 		}}},
 		Hints: []string{"/netdiag " + w.Meta.Ask}, Panel: s.panel.get, Places: places,
 	})

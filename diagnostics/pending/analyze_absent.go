@@ -82,6 +82,9 @@ func (a *analysis) shorts() []Workload {
 		if _, missed := a.unread("list " + resource(kind)); !missed || e.Reason != "FailedCreate" || e.Namespace != a.s.Target.Namespace {
 			continue
 		}
+		if a.s.Target.Name != "" && a.s.Target.Name != e.InvolvedObject.Name {
+			continue // another than was asked for
+		}
 		w := Workload{Kind: kind, Name: e.InvolvedObject.Name, Desired: 1}
 		if !slices.ContainsFunc(out, func(o Workload) bool { return o.Kind == w.Kind && o.Name == w.Name }) {
 			out = append(out, w)

@@ -36,7 +36,7 @@ type collector struct {
 func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (Snapshot, error) {
 	c := &collector{in: in, s: Snapshot{Target: t, At: in.Now}}
 	if t.Namespace == "" {
-		return Snapshot{}, diagnostics.Refusal("Which namespace? Say /netdiag pending <namespace>.")
+		return Snapshot{}, diagnostics.Refusal("Which namespace? Say /netdiag pending <namespace> [pod].")
 	}
 	in.Say("reading pods, events and nodes of %s", t.Namespace)
 	if err := c.namespace(ctx); err != nil {
@@ -113,20 +113,18 @@ func into[T any](dst *T, get func() (T, error)) func() error {
 func (c *collector) first(ctx context.Context) error {
 	ns, in := c.s.Target.Namespace, c.in
 	g, ctx := c.group(ctx)
-	var daemons, system []appsv1.DaemonSet
-	var sets []appsv1.ReplicaSet
-	var stateful []appsv1.StatefulSet
-	var jobs []batchv1.Job
+	var m makers
+	var system []appsv1.DaemonSet
 	var own, kube, cluster []corev1.Event
 	g.read("", into(&c.all, func() ([]corev1.Pod, error) { return in.Pods.Pods(ctx, diagnostics.PodQuery{Namespace: ns}) }))
 	g.read("", into(&c.nodes, func() ([]corev1.Node, error) { return in.Nodes.Nodes(ctx) }))
 	g.read("", into(&own, func() ([]corev1.Event, error) { return in.Events.Events(ctx, ns) }))
 	g.read("", into(&kube, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "kube-system") }))
 	g.read("", into(&cluster, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "default") }))
-	g.read("", into(&sets, func() ([]appsv1.ReplicaSet, error) { return in.Controllers.ReplicaSets(ctx, ns) }))
-	g.read("", into(&stateful, func() ([]appsv1.StatefulSet, error) { return in.Controllers.StatefulSets(ctx, ns) }))
-	g.read("", into(&jobs, func() ([]batchv1.Job, error) { return in.Controllers.Jobs(ctx, ns) }))
-	g.read("", into(&daemons, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, ns) }))
+	g.read("", into(&m.sets, func() ([]appsv1.ReplicaSet, error) { return in.Controllers.ReplicaSets(ctx, ns) }))
+	g.read("", into(&m.stateful, func() ([]appsv1.StatefulSet, error) { return in.Controllers.StatefulSets(ctx, ns) }))
+	g.read("", into(&m.jobs, func() ([]batchv1.Job, error) { return in.Controllers.Jobs(ctx, ns) }))
+	g.read("", into(&m.daemons, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, ns) }))
 	g.read("", into(&system, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, "kube-system") }))
 	g.read("", into(&c.agent, func() ([]corev1.Pod, error) {
 		return in.Pods.Pods(ctx, diagnostics.PodQuery{Namespace: "kube-system", Labels: "k8s-app=aws-node"})
@@ -136,7 +134,10 @@ func (c *collector) first(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	c.s.Short = short(sets, stateful, jobs, daemons)
+	c.s.Short = short(m)
+	if err := c.narrow(m); err != nil {
+		return err
+	}
 	for n := range system {
 		if system[n].Name == "aws-node" {
 			c.s.Driver = driver(&system[n])

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -160,14 +159,14 @@ func managedEnv(f *metav1.FieldsV1) []string {
 }
 
 // short lists the controllers that have fewer pods than they want.
-func short(sets []appsv1.ReplicaSet, stateful []appsv1.StatefulSet, jobs []batchv1.Job, daemons []appsv1.DaemonSet) []Workload {
+func short(m makers) []Workload {
 	var out []Workload
 	add := func(kind, name string, desired, have int, message string) {
 		if desired > have {
 			out = append(out, Workload{Kind: kind, Name: name, Desired: desired, Have: have, Message: message})
 		}
 	}
-	for _, r := range sets {
+	for _, r := range m.sets {
 		message := ""
 		for _, c := range r.Status.Conditions {
 			if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
@@ -176,10 +175,10 @@ func short(sets []appsv1.ReplicaSet, stateful []appsv1.StatefulSet, jobs []batch
 		}
 		add("ReplicaSet", r.Name, replicas(r.Spec.Replicas), int(r.Status.Replicas), message)
 	}
-	for _, s := range stateful {
+	for _, s := range m.stateful {
 		add("StatefulSet", s.Name, replicas(s.Spec.Replicas), int(s.Status.Replicas), "")
 	}
-	for _, j := range jobs {
+	for _, j := range m.jobs {
 		if j.Spec.Suspend != nil && *j.Spec.Suspend || j.Status.CompletionTime != nil {
 			continue
 		}
@@ -189,7 +188,7 @@ func short(sets []appsv1.ReplicaSet, stateful []appsv1.StatefulSet, jobs []batch
 		}
 		add("Job", j.Name, want, int(j.Status.Active), "")
 	}
-	for _, d := range daemons {
+	for _, d := range m.daemons {
 		add("DaemonSet", d.Name, int(d.Status.DesiredNumberScheduled), int(d.Status.CurrentNumberScheduled), "")
 	}
 	slices.SortFunc(out, func(a, b Workload) int { return strings.Compare(a.Kind+"/"+a.Name, b.Kind+"/"+b.Name) })

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/netdiag/netdiag/diagnostics"
 )
 
@@ -41,7 +43,7 @@ func (a *analysis) stuck() []waiting {
 }
 
 func (a *analysis) summarize() {
-	ns, stuck := a.s.Target.Namespace, a.stuck()
+	ns, stuck := a.scope(), a.stuck()
 	roots := a.roots()
 	r := &a.res
 	if len(stuck) > 0 {
@@ -100,9 +102,12 @@ func headline(f diagnostics.Finding) string {
 
 // quiet is the summary where nothing is wrong: what waits by design is said, and full subnets that hurt nobody yet.
 func (a *analysis) quiet() string {
-	ns := a.s.Target.Namespace
+	ns := a.scope()
 	if u, missed := a.unread("list pods"); missed {
 		return fmt.Sprintf("the pods of %s could not be read (%s)", ns, u.Reason)
+	}
+	if len(a.s.Settled) == 1 && len(a.s.Pods) == 0 {
+		return fmt.Sprintf("pod %s waits for nothing: it %s", a.s.Settled[0].Name, a.s.Settled[0].says())
 	}
 	var parts []string
 	for _, k := range []struct {
@@ -120,11 +125,34 @@ func (a *analysis) quiet() string {
 	return text
 }
 
+// scope is what was asked about: the namespace, or one pod or workload of it.
+func (a *analysis) scope() string {
+	if a.s.Target.Name != "" {
+		return a.s.Target.Namespace + "/" + a.s.Target.Name
+	}
+	return a.s.Target.Namespace
+}
+
+// says tells what has become of a pod, as the end of a sentence about it.
+func (s Settled) says() string {
+	since := ""
+	if !s.Since.IsZero() {
+		since = " since " + s.Since.UTC().Format("2006-01-02 15:04") + " UTC"
+	}
+	switch {
+	case s.Phase != string(corev1.PodRunning):
+		return strings.TrimSuffix(fmt.Sprintf("has ended (%s %s", s.Phase, s.Reason), " ") + ")"
+	case s.Ready:
+		return "runs on node " + s.Node + " and is ready" + since
+	}
+	return strings.TrimSuffix(fmt.Sprintf("runs on node %s, and is not ready%s: %s", s.Node, since, s.Reason), ": ")
+}
+
 func (a *analysis) severity(stuck []waiting, absent int) {
 	switch {
 	case len(stuck)+absent == 0:
 		a.res.Severity = "P3"
-	case a.s.Ready == 0 && a.s.Live > 0:
+	case a.s.Ready == 0 && a.s.Live > 0 && (a.s.Target.Name == "" || a.s.Live > 1): // one pod is no outage
 		a.res.Severity = "P1"
 	default:
 		a.res.Severity = "P2"

@@ -11,9 +11,9 @@ import (
 //go:embed doc.md
 var doc string
 
-// Diagnosis is /netdiag pending <namespace>.
+// Diagnosis is /netdiag pending <namespace> [pod].
 var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
-	Name: "pending", Doc: doc, Usage: "<namespace>",
+	Name: "pending", Doc: doc, Usage: "<namespace> [pod]",
 	Reads: []string{
 		"list namespaces", "list pods", "list events", "list nodes", "get nodes", "get pods/proxy", "get pods/log",
 		"list replicasets.apps", "list statefulsets.apps", "list daemonsets.apps", "list jobs.batch",

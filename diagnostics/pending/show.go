@@ -22,7 +22,10 @@ func (a *analysis) passed() {
 		a.res.Passed = append(a.res.Passed, p)
 	}
 	if _, missed := a.unread("list pods"); !missed && len(a.stuck()) == 0 {
-		add("", "%d of %s of %s are ready", a.s.Ready, plural(a.s.Live, "pod"), a.s.Target.Namespace)
+		add("", "%d of %s of %s are ready", a.s.Ready, plural(a.s.Live, "pod"), a.scope())
+	}
+	for _, p := range a.s.Settled[:min(len(a.s.Settled), tableRows)] {
+		add("", "pod %s %s", p.Name, p.says())
 	}
 	for _, k := range []struct {
 		s    stage
@@ -159,13 +162,17 @@ func blocksText(p vpc.Prefixes) string {
 // steps tells the way in the order in which a person would go it.
 func (a *analysis) steps() {
 	ns, stuck := a.s.Target.Namespace, a.stuck()
+	list := "kubectl get pods -n " + ns + " --field-selector=status.phase=Pending -o wide"
+	if len(a.s.Pods)+len(a.s.Settled) == 1 && a.s.Target.Name != "" {
+		list = "kubectl get pod -n " + ns + " " + a.s.Target.Name + " -o wide"
+	}
 	add := func(title, read, finding, repeat string) {
 		a.res.Steps = append(a.res.Steps, diagnostics.Step{Title: title, Read: read, Finding: finding, Repeat: repeat})
 	}
 	homeless, bound := len(a.at(unscheduled)), len(a.at(unconnected, unmounted))
-	add("Identify the problem", fmt.Sprintf("%s of %s, %d of them not started", plural(a.s.Live, "pod"), ns, len(stuck)),
+	add("Identify the problem", fmt.Sprintf("%s of %s, %d of them not started", plural(a.s.Live, "pod"), a.scope(), len(stuck)),
 		fmt.Sprintf("%d have no node (a matter of scheduling), %d have a node and no network, %d have their address already", homeless, bound, len(a.at(connected))),
-		"kubectl get pods -n "+ns+" --field-selector=status.phase=Pending -o wide")
+		list)
 	if len(stuck) > 0 {
 		add("Read what Kubernetes says of them", shorten(firstText(stuck)), sayWhatItProves(stuck), "kubectl get events -n "+ns+" --sort-by=.lastTimestamp")
 	}

@@ -21,6 +21,8 @@ type Snapshot struct {
 	Ready int `json:"ready"`
 	// Pods are those of the namespace that are not running: pending, or failed within the last hour.
 	Pods []corev1.Pod `json:"pods,omitempty"`
+	// Settled are pods that were asked for by name and wait for nothing.
+	Settled []Settled `json:"settled,omitempty"`
 	// Short are the controllers of the namespace that have fewer pods than they want.
 	Short  []Workload     `json:"short,omitempty"`
 	Events []corev1.Event `json:"events,omitempty"` // of the namespace, and warnings about nodes and the CNI; sorted by time
@@ -63,6 +65,16 @@ type Workload struct {
 	Desired int    `json:"desired"`
 	Have    int    `json:"have"`
 	Message string `json:"message,omitempty"` // of its failure condition
+}
+
+// Settled is a pod that has started or ended.
+type Settled struct {
+	Name   string    `json:"name"`
+	Node   string    `json:"node,omitempty"`
+	Phase  string    `json:"phase"`
+	Ready  bool      `json:"ready,omitempty"`
+	Since  time.Time `json:"since,omitzero"`   // of being ready, or not
+	Reason string    `json:"reason,omitempty"` // why it ended, or is not ready
 }
 
 // Node is a node; the part from Read on was read for nodes in trouble and for those that share their subnets.

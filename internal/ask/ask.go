@@ -14,7 +14,7 @@ import (
 type Command struct {
 	Verb      string // pending, alb, help or ping
 	Namespace string // empty for alb: wherever the name is found
-	Name      string // of the ingress or target group binding
+	Name      string // of the ingress or target group binding; for pending of a pod or of what makes pods, or empty
 	Topic     string // of help: a diagnosis, or empty
 }
 
@@ -23,7 +23,7 @@ func (c Command) String() string {
 	words := []string{c.Verb}
 	switch c.Verb {
 	case "pending":
-		words = append(words, c.Namespace)
+		words = append(words, c.Namespace, c.Name)
 	case "help":
 		words = append(words, c.Topic)
 	default:
@@ -37,7 +37,7 @@ func (c Command) String() string {
 
 // verbs lists the commands as they are typed, the answer to a command that can't be understood.
 var verbs = []struct{ name, usage string }{
-	{"pending", "pending <namespace>"},
+	{"pending", "pending <namespace> [pod]"},
 	{"alb", "alb <ingress> [-n <namespace>]"},
 	{"help", "help [pending | alb]"},
 	{"ping", "ping"},
@@ -52,7 +52,8 @@ func Usages() []string {
 	return out
 }
 
-// A namespace is a DNS label, an ingress name a DNS subdomain of at most 253 characters (RFC 1123, as Kubernetes checks them).
+// A namespace is a DNS label, the name of an ingress or a pod a DNS subdomain of at most 253 characters (RFC 1123, as
+// Kubernetes checks them).
 var (
 	label     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 	subdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
@@ -110,18 +111,38 @@ func suggest(verb string, words []string, namespace, usage string) string {
 }
 
 func parsePending(words []string, namespace string) (Command, error) {
+	if len(words) == 1 && namespace == "" { // as people copy it: namespace/pod
+		if ns, pod, ok := strings.Cut(words[0], "/"); ok && !strings.Contains(pod, "/") && label.MatchString(ns) {
+			words = []string{ns, pod}
+		}
+	}
 	if namespace != "" {
-		words = append(words, namespace)
+		words = append([]string{namespace}, words...)
 	}
 	switch {
 	case len(words) == 0:
-		return Command{}, refuse("pending needs a namespace: %s", "pending <namespace>")
-	case len(words) > 1:
-		return Command{}, refuse("pending takes one namespace, not %d words. Did you mean pending %s?", len(words), quoteName(words[0]))
+		return Command{}, refuse("pending needs a namespace: %s", "pending <namespace> [pod]")
+	case len(words) > 2:
+		return Command{}, refuse("pending takes a namespace and at most one pod, not %d words. Did you mean pending %s %s?", len(words), quoteName(words[0]), quoteName(words[1]))
 	case !label.MatchString(words[0]):
 		return Command{}, refuse("%s can't be a namespace: lower-case letters, digits and -, at most 63", quote(words[0]))
+	case len(words) == 1:
+		return Command{Verb: "pending", Namespace: words[0]}, nil
 	}
-	return Command{Verb: "pending", Namespace: words[0]}, nil
+	name := words[1]
+	if kind, rest, ok := strings.Cut(name, "/"); ok && makers[strings.ToLower(kind)] { // as kubectl prints it: pod/name
+		name = rest
+	}
+	if !subdomain.MatchString(name) {
+		return Command{}, refuse("%s can't be a pod: lower-case letters, digits, - and ., at most 253", quote(words[1]))
+	}
+	return Command{Verb: "pending", Namespace: words[0], Name: name}, nil
+}
+
+// makers are the kinds, as kubectl spells them before a slash, that a pending question may name: pods, and what makes pods.
+var makers = map[string]bool{
+	"pod": true, "pods": true, "po": true, "deployment": true, "deployment.apps": true, "deploy": true, "replicaset": true, "replicaset.apps": true,
+	"rs": true, "statefulset": true, "statefulset.apps": true, "sts": true, "daemonset": true, "daemonset.apps": true, "ds": true, "job": true, "job.batch": true,
 }
 
 func parseALB(words []string, namespace string) (Command, error) {

@@ -16,6 +16,11 @@ func TestParse(t *testing.T) {
 		"pending backend":                {Verb: "pending", Namespace: "backend"},
 		"PENDING\tbackend ":              {Verb: "pending", Namespace: "backend"},
 		"pending -n backend":             {Verb: "pending", Namespace: "backend"},
+		"pending backend api-5d9-x2":     {Verb: "pending", Namespace: "backend", Name: "api-5d9-x2"},
+		"pending backend pod/api-5d9-x2": {Verb: "pending", Namespace: "backend", Name: "api-5d9-x2"},
+		"pending api-5d9-x2 -n backend":  {Verb: "pending", Namespace: "backend", Name: "api-5d9-x2"},
+		"pending backend/api-5d9-x2":     {Verb: "pending", Namespace: "backend", Name: "api-5d9-x2"},
+		"pending deploy/api -n backend":  {Verb: "pending", Namespace: "backend", Name: "api"},
 		"alb api-ingress":                {Verb: "alb", Name: "api-ingress"},
 		"alb api-ingress -n backend":     {Verb: "alb", Name: "api-ingress", Namespace: "backend"},
 		"alb --namespace=backend api":    {Verb: "alb", Name: "api", Namespace: "backend"},
@@ -35,9 +40,12 @@ func TestParseRefusesWithTheNearestCommand(t *testing.T) {
 	for text, want := range map[string]string{
 		"pendnig backend":         `"pendnig" is no command. Did you mean pending backend?`,
 		"abl api-ingress":         `"abl" is no command. Did you mean alb api-ingress?`,
-		"🔥":                       `"🔥" is no command. There are: pending <namespace>`,
-		"pending":                 "pending needs a namespace",
-		"pending a b":             "pending takes one namespace, not 2 words. Did you mean pending a?",
+		"🔥":                       `"🔥" is no command. There are: pending <namespace> [pod]`,
+		"pending":                 "pending needs a namespace: pending <namespace> [pod]",
+		"pending a b c":           "pending takes a namespace and at most one pod, not 3 words. Did you mean pending a b?",
+		"pending a b -n c":        "pending takes a namespace and at most one pod, not 3 words. Did you mean pending c a?",
+		"pending a svc/b":         `"svc/b" can't be a pod`,
+		"pending a Api":           `"Api" can't be a pod`,
 		"pending Backend":         `"Backend" can't be a namespace`,
 		"pending <!channel>":      `"<!channel>" can't be a namespace`,
 		"alb":                     "alb needs an ingress",
@@ -56,7 +64,7 @@ func TestParseRefusesWithTheNearestCommand(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"pending backend", "alb a/b -n c", "help", "\x00‮", "-n", "alb -n -n"} {
+	for _, s := range []string{"pending backend", "pending a pod/b", "alb a/b -n c", "help", "\x00‮", "-n", "alb -n -n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

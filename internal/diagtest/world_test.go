@@ -103,6 +103,8 @@ func text(t *testing.T, r diagnostics.Report) string {
 func TestWrongNamesAreAnsweredWithTheNearest(t *testing.T) {
 	for _, c := range []struct{ dir, ask, want string }{
 		{"seeds/seed-ip-exhaustion-as-told", "pending bakcend", "backend"},
+		{"public/pending-n01-cpu", "pending backend api-p4z69r2cj-d4hg5", "Did you mean api-p4z69r2cj-d4hg4"},
+		{"public/pending-n01-cpu", "pending backend order", "Did you mean orders"},
 		{"seeds/seed-alb-502", "alb api-ingres -n backend", "api-ingress"},
 		{"seeds/seed-alb-502", "alb api-ingress -n bakend", "backend"},
 	} {

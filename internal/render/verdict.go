@@ -68,12 +68,14 @@ func Severity(s diagnostics.Severity) string {
 	return Clean(string(s))
 }
 
-// Question is what was asked, as it is typed after /netdiag: "alb api-ingress -n backend".
+// Question is what was asked, as it is typed after /netdiag: "alb api-ingress -n backend", "pending backend api-1".
 func Question(diagnosis string, t diagnostics.Target) string {
 	text := diagnosis + " " + t.Name
 	switch {
 	case t.Name == "":
 		text = diagnosis + " " + t.Namespace
+	case diagnosis == "pending":
+		text = diagnosis + " " + t.Namespace + " " + t.Name
 	case t.Namespace != "":
 		text += " -n " + t.Namespace
 	}
