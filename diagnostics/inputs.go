@@ -40,6 +40,8 @@ type Inputs struct {
 	Controllers Controllers
 	Daemons     Daemons
 	Volumes     Volumes
+	Configs     Configs
+	Quotas      Quotas
 	Ingresses   Ingresses
 	Services    Services
 	Policies    Policies
@@ -130,6 +132,16 @@ type Volumes interface {
 	Claims(ctx context.Context, namespace string) ([]corev1.PersistentVolumeClaim, error)
 	PersistentVolumes(ctx context.Context) ([]corev1.PersistentVolume, error)
 	CSINodes(ctx context.Context) ([]storagev1.CSINode, error)
+}
+
+// Configs reads one ConfigMap ("get configmaps"). One that isn't there is nil without an error.
+type Configs interface {
+	ConfigMap(ctx context.Context, namespace, name string) (map[string]string, error)
+}
+
+// Quotas lists the resource quotas of a namespace ("list resourcequotas").
+type Quotas interface {
+	ResourceQuotas(ctx context.Context, namespace string) ([]corev1.ResourceQuota, error)
 }
 
 // Ingresses reads ingresses; namespace empty means all ("list ingresses.networking.k8s.io", "list ingressclasses.networking.k8s.io").

@@ -21,7 +21,9 @@ type analysis struct {
 	skipped []waiting
 	// open lists the causes that a missed read leaves undecided.
 	open map[diagnostics.Unread][]string
-	res  diagnostics.Result
+	// supplied are pods of which it is known why no node is started for them.
+	supplied map[string]bool
+	res      diagnostics.Result
 }
 
 type unsolved struct {
@@ -30,15 +32,18 @@ type unsolved struct {
 }
 
 func analyze(s Snapshot) diagnostics.Result {
-	a := &analysis{s: &s, pools: map[string]*pool{}, ledgers: map[string]vpc.Ledger{}, open: map[diagnostics.Unread][]string{}}
+	a := &analysis{s: &s, pools: map[string]*pool{}, ledgers: map[string]vpc.Ledger{}, open: map[diagnostics.Unread][]string{}, supplied: map[string]bool{}}
 	a.prepare()
 	a.unscheduled()
 	a.launch()
+	a.limits()
 	a.bound()
 	a.connected()
 	a.absent()
 	a.rejected()
 	a.fargate()
+	a.terminating()
+	a.byDesign()
 	a.contributing()
 	a.finish()
 	return a.res

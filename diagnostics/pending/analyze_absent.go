@@ -43,7 +43,7 @@ func (a *analysis) absent() {
 			evidence = append(evidence, diagnostics.Evidence{What: "condition ReplicaFailure of " + s.Name, Value: shorten(message), Source: "list replicasets.apps", Repeat: command})
 		}
 		evidence = append(evidence, diagnostics.Evidence{What: strings.ToLower(s.Kind) + " " + s.Name, Value: fmt.Sprintf("%d of %s", s.Have, plural(s.Desired, "pod")),
-			Source: "list " + resource(s.Kind), Repeat: command})
+			Source: "list " + permissionOf(s.Kind), Repeat: command})
 		f := diagnostics.Finding{Confidence: diagnostics.Confirmed, Evidence: evidence, Weight: s.Desired - s.Have,
 			Affects: []string{strings.ToLower(s.Kind) + "/" + a.s.Target.Namespace + "/" + s.Name}}
 		missing := fmt.Sprintf("%s of %s %s", plural(s.Desired-s.Have, "pod"), strings.ToLower(s.Kind), s.Name)
@@ -79,7 +79,7 @@ func (a *analysis) shorts() []Workload {
 	for n := range a.s.Events {
 		e := &a.s.Events[n]
 		kind := e.InvolvedObject.Kind
-		if _, missed := a.unread("list " + resource(kind)); !missed || e.Reason != "FailedCreate" || e.Namespace != a.s.Target.Namespace {
+		if _, missed := a.unread("list " + permissionOf(kind)); !missed || e.Reason != "FailedCreate" || e.Namespace != a.s.Target.Namespace {
 			continue
 		}
 		if a.s.Target.Name != "" && a.s.Target.Name != e.InvolvedObject.Name {
@@ -93,6 +93,6 @@ func (a *analysis) shorts() []Workload {
 	return out
 }
 
-func resource(kind string) string {
+func permissionOf(kind string) string {
 	return map[string]string{"ReplicaSet": "replicasets.apps", "StatefulSet": "statefulsets.apps", "DaemonSet": "daemonsets.apps", "Job": "jobs.batch"}[kind]
 }

@@ -362,33 +362,6 @@ func TestSettingsAreChangedThroughTheirOwner(t *testing.T) {
 	}
 }
 
-func TestSchedulingClauses(t *testing.T) {
-	for _, c := range []struct {
-		message              string
-		causes, contributing []string
-	}{
-		{"0/2 nodes are available: 2 Insufficient cpu.", []string{"insufficient-resources confirmed"}, nil},
-		{"0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {dedicated: gpu}.", []string{"insufficient-resources confirmed"}, []string{"taint confirmed"}},
-		{"0/2 nodes are available: 2 node(s) had untolerated taint {dedicated: gpu}.", []string{"taint confirmed"}, nil},
-		{"0/2 nodes are available: 1 Insufficient memory, 1 node(s) had volume node affinity conflict.", []string{"insufficient-resources confirmed", "volume-binding confirmed"}, nil},
-		{"0/2 nodes are available: 2 something new.", nil, nil},
-	} {
-		s := newScene(0, 0) // full subnets, which no scheduler asks
-		s.node("n1", "a", 2, 9)
-		s.node("n2", "b", 2, 9)
-		s.wait("", 2, "", func(p *corev1.Pod) {
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: c.message}}
-		})
-		r := s.judged(t)
-		if d := cmp.Diff(c.causes, keys(r.Causes)); d != "" {
-			t.Errorf("%s: causes (-want +got):\n%s", c.message, d)
-		}
-		if d := cmp.Diff(c.contributing, keys(r.Contributing)); d != "" {
-			t.Errorf("%s: contributing (-want +got):\n%s", c.message, d)
-		}
-	}
-}
-
 func TestTwoCausesAtOnce(t *testing.T) {
 	c := newScene(0, 120)
 	c.node("n1", "a", 9, 9)
@@ -430,10 +403,6 @@ func TestNothingWaits(t *testing.T) {
 	r := c.judged(t)
 	if !r.Healthy() || len(r.Fixes) > 0 || len(r.Passed) == 0 {
 		t.Errorf("healthy %v, fixes %v, passed %v", r.Healthy(), fixIDs(r), r.Passed)
-	}
-	c.wait("", 3, "", func(p *corev1.Pod) { p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "queue"}} })
-	if r := c.judged(t); !r.Healthy() || !strings.Contains(r.Summary, "3 pods held back by a scheduling gate") {
-		t.Errorf("gated: %s", r.Summary)
 	}
 }
 

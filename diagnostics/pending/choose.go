@@ -3,6 +3,9 @@ package pending
 import (
 	"net/netip"
 	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -96,22 +99,29 @@ func (c *collector) anyOn(s stage) bool {
 	return false
 }
 
-// lacksCapacity reports that a pod finds no node because those that would take it are full.
-func (c *collector) lacksCapacity() bool {
+// lacks reports that a pod without a node waits for a reason for which f holds; its own events are given too.
+func (c *collector) lacks(f func(k clause, text string, events []*corev1.Event) bool) bool {
 	events := byPod(c.s.Events)
 	for n := range c.s.Pods {
-		w := judge(&c.s.Pods[n], events[string(c.s.Pods[n].UID)], c.s.At)
+		own := events[string(c.s.Pods[n].UID)]
+		w := judge(&c.s.Pods[n], own, c.s.At)
 		if w.stage != unscheduled {
 			continue
 		}
 		_, clauses := parseClauses(w.text)
-		for _, k := range clauses {
-			if k.cause == "max-pods" || k.cause == "insufficient-resources" || k.cause == "branch-eni-capacity" {
-				return true
-			}
+		if slices.ContainsFunc(clauses, func(k clause) bool { return f(k, w.text, own) }) {
+			return true
 		}
 	}
 	return false
+}
+
+// lacksNode reports that a pod finds no node because those that would take it are full or none is there, or that an
+// autoscaler has something to say of it.
+func (c *collector) lacksNode() bool {
+	return c.lacks(func(k clause, text string, events []*corev1.Event) bool {
+		return slices.Contains(capacity, k.cause) || strings.Contains(text, noNodesAtAll) || slices.ContainsFunc(events, fromAutoscaler)
+	})
 }
 
 // claimed reports that a pod without a node or without its volumes uses a claim.

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
@@ -134,7 +135,7 @@ func (c *collector) first(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	c.s.Short = short(m)
+	c.s.Short, c.s.Suspended = short(m), suspended(m)
 	if err := c.narrow(m); err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (c *collector) sift() {
 		}
 		pending := p.Status.Phase == corev1.PodPending
 		refused := p.Status.Phase == corev1.PodFailed && refusedByKubelet(p.Status.Reason) && c.s.At.Sub(p.CreationTimestamp.Time) < time.Hour
-		if pending || refused {
+		if pending || refused || !done && c.blocking(&p) {
 			p.ManagedFields = nil
 			c.s.Pods = append(c.s.Pods, p)
 		}
@@ -201,6 +202,16 @@ func (c *collector) sift() {
 			node.Agent = agentOf(&c.agent[n])
 		}
 	}
+}
+
+// blocking reports a pod that should be gone by now and is in somebody's way: a StatefulSet makes none anew before the old
+// one is gone, and who asks for a pod by name wants to know of it.
+func (c *collector) blocking(p *corev1.Pod) bool {
+	if p.DeletionTimestamp == nil || c.s.At.Sub(p.DeletionTimestamp.Time) <= overdue {
+		return false
+	}
+	of := metav1.GetControllerOf(p)
+	return of != nil && of.Kind == "StatefulSet" || p.Name == c.s.Target.Name
 }
 
 func (c *collector) node(name string) *Node {

@@ -97,8 +97,22 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 			g.read("", into(&c.s.RouteTables, func() ([]vpc.RouteTable, error) { return in.Routing.RouteTables(ctx, id) }))
 		}
 	}
-	if c.lacksCapacity() {
+	if c.lacksNode() {
 		g.read("", func() error { return c.readGroups(ctx) })
+		g.read("", func() error { return c.readPools(ctx) })
+	}
+	if c.lacks(func(k clause, _ string, _ []*corev1.Event) bool {
+		return k.cause == "windows-ip-resource" || k.cause == "branch-eni-capacity"
+	}) {
+		g.read("", into(&c.s.CNIConfig, func() (map[string]string, error) { return in.Configs.ConfigMap(ctx, "kube-system", "amazon-vpc-cni") }))
+	}
+	if c.lacks(func(k clause, _ string, _ []*corev1.Event) bool {
+		return strings.Contains(k.reason, "exceed max volume count")
+	}) {
+		g.read("", func() error { return c.readAttachable(ctx) })
+	}
+	if c.overQuota() {
+		g.read("", into(&c.s.Quotas, func() ([]corev1.ResourceQuota, error) { return in.Quotas.ResourceQuotas(ctx, ns) }))
 	}
 	refused := c.recovered(deep)
 	audits := make([][]trail.Event, len(refused))

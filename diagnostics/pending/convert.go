@@ -29,12 +29,16 @@ func node(n *corev1.Node) Node {
 		}
 	}
 	for name, q := range n.Status.Allocatable {
-		if strings.Contains(string(name), "/") {
+		if name != corev1.ResourceCPU && name != corev1.ResourceMemory && name != corev1.ResourcePods {
 			if out.Devices == nil {
 				out.Devices = map[string]int64{}
 			}
 			out.Devices[string(name)] = q.Value()
 		}
+	}
+	const cordon = "node.kubernetes.io/unschedulable"
+	if out.Cordoned && !slices.ContainsFunc(out.Taints, func(t corev1.Taint) bool { return t.Key == cordon }) {
+		out.Taints = append(slices.Clone(out.Taints), corev1.Taint{Key: cordon, Effect: corev1.TaintEffectNoSchedule}) // what the control plane adds a moment later
 	}
 	for _, c := range n.Status.Conditions {
 		switch c.Type {
@@ -55,20 +59,11 @@ func placed(pods []corev1.Pod) []Placed {
 		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 			continue
 		}
-		cpu, memory := requests(p)
-		out = append(out, Placed{Namespace: p.Namespace, Name: p.Name, IP: p.Status.PodIP, Host: p.Spec.HostNetwork, CPU: cpu, Memory: memory})
+		d := demandOf(p)
+		out = append(out, Placed{Namespace: p.Namespace, Name: p.Name, IP: p.Status.PodIP, Host: p.Spec.HostNetwork, CPU: d.cpu, Memory: d.memory, Devices: d.devices, Ports: d.ports})
 	}
 	slices.SortFunc(out, func(a, b Placed) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 	return out
-}
-
-// requests sums what the containers of a pod ask for, in millicores and bytes.
-func requests(p *corev1.Pod) (cpu, memory int64) {
-	for _, c := range p.Spec.Containers {
-		cpu += c.Resources.Requests.Cpu().MilliValue()
-		memory += c.Resources.Requests.Memory().Value()
-	}
-	return cpu, memory
 }
 
 func agentOf(p *corev1.Pod) *Agent {
@@ -193,6 +188,17 @@ func short(m makers) []Workload {
 	}
 	slices.SortFunc(out, func(a, b Workload) int { return strings.Compare(a.Kind+"/"+a.Name, b.Kind+"/"+b.Name) })
 	return out
+}
+
+// suspended lists the Jobs that somebody has suspended, sorted.
+func suspended(m makers) []string {
+	set := map[string]bool{}
+	for _, j := range m.jobs {
+		if j.Spec.Suspend != nil && *j.Spec.Suspend && j.Status.CompletionTime == nil {
+			set[j.Name] = true
+		}
+	}
+	return sorted(set)
 }
 
 func replicas(n *int32) int {

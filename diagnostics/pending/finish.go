@@ -113,7 +113,7 @@ func (a *analysis) quiet() string {
 	for _, k := range []struct {
 		s    stage
 		what string
-	}{{gated, "held back by a scheduling gate"}, {placeholder, "of negative priority, which hold room for others"}, {starting, "starting"}, {terminating, "being deleted"}} {
+	}{{placeholder, "of negative priority, which hold room for others"}, {starting, "starting"}, {terminating, "being deleted"}} {
 		if n := len(a.at(k.s)); n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s", plural(n, "pod"), k.what))
 		}
@@ -150,6 +150,8 @@ func (s Settled) says() string {
 
 func (a *analysis) severity(stuck []waiting, absent int) {
 	switch {
+	case a.onlyByDesign():
+		a.res.Severity = "P4"
 	case len(stuck)+absent == 0:
 		a.res.Severity = "P3"
 	case a.s.Ready == 0 && a.s.Live > 0 && (a.s.Target.Name == "" || a.s.Live > 1): // one pod is no outage
@@ -157,6 +159,14 @@ func (a *analysis) severity(stuck []waiting, absent int) {
 	default:
 		a.res.Severity = "P2"
 	}
+}
+
+// onlyByDesign reports that whatever waits is meant to.
+func (a *analysis) onlyByDesign() bool {
+	roots := a.roots()
+	return len(roots) > 0 && !slices.ContainsFunc(roots, func(f *diagnostics.Finding) bool {
+		return f.ID != "pending/gated" || strings.HasPrefix(f.Subject, "scheduler/")
+	})
 }
 
 // roots are the findings that will stand as causes, the most damaging first.
@@ -194,6 +204,8 @@ func (a *analysis) resolution() {
 	switch {
 	case len(a.res.Fixes) > 0:
 		a.res.Resolution = a.res.Fixes[0].Title
+	case a.onlyByDesign():
+		a.res.Resolution = "Wait: nothing is wrong"
 	case len(a.of("other-cni")) > 0:
 		a.res.Resolution = "Give the address pool of the other CNI more room"
 	}

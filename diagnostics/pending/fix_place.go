@@ -39,8 +39,8 @@ func (a *analysis) fixMove(f *diagnostics.Finding) {
 		if slices.Contains(here, p) || !p.known || p.node.Ready != "True" || p.node.Cordoned || p.node.Fargate || repels(p.node) || p.needing > 0 {
 			continue
 		}
-		cpu, memory := requests(movable[0].pod)
-		if n := min(p.free(), p.node.MaxPods-len(p.node.Pods), fits(p.node, cpu, memory)); n > 0 {
+		d := demandOf(movable[0].pod)
+		if n := min(p.free(), p.node.MaxPods-len(p.node.Pods), fits(p.node, d.cpu, d.memory)); n > 0 {
 			room += n
 			nodes++
 		}

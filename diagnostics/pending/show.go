@@ -31,11 +31,14 @@ func (a *analysis) passed() {
 		s    stage
 		id   string
 		what string
-	}{{gated, "gated", "held back by a scheduling gate, on purpose: no finding"}, {placeholder, "", "of negative priority, which hold room by design: no finding"},
+	}{{placeholder, "", "of negative priority, which hold room by design: no finding"},
 		{starting, "", "younger than a minute and without a warning: starting"}, {terminating, "terminating", "being deleted: left aside"}} {
 		if n := len(a.at(k.s)); n > 0 {
 			add(k.id, "%s %s", plural(n, "pod"), k.what)
 		}
+	}
+	if n := len(a.s.Suspended); n > 0 {
+		add("", "%s suspended on purpose, which make no pods until they are resumed: %s", verb(n, "Job is", "Jobs are"), strings.Join(a.s.Suspended[:min(n, 3)], ", "))
 	}
 	touched := a.touched()
 	least := -1

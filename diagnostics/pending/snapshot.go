@@ -24,8 +24,10 @@ type Snapshot struct {
 	// Settled are pods that were asked for by name and wait for nothing.
 	Settled []Settled `json:"settled,omitempty"`
 	// Short are the controllers of the namespace that have fewer pods than they want.
-	Short  []Workload     `json:"short,omitempty"`
-	Events []corev1.Event `json:"events,omitempty"` // of the namespace, and warnings about nodes and the CNI; sorted by time
+	Short []Workload `json:"short,omitempty"`
+	// Suspended are Jobs that make no pods until they are resumed.
+	Suspended []string       `json:"suspended,omitempty"`
+	Events    []corev1.Event `json:"events,omitempty"` // of the namespace, and warnings about nodes and the CNI; sorted by time
 
 	Nodes []Node `json:"nodes,omitempty"` // all of the cluster, sorted by name
 	// Skipped counts nodes with waiting pods beyond those that were read in depth.
@@ -51,11 +53,32 @@ type Snapshot struct {
 
 	ENIConfigs map[string]string `json:"eniConfigs,omitempty"` // name → subnet
 	NodeClass  string            `json:"nodeClass,omitempty"`  // of EKS Auto Mode
+	// Pools are the node pools of Karpenter or EKS Auto Mode, read where pods find no node.
+	Pools []NodePool `json:"pools,omitempty"`
+	// CNIConfig is the ConfigMap amazon-vpc-cni: settings of the VPC resource controller, read where pods ask it for something.
+	CNIConfig map[string]string `json:"cniConfig,omitempty"`
 
 	Claims  []corev1.PersistentVolumeClaim `json:"claims,omitempty"`
 	Volumes []corev1.PersistentVolume      `json:"volumes,omitempty"`
+	// Attachable is how many volumes of a driver a node may have attached: "<node> <driver>" → count.
+	Attachable map[string]int         `json:"attachable,omitempty"`
+	Quotas     []corev1.ResourceQuota `json:"quotas,omitempty"` // read where a controller says that one is exceeded
 
 	Unread []diagnostics.Unread `json:"unread,omitempty"`
+}
+
+// NodePool is a node pool of Karpenter, EKS Auto Mode's included.
+type NodePool struct {
+	Name         string                           `json:"name"`
+	Class        string                           `json:"class,omitempty"` // <kind>/<name> of its node class
+	Labels       map[string]string                `json:"labels,omitempty"`
+	Taints       []corev1.Taint                   `json:"taints,omitempty"`
+	Requirements []corev1.NodeSelectorRequirement `json:"requirements,omitempty"`
+	// Limits is what all its nodes together may have, Used what they have: millicores for cpu, else the unit of the resource.
+	Limits  map[string]int64 `json:"limits,omitempty"`
+	Used    map[string]int64 `json:"used,omitempty"`
+	Subnets []string         `json:"subnets,omitempty"` // of its node class, as its status lists them
+	Refusal string           `json:"refusal,omitempty"` // why the node class is not ready
 }
 
 // Workload is a controller that has fewer pods than it wants.
@@ -90,7 +113,7 @@ type Node struct {
 	Cordoned bool              `json:"cordoned,omitempty"`
 	Fargate  bool              `json:"fargate,omitempty"`
 	Taints   []corev1.Taint    `json:"taints,omitempty"`
-	Devices  map[string]int64  `json:"devices,omitempty"` // allocatable extended resources
+	Devices  map[string]int64  `json:"devices,omitempty"` // allocatable of everything but CPU, memory and pods
 	CPU      int64             `json:"cpu,omitempty"`     // allocatable millicores
 	Memory   int64             `json:"memory,omitempty"`  // allocatable bytes
 	Created  time.Time         `json:"created,omitzero"`
@@ -114,6 +137,9 @@ type Placed struct {
 	Host      bool   `json:"host,omitempty"`   // on the network of the node: needs no address
 	CPU       int64  `json:"cpu,omitempty"`    // requested millicores
 	Memory    int64  `json:"memory,omitempty"` // requested bytes
+	// Devices are the requests for everything else, Ports the ports of the node that it holds, as 8080/TCP.
+	Devices map[string]int64 `json:"devices,omitempty"`
+	Ports   []string         `json:"ports,omitempty"`
 }
 
 // Agent is the aws-node pod of a node.

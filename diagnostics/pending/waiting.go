@@ -75,7 +75,7 @@ func judge(p *corev1.Pod, events []*corev1.Event, now time.Time) waiting {
 			w.text = c.Message
 		}
 		if w.text == "" {
-			w.take(last(events, now, fresh, "FailedScheduling"))
+			w.take(last(slices.DeleteFunc(slices.Clone(events), fromAutoscaler), now, fresh, "FailedScheduling"))
 		}
 	case networked(p):
 		w.stage = connected

@@ -55,7 +55,11 @@ func each[T any](ctx context.Context, names []string, ask func(context.Context, 
 
 func nodegroup(n *types.Nodegroup) eks.Nodegroup {
 	out := eks.Nodegroup{
-		Name: aws.ToString(n.NodegroupName), Status: string(n.Status), Subnets: n.Subnets, InstanceTypes: n.InstanceTypes, Role: aws.ToString(n.NodeRole),
+		Name: aws.ToString(n.NodegroupName), Status: string(n.Status), Subnets: n.Subnets, InstanceTypes: n.InstanceTypes, Role: aws.ToString(n.NodeRole), Labels: n.Labels,
+	}
+	effects := map[types.TaintEffect]string{types.TaintEffectNoSchedule: "NoSchedule", types.TaintEffectNoExecute: "NoExecute", types.TaintEffectPreferNoSchedule: "PreferNoSchedule"}
+	for _, t := range n.Taints {
+		out.Taints = append(out.Taints, eks.Taint{Key: aws.ToString(t.Key), Value: aws.ToString(t.Value), Effect: effects[t.Effect]})
 	}
 	if s := n.ScalingConfig; s != nil {
 		out.Min, out.Max, out.Desired = int(aws.ToInt32(s.MinSize)), int(aws.ToInt32(s.MaxSize)), int(aws.ToInt32(s.DesiredSize))

@@ -53,6 +53,16 @@ type Nodegroup struct {
 	AutoScaling    []string `json:"autoScaling,omitempty"` // names of its Auto Scaling groups
 	LaunchTemplate string   `json:"launchTemplate,omitempty"`
 	Issues         []Issue  `json:"issues,omitempty"`
+	// Labels and Taints are what its nodes get beside those that EKS gives them.
+	Labels map[string]string `json:"labels,omitempty"`
+	Taints []Taint           `json:"taints,omitempty"`
+}
+
+// Taint is a taint of a node group; Effect is spelled as Kubernetes does (NoSchedule).
+type Taint struct {
+	Key    string `json:"key"`
+	Value  string `json:"value,omitempty"`
+	Effect string `json:"effect"`
 }
 
 // FargateProfile is a Fargate profile.

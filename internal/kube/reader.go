@@ -37,6 +37,8 @@ var (
 	_ diagnostics.Controllers = (*Reader)(nil)
 	_ diagnostics.Daemons     = (*Reader)(nil)
 	_ diagnostics.Volumes     = (*Reader)(nil)
+	_ diagnostics.Configs     = (*Reader)(nil)
+	_ diagnostics.Quotas      = (*Reader)(nil)
 	_ diagnostics.Ingresses   = (*Reader)(nil)
 	_ diagnostics.Services    = (*Reader)(nil)
 	_ diagnostics.Policies    = (*Reader)(nil)
@@ -49,6 +51,7 @@ func (r *Reader) Fill(in *diagnostics.Inputs) {
 	in.Namespaces, in.Pods, in.PodFiles, in.Events, in.Nodes = r, r, r, r, r
 	in.Controllers, in.Daemons, in.Volumes, in.Ingresses = r, r, r, r
 	in.Services, in.Policies, in.Bindings, in.Customs = r, r, r, r
+	in.Configs, in.Quotas = r, r
 }
 
 // once makes one request within its time and says what became of it.

@@ -10,6 +10,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
 )
 
 // Deployments lists the Deployments of a namespace.
@@ -50,6 +52,28 @@ func (r *Reader) PersistentVolumes(ctx context.Context) ([]corev1.PersistentVolu
 // CSINodes lists what each node's CSI drivers can attach.
 func (r *Reader) CSINodes(ctx context.Context) ([]storagev1.CSINode, error) {
 	return all(ctx, r, "csinodes.storage.k8s.io", "", metav1.ListOptions{}, r.client.typed.StorageV1().CSINodes().List, func(l *storagev1.CSINodeList) []storagev1.CSINode { return l.Items })
+}
+
+// ConfigMap reads the data of one ConfigMap; one that isn't there is nil without an error.
+func (r *Reader) ConfigMap(ctx context.Context, namespace, name string) (map[string]string, error) {
+	const permission = "get configmaps"
+	m, err := remember(ctx, &r.memory, permission+"\x00"+namespace+"\x00"+name, func(ctx context.Context) (*corev1.ConfigMap, error) {
+		return once(ctx, r.client, permission, func(ctx context.Context) (*corev1.ConfigMap, error) {
+			return r.client.typed.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+		})
+	})
+	if reasonOf(err) == diagnostics.Absent {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m.Data, nil
+}
+
+// ResourceQuotas lists the resource quotas of a namespace, with what is used of them.
+func (r *Reader) ResourceQuotas(ctx context.Context, namespace string) ([]corev1.ResourceQuota, error) {
+	return all(ctx, r, "resourcequotas", namespace, metav1.ListOptions{}, r.client.typed.CoreV1().ResourceQuotas(namespace).List, func(l *corev1.ResourceQuotaList) []corev1.ResourceQuota { return l.Items })
 }
 
 // Ingresses lists the Ingresses of a namespace, or of all where it is empty.
