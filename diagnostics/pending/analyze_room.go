@@ -3,7 +3,6 @@ package pending
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -30,7 +29,7 @@ func (a *analysis) places(p *pool) []way {
 		out = append(out, way{s, need, fill, tagged})
 	}
 	for _, m := range p.members {
-		if m.room > 0 && (!m.primary || !p.settings.CustomNetworking) {
+		if m.room > 0 && !m.excluded {
 			add(m.eni.Subnet, 1, true, false)
 		}
 	}
@@ -50,10 +49,12 @@ func (a *analysis) places(p *pool) []way {
 	case p.settings.CustomNetworking:
 		add(a.eniConfig(p), need, false, false)
 	default:
-		add(home, need, false, false)
-		if p.settings.SubnetDiscovery {
+		if !a.s.excluded(a.s.subnet(home)) {
+			add(home, need, false, false)
+		}
+		if p.settings.SubnetDiscovery && a.s.since(1, 18, 0) {
 			for _, s := range a.s.Subnets {
-				if s.ID != home && s.Zone == p.node.Zone && discovered(s) {
+				if s.ID != home && s.Zone == p.node.Zone && a.s.discovered(s) {
 					add(s.ID, need, false, true)
 				}
 			}
@@ -62,31 +63,15 @@ func (a *analysis) places(p *pool) []way {
 	return out
 }
 
-// discovered reports the tag by which the CNI finds further subnets. Before v1.22 any value counted; "0" never means room.
-func discovered(s vpc.Subnet) bool {
-	v, ok := s.Tags["kubernetes.io/role/cni"]
-	return ok && v != "0"
-}
-
-// eniConfig is the subnet of the ENIConfig of a node; empty where there is none.
-func (a *analysis) eniConfig(p *pool) string {
-	label := p.settings.ENIConfigLabel
-	if label == "" {
-		label = "k8s.amazonaws.com/eniConfig"
-	}
-	name := p.node.Labels[label]
-	if name == "" {
-		name = "default"
-	}
-	return a.s.ENIConfigs[name]
-}
-
 // subnetOrWitness decides between a subnet without room and, where there is room, what EC2 has answered instead.
 func (a *analysis) subnetOrWitness(node *Node, p *pool, f diagnostics.Finding, pods []waiting) {
 	if p.settings.CustomNetworking && p.room() == 0 && a.noENIConfig(p, f, pods) {
 		return
 	}
 	ways := a.places(p)
+	if len(ways) == 0 && a.noSubnet(p, f, pods) {
+		return
+	}
 	if len(ways) == 0 {
 		if !a.leaves("ec2:DescribeSubnets", "subnet-exhausted", "eni-all-or-nothing", "no-free-prefix") && !f.Latent {
 			a.unsolve(pods, "the subnets of node "+node.Name+" are not known")
@@ -113,32 +98,6 @@ func (a *analysis) subnetOrWitness(node *Node, p *pool, f diagnostics.Finding, p
 		a.leaves("get pods/proxy", byCounter...)
 	}
 	a.unsolve(pods, fmt.Sprintf("node %s has no free address and its subnet %s has %d; what stops the CNI is not known", node.Name, ways[0].subnet.ID, ways[0].subnet.Available))
-}
-
-// noENIConfig explains a node for which custom networking names no subnet, or one of another zone.
-func (a *analysis) noENIConfig(p *pool, f diagnostics.Finding, pods []waiting) bool {
-	id := a.eniConfig(p)
-	s := a.s.subnet(id)
-	f.ID, f.Subject = "eniconfig", p.node.Name
-	switch {
-	case id == "" && a.leaves("list eniconfigs.crd.k8s.amazonaws.com", "eniconfig"):
-		a.unsolve(pods, "custom networking is on, and the ENIConfigs could not be read")
-		return true
-	case id == "":
-		f.Summary = fmt.Sprintf("custom networking is on and there is no ENIConfig for node %s (zone %s): no interface can be made for its pods", p.node.Name, p.node.Zone)
-	case s != nil && s.Zone != p.node.Zone:
-		f.Summary = fmt.Sprintf("the ENIConfig of node %s (zone %s) names subnet %s, which is in zone %s", p.node.Name, p.node.Zone, s.ID, s.Zone)
-	default:
-		return false
-	}
-	names := strings.Join(sortedKeys(a.s.ENIConfigs), ", ")
-	if names == "" {
-		names = "none"
-	}
-	f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "ENIConfigs", Value: names,
-		Source: "list eniconfigs.crd.k8s.amazonaws.com", Repeat: "kubectl get eniconfigs -o yaml"})
-	a.find(f, pods)
-	return true
 }
 
 // shortOf reports that a way is proved to lead nowhere.
@@ -224,46 +183,4 @@ func logged(n *Node, codes ...string) bool {
 	return n.Agent != nil && slices.ContainsFunc(n.Agent.Log, func(l string) bool {
 		return slices.ContainsFunc(codes, func(c string) bool { return strings.Contains(l, c) })
 	})
-}
-
-// discoveryBug is v1.18.0 to v1.18.2: the CNI keeps trying to fill an interface in a full subnet and never opens one in another.
-func (a *analysis) discoveryBug(p *pool, ways []way, f diagnostics.Finding, pods []waiting) bool {
-	if a.s.Driver == nil {
-		return false
-	}
-	major, minor, patch := version(a.s.Driver.Version)
-	if major != 1 || minor != 18 || patch > 2 {
-		return false
-	}
-	var stuck, roomy *vpc.Subnet
-	for _, w := range ways {
-		switch {
-		case w.fill && w.subnet.Available == 0:
-			stuck = w.subnet
-		case w.tagged && w.subnet.Available >= w.need:
-			roomy = w.subnet
-		}
-	}
-	if stuck == nil || roomy == nil {
-		return false
-	}
-	f.ID, f.Subject, f.Confidence = "subnet-discovery", stuck.ID, diagnostics.Likely
-	f.Summary = fmt.Sprintf("vpc-cni %s keeps filling an interface in the full subnet %s and never opens one in %s, which has %d addresses (fixed in v1.18.3)", a.s.Driver.Version, stuck.ID, roomy.ID, roomy.Available)
-	f.Evidence = append(f.Evidence, subnetEvidence(stuck), subnetEvidence(roomy), diagnostics.Evidence{What: "image of aws-node", Value: a.s.Driver.Version,
-		Source: "list daemonsets.apps", Repeat: "kubectl get daemonset aws-node -n kube-system -o jsonpath={.spec.template.spec.containers[*].image}"})
-	a.witnessed(&f, p, "InsufficientFreeAddressesInSubnet")
-	a.find(f, pods)
-	return true
-}
-
-// version reads "v1.18.1" or "v1.18.1-eksbuild.1"; what it can't read is 0.
-func version(text string) (major, minor, patch int) {
-	text, _, _ = strings.Cut(strings.TrimPrefix(text, "v"), "-")
-	parts := strings.Split(text, ".")
-	for n, at := range []*int{&major, &minor, &patch} {
-		if n < len(parts) {
-			*at, _ = strconv.Atoi(parts[n])
-		}
-	}
-	return major, minor, patch
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/trail"
 )
@@ -155,4 +157,16 @@ func (a *analysis) vpcID() string {
 		return a.s.Subnets[0].VPC
 	}
 	return "vpc"
+}
+
+// nodeEvent finds the latest event about a node with one of the reasons, of the last ten minutes. Its name counts: some
+// writers put it where the uid belongs.
+func (a *analysis) nodeEvent(node string, reasons ...string) *corev1.Event {
+	var about []*corev1.Event
+	for n := range a.s.Events {
+		if e := &a.s.Events[n]; e.InvolvedObject.Kind == "Node" && e.InvolvedObject.Name == node {
+			about = append(about, e)
+		}
+	}
+	return last(about, a.s.At, fresh, reasons...)
 }

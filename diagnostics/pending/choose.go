@@ -18,13 +18,19 @@ func (c *collector) tightSubnets(deep []*Node) []string {
 	for _, i := range c.s.Interfaces {
 		touched[i.Subnet] = true
 	}
+	zones := map[string]bool{}
 	for _, node := range deep {
+		zones[node.Zone] = true
 		if s := c.s.subnetAt(node.Address); s != nil {
 			touched[s.ID] = true
 		}
 	}
+	for _, id := range c.s.ENIConfigs {
+		touched[id] = touched[id] || c.s.subnet(id) != nil && zones[c.s.subnet(id).Zone]
+	}
 	var out []string
 	for _, s := range c.s.Subnets {
+		touched[s.ID] = touched[s.ID] || c.s.Driver != nil && zones[s.Zone] && c.s.discovered(s)
 		if touched[s.ID] && tight(s, c.s.Driver) {
 			out = append(out, s.ID)
 		}
@@ -40,6 +46,13 @@ func tight(s vpc.Subnet, d *Driver) bool {
 		return true
 	}
 	return s.Available < max(32, usable/10)
+}
+
+// customNetworking reports that pods of the nodes get their addresses where ENIConfigs say.
+func (c *collector) customNetworking(deep []*Node) bool {
+	const name = "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"
+	return c.s.Driver != nil && c.s.Driver.Env[name] == "true" ||
+		slices.ContainsFunc(deep, func(n *Node) bool { return n.Agent != nil && n.Agent.Env[name] == "true" })
 }
 
 // nodeSubnets are those of all nodes, so that it can be told whether another zone has room; the tight ones come first.

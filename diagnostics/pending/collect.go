@@ -1,6 +1,7 @@
 package pending
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -194,8 +195,13 @@ func (c *collector) sift() {
 		}
 	}
 	slices.SortFunc(c.nodes, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
+	annotation := "k8s.amazonaws.com/eniConfig"
+	if c.s.Driver != nil {
+		annotation = cmp.Or(c.s.Driver.Env["ENI_CONFIG_ANNOTATION_DEF"], annotation)
+	}
 	for n := range c.nodes {
 		c.s.Nodes = append(c.s.Nodes, node(&c.nodes[n]))
+		c.s.Nodes[n].ENIConfig = c.nodes[n].Annotations[annotation]
 	}
 	for n := range c.agent {
 		if node := c.node(c.agent[n].Spec.NodeName); node != nil {

@@ -29,6 +29,9 @@ func (c *collector) second(outer context.Context, deep []*Node) error {
 	if len(types) > 0 {
 		g.read("", into(&c.s.Types, func() ([]vpc.InstanceType, error) { return in.Instances.InstanceTypes(ctx, types...) }))
 	}
+	if c.customNetworking(deep) {
+		g.read("", func() error { return c.readENIConfigs(ctx) })
+	}
 	for _, node := range deep {
 		c.readPods(ctx, g, node)
 		c.readAgent(ctx, g, node)
@@ -77,9 +80,6 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 				return err
 			})
 		}
-	}
-	if c.s.Driver != nil && c.s.Driver.Env["AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"] == "true" {
-		g.read("", func() error { return c.readENIConfigs(ctx) })
 	}
 	if c.s.Cluster != nil && c.s.Cluster.AutoMode {
 		g.read("", func() error { return c.readNodeClass(ctx) })

@@ -18,7 +18,7 @@ func node(n *corev1.Node) Node {
 		Group: n.Labels["eks.amazonaws.com/nodegroup"], Fargate: n.Labels["eks.amazonaws.com/compute-type"] == "fargate",
 		MaxPods: int(n.Status.Allocatable.Pods().Value()),
 		CPU:     n.Status.Allocatable.Cpu().MilliValue(), Memory: n.Status.Allocatable.Memory().Value(),
-		Ready: string(corev1.ConditionUnknown),
+		Ready: string(corev1.ConditionUnknown), Volumes: len(n.Status.VolumesAttached),
 	}
 	if at := strings.LastIndexByte(n.Spec.ProviderID, '/'); at >= 0 && strings.HasPrefix(n.Spec.ProviderID[at+1:], "i-") {
 		out.Instance = n.Spec.ProviderID[at+1:]
@@ -46,6 +46,10 @@ func node(n *corev1.Node) Node {
 			out.Ready, out.ReadyMessage, out.ReadySince = string(c.Status), c.Message, c.LastTransitionTime.Time
 		case corev1.NodeDiskPressure:
 			out.DiskPressure = c.Status == corev1.ConditionTrue
+		case "NetworkingReady":
+			if c.Status == corev1.ConditionFalse {
+				out.Networking = c.Reason
+			}
 		}
 	}
 	return out

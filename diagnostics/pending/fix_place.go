@@ -142,7 +142,7 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 		return
 	}
 	for _, o := range a.s.Subnets {
-		if o.ID != s.ID && o.Zone == s.Zone && discovered(o) && o.Available > len(f.Affects) {
+		if o.ID != s.ID && o.Zone == s.Zone && a.s.discovered(o) && o.Available > len(f.Affects) {
 			return // there is one
 		}
 	}

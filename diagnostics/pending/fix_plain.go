@@ -79,8 +79,7 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 		a.refuse("move-pods-off-node", "0 of %s can move: they belong to the cordoned node or are made again there", plural(len(f.Affects), "pod"))
 		a.refuseRoom(f)
 	case "subnet-discovery":
-		work("Update vpc-cni to v1.18.3 or later", fmt.Sprintf("aws eks update-addon --cluster-name %s --addon-name vpc-cni --addon-version <v1.18.3 or later>", a.s.Target.Cluster))
-		a.refuse("add-pod-subnet", "there is a subnet with free addresses already, and vpc-cni %s does not use it", a.s.Driver.Version)
+		a.fixDiscovery(f)
 	case "network-policy-agent", "ipamd-down", "ipamd-leak", "insufficiency-backoff":
 		a.fixRestart(f)
 	case "nau-limit":
@@ -97,7 +96,7 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 		a.offer("windows-ipam", diagnostics.Fix{Title: "Switch Windows address management on", Proof: f.Summary, Undo: "set it back", SettlesIn: "5m",
 			Commands: []string{"kubectl edit configmap amazon-vpc-cni -n kube-system   # enable-windows-ipam: \"true\""}}, f)
 	case "eniconfig":
-		a.offer("custom-networking", diagnostics.Fix{Title: "Create the ENIConfig of the node's zone", Proof: f.Summary, Undo: "delete it", SettlesIn: "2m", Commands: []string{"kubectl get eniconfigs -o yaml"}}, f)
+		a.fixENIConfig(f)
 	case "fargate-no-ip":
 		a.fargateSubnets(f, "free addresses")
 	case "egress":

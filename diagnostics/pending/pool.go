@@ -22,7 +22,9 @@ type pool struct {
 	// members are the interfaces that the CNI manages, the primary one first.
 	members []member
 	// taken counts interfaces that the CNI can't use: trunk, EFA only, marked no_manage.
-	taken    int
+	taken int
+	// excluded counts members that give no address to new pods.
+	excluded int
 	attached int // addresses that pods could have: secondary ones, or 16 for each prefix where prefixes are delegated
 	assigned int // of them in use
 	needing  int // pods on the node that need an address and have none
@@ -32,9 +34,12 @@ type pool struct {
 type member struct {
 	eni     *vpc.NetworkInterface
 	primary bool
-	slots   int // used of the type's addresses per interface: one for a secondary address or a prefix
-	room    int // slots that are left
-	cni     cni.Interface
+	// excluded marks an interface that gives no address to new pods: the first one with custom networking, or one in a subnet
+	// that a tag takes away from pods. Pods that have an address of it keep it.
+	excluded bool
+	slots    int // used of the type's addresses per interface: one for a secondary address or a prefix
+	room     int // slots that are left
+	cni      cni.Interface
 }
 
 func (p *pool) free() int { return p.attached - p.assigned }
@@ -58,7 +63,7 @@ func (p *pool) canAttach() bool { return len(p.members) < p.interfaces() }
 func (p *pool) room() int {
 	n := 0
 	for _, m := range p.members {
-		if !m.primary || !p.settings.CustomNetworking {
+		if !m.excluded {
 			n += m.room
 		}
 	}
@@ -78,7 +83,11 @@ func (p *pool) forecastable() []cni.Interface {
 
 // place is the node as internal/cni sees it.
 func (p *pool) place() cni.Node {
-	return cni.Node{Limits: p.limits, MaxPods: p.node.MaxPods, Taken: p.taken}
+	taken := p.taken + p.excluded
+	if p.settings.CustomNetworking {
+		taken = p.taken // the first interface is accounted for by the settings
+	}
+	return cni.Node{Limits: p.limits, MaxPods: p.node.MaxPods, Taken: taken}
 }
 
 // footprint counts the addresses that the node holds in a subnet.
@@ -96,7 +105,7 @@ func (p *pool) footprint(subnet string) int {
 func (p *pool) subnets() []string {
 	set := map[string]bool{}
 	for _, m := range p.members {
-		if !m.primary || !p.settings.CustomNetworking {
+		if !m.excluded {
 			set[m.eni.Subnet] = true
 		}
 	}
@@ -127,7 +136,12 @@ func (s *Snapshot) newPool(n *Node) *pool {
 			}
 			continue
 		}
-		p.members = append(p.members, member{eni: e, primary: e.Device == 0})
+		m := member{eni: e, primary: e.Device == 0}
+		m.excluded = m.primary && p.settings.CustomNetworking || !p.settings.CustomNetworking && s.excluded(s.subnet(e.Subnet))
+		if m.excluded {
+			p.excluded++
+		}
+		p.members = append(p.members, m)
 	}
 	slices.SortFunc(p.members, func(a, b member) int {
 		if d := a.eni.Device - b.eni.Device; d != 0 {
@@ -200,6 +214,9 @@ func (p *pool) count() {
 		}
 		m.slots = secondary + len(m.eni.Prefixes)
 		m.room = max(p.limits.Addresses-1-m.slots, 0)
+		if m.excluded { // only what is in use counts: nothing more is to be had of it, nor given back
+			m.cni.Addresses, m.cni.Prefixes = m.cni.Assigned, nil
+		}
 		p.attached += m.cni.Addresses
 		p.assigned += m.cni.Assigned
 	}

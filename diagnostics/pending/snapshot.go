@@ -122,6 +122,10 @@ type Node struct {
 	ReadyMessage string    `json:"readyMessage,omitempty"`
 	ReadySince   time.Time `json:"readySince,omitzero"`
 	DiskPressure bool      `json:"diskPressure,omitempty"`
+	// Networking is the reason of the condition NetworkingReady where it is False, as the EKS node monitoring agent sets it.
+	Networking string `json:"networking,omitempty"`
+	Volumes    int    `json:"volumes,omitempty"`   // attached to the instance, as the kubelet knows
+	ENIConfig  string `json:"eniConfig,omitempty"` // named by the node's annotation
 
 	Read    bool     `json:"read,omitempty"` // its pods were listed
 	Pods    []Placed `json:"pods,omitempty"`
