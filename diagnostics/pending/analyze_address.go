@@ -12,7 +12,7 @@ import (
 // The causes that the ledgers of node and subnet tell apart.
 var (
 	byLedger  = []string{"subnet-exhausted", "eni-all-or-nothing", "no-free-prefix", "eni-slots-full", "warm-target-cap"}
-	byCounter = []string{"api-throttled", "nau-limit", "eni-quota", "attachment-limit", "insufficiency-backoff", "cni-iam", "ipamd-leak", "ip-cooldown"}
+	byCounter = []string{"api-throttled", "nau-limit", "eni-quota", "attachment-limit", "insufficiency-backoff", "cni-iam", "ipamd-leak", "ip-cooldown", "imds-lag"}
 )
 
 // address explains pods of a node that get no address. It goes from what stops ipamd before it asks EC2 to what EC2 answers;
@@ -81,14 +81,8 @@ func (a *analysis) address(node *Node, pods []waiting, latent bool) {
 			f.Evidence = append(f.Evidence, subnetEvidence(s.subnet))
 		}
 		a.find(f, pods)
-	case node.Cordoned && !p.settings.Cordoned:
-		f.ID = "node-cordoned"
-		f.Summary = fmt.Sprintf("node %s is cordoned: the CNI attaches no further address to it, and all %d are in use", node.Name, p.attached)
-		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "spec.unschedulable of node " + node.Name, Value: "true", Source: "list nodes", Repeat: nodeCommand(node)})
-		for _, s := range a.places(p) {
-			f.Evidence = append(f.Evidence, subnetEvidence(s.subnet))
-		}
-		a.find(f, pods)
+	case p.idle():
+		a.cordoned(p, f, pods)
 	default:
 		a.subnetOrWitness(node, p, f, pods)
 	}
@@ -183,35 +177,25 @@ func (a *analysis) witnessed(f *diagnostics.Finding, p *pool, codes ...string) {
 	if e, ok := metricEvidence(p.node, codes...); ok {
 		f.Evidence = append(f.Evidence, e)
 	}
-	if p.node.Agent == nil {
-		return
-	}
-	for _, l := range p.node.Agent.Log {
-		if slices.ContainsFunc(codes, func(c string) bool { return strings.Contains(l, c) }) {
-			f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "log of " + p.node.Agent.Name, Value: l, Source: "get pods/log",
-				Repeat: "kubectl logs -n kube-system " + p.node.Agent.Name + " -c aws-node --tail 100"})
-			return
-		}
+	if l := a.logLine(p.node, codes...); l != "" {
+		f.Evidence = append(f.Evidence, logEvidence(p.node, l))
 	}
 }
 
 // freeButUnused is a node whose interfaces have addresses that no pod uses, and a pod gets none: ipamd thinks otherwise.
 func (a *analysis) freeButUnused(node *Node, p *pool, f diagnostics.Finding, pods []waiting) {
-	m, freed := node.Metrics, a.deletedLately(node)
+	freed := a.deletedLately(node)
 	switch {
-	case m != nil && m.Assigned >= m.Total && m.Assigned > p.assigned && m.Assigned-p.assigned >= p.free():
-		f.ID, f.Confidence = "ipamd-leak", diagnostics.Likely
-		f.Summary = fmt.Sprintf("ipamd of node %s counts %d of %d addresses as assigned, but only %s with an address run there", node.Name, m.Assigned, m.Total, plural(p.assigned, "pod"))
-		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "awscni_assigned_ip_addresses of node " + node.Name, Value: fmt.Sprintf("%d of %d", m.Assigned, m.Total),
-			Source: "get pods/proxy", Repeat: metricsCommand(node)})
-		a.witnessed(&f, p, "PrivateIpAddressLimitExceeded")
-		a.find(f, pods)
+	case a.lostAddresses(p, f, pods):
+	case p.configured && p.idle() && p.free() < p.needing:
+		a.cordoned(p, f, pods)
+	case a.onDisk(p, f, pods), a.metadataLag(p, f, pods):
 	case freed > 0 && freed >= p.free():
 		f.ID, f.Confidence = "ip-cooldown", diagnostics.Possible
 		f.Summary = fmt.Sprintf("%s of node %s were freed within the last minute and rest for %s before they are used again", plural(p.free(), "address"), node.Name, p.settings.Cooldown)
 		a.find(f, pods)
 	default:
-		a.leaves("get pods/proxy", "ipamd-leak", "ip-cooldown")
+		a.leaves("get pods/proxy", "ipamd-leak", "ip-cooldown", "imds-lag")
 		a.unsolve(pods, fmt.Sprintf("node %s has %s that no pod uses, and yet they get none", node.Name, plural(p.free(), "address")))
 	}
 }

@@ -80,16 +80,18 @@ func (a *analysis) network(node *Node, w waiting) bool {
 	f := diagnostics.Finding{Confidence: diagnostics.Confirmed, Subject: node.Name, Evidence: []diagnostics.Evidence{podEvidence(w)}}
 	plugin := pluginType(text)
 	switch {
-	case plugin != "" && plugin != "aws-cni" && plugin != "egress-cni" && plugin != "egress-v4-cni" && plugin != "egress-v6-cni":
-		f.ID, f.Subject = "other-cni", plugin
-		f.Summary = fmt.Sprintf("the network of the pods is made by %s, not by the Amazon VPC CNI: %s", plugin, afterFailed(text))
-		if a.s.Driver == nil || a.s.Driver.Desired == 0 {
-			f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "nodes that run aws-node", Value: "0", Source: "list daemonsets.apps",
-				Repeat: "kubectl get daemonset aws-node -n kube-system"})
-		}
+	case has("add cmd: failed to assign an IP address to container"): // whoever calls the CNI, it is the one that fails
+		return a.unanswered(node, w, f)
 	case has("failed to setup network policy"):
-		f.ID = "network-policy-agent"
-		f.Summary = "the pod got its address, then the network policy agent of node " + node.Name + " did not answer"
+		a.policyAgent(node, &f)
+	case has("add command: failed to setup network"):
+		a.unsolve([]waiting{w}, "it got its address, then the CNI of node "+node.Name+" could not set up its interface: "+afterFailed(text))
+		return true
+	case diskFull(text):
+		f.ID, f.Confidence = "node-disk", diagnostics.Likely
+		f.Summary = "the disk of node " + node.Name + " is full: no sandbox can be made there"
+	case foreign(plugin):
+		a.otherCNI(plugin, text, &f)
 	case has("failed to connect to backend server"), has("Error received from AddNetwork gRPC call") && (has("connection refused") || has("no such file")), has("wrong client version"):
 		return a.agent(node, []waiting{w}, f)
 	case has("cni plugin not initialized"):
@@ -102,33 +104,22 @@ func (a *analysis) network(node *Node, w waiting) bool {
 	case a.branchEvent(w) != nil:
 		return a.branch(node, w, f)
 	default:
-		if node.Agent != nil && !node.Agent.Ready && !w.pod.Spec.HostNetwork && wantsAgent(text) {
-			return a.agent(node, []waiting{w}, f)
-		}
-		return false
+		return a.unanswered(node, w, f)
 	}
 	a.find(f, []waiting{w})
 	return true
 }
 
+// unanswered blames an aws-node pod that isn't ready for a pod that gets no address; otherwise the ledgers decide.
+func (a *analysis) unanswered(node *Node, w waiting, f diagnostics.Finding) bool {
+	if node.Agent != nil && !node.Agent.Ready && !w.pod.Spec.HostNetwork && wantsAgent(w.text) {
+		return a.agent(node, []waiting{w}, f)
+	}
+	return false
+}
+
 // wantsAgent reports that a text, or none, fits a CNI that isn't there.
 func wantsAgent(text string) bool { return text == "" || strings.Contains(text, "aws-cni") }
-
-func pluginType(text string) string {
-	_, rest, ok := strings.Cut(text, `plugin type="`)
-	if !ok {
-		return ""
-	}
-	name, _, _ := strings.Cut(rest, `"`)
-	return name
-}
-
-func afterFailed(text string) string {
-	if _, rest, ok := strings.Cut(text, "failed (add): "); ok {
-		return shorten(rest)
-	}
-	return shorten(text)
-}
 
 // agent explains an aws-node pod that does not answer: settings that it refuses, or a crash.
 func (a *analysis) agent(node *Node, pods []waiting, f diagnostics.Finding) bool {

@@ -91,7 +91,8 @@ func (a *analysis) subnetOrWitness(node *Node, p *pool, f diagnostics.Finding, p
 	if f.Latent {
 		return
 	}
-	if a.discoveryBug(p, ways, f, pods) || a.fewerThanWait(node, p, ways, f, pods) || a.prefixesRefused(node, p, ways, f, pods) || a.counted(node, p, f, pods) {
+	if a.discoveryBug(p, ways, f, pods) || a.fewerThanWait(node, p, ways, f, pods) || a.prefixesRefused(node, p, ways, f, pods) || a.counted(node, p, f, pods) ||
+		a.metadataLag(p, f, pods) || a.onDisk(p, f, pods) {
 		return
 	}
 	if node.Metrics == nil {

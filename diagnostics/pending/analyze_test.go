@@ -157,7 +157,7 @@ func TestOneTextManyCauses(t *testing.T) {
 			errorsOf(c.node("n1", "a", 9, 9), 9, 9, "AttachmentLimitExceeded")
 			c.wait("n1", 2, assignFailed, nil)
 			return c
-		}, []string{"attachment-limit likely"}, ""},
+		}, []string{"attachment-limit likely"}, "new-node-group"},
 		{"throttled on one node only", func() *scene {
 			c := newScene(150, 100)
 			errorsOf(c.node("n1", "a", 9, 9), 9, 9, "RequestLimitExceeded")

@@ -28,6 +28,8 @@ func answers() []answer {
 			"the account has as many network interfaces as its quota allows: no further one can be made"},
 		{"attachment-limit", []string{"AttachmentLimitExceeded"}, diagnostics.Likely,
 			"the instance has no attachment left for another interface"},
+		{"eniconfig", []string{"InvalidSubnetID.NotFound", "InvalidSubnet", "InvalidGroup.NotFound"}, diagnostics.Likely,
+			"EC2 does not know the subnet or the security group that an ENIConfig names"},
 		{"cni-iam", []string{"UnauthorizedOperation"}, diagnostics.Likely, "EC2 refuses the CNI's calls for want of a permission"},
 		{"ipamd-leak", []string{"PrivateIpAddressLimitExceeded"}, diagnostics.Possible,
 			"ipamd asks for more addresses than the interface can hold: its books don't fit"},
@@ -45,7 +47,7 @@ func (a *analysis) counted(node *Node, p *pool, f diagnostics.Finding, pods []wa
 	var best answer
 	most := 0
 	for _, candidate := range answers() {
-		if n := node.Metrics.count(candidate.codes...); n > most {
+		if n := answered(node, candidate.codes...); n > most && candidate.fits(p) {
 			best, most = candidate, n
 		}
 	}
@@ -64,9 +66,11 @@ func (a *analysis) counted(node *Node, p *pool, f diagnostics.Finding, pods []wa
 		f.Subject = a.vpcID()
 	case "eni-quota":
 		f.Subject = "account " + a.s.Target.Account
-		if p.room() > 0 {
-			return false // an interface with room needs no further one
-		}
+	case "attachment-limit":
+		a.attachments(p, &f)
+	case "eniconfig":
+		f.Subject = node.Name
+		f.Evidence = append(f.Evidence, a.eniConfigEvidence())
 	case "api-throttled":
 		f.Subject = "aws-node"
 		if a.throttledNodes() < 3 {
@@ -85,6 +89,43 @@ func (a *analysis) counted(node *Node, p *pool, f diagnostics.Finding, pods []wa
 	a.witnessed(&f, p, best.codes...)
 	a.find(f, pods)
 	return true
+}
+
+// fits reports that an answer can explain a node that gets no address.
+func (c answer) fits(p *pool) bool {
+	switch c.cause {
+	case "eni-quota", "attachment-limit":
+		return p.room() == 0 // an interface with room needs no further one
+	case "eniconfig":
+		return p.room() == 0 && p.settings.CustomNetworking
+	}
+	return true
+}
+
+// answered is how often EC2 gave one of the answers to a node's calls for addresses: by the CNI's counters, or else by its log.
+func answered(n *Node, codes ...string) int {
+	if count := n.Metrics.count(codes...); count > 0 || n.Agent == nil {
+		return count
+	}
+	lines := 0
+	for _, l := range n.Agent.Log {
+		if has := func(t string) bool { return strings.Contains(l, t) }; slices.ContainsFunc(codes, has) && slices.ContainsFunc(addressCalls(), has) {
+			lines++
+		}
+	}
+	return lines
+}
+
+// attachments tells what takes the attachments of an instance: on many types interfaces share them with volumes.
+func (a *analysis) attachments(p *pool, f *diagnostics.Finding) {
+	f.Subject = p.node.Name
+	f.Summary = fmt.Sprintf("instance %s (%s) has no attachment left for another interface: it has %s and %s", p.node.Instance, p.node.Type,
+		plural(len(p.members)+p.taken, "interface"), plural(p.node.Volumes, "volume"))
+	f.Evidence = append(f.Evidence,
+		diagnostics.Evidence{What: "interfaces of node " + p.node.Name, Value: fmt.Sprintf("%d of the %d that %s allows", len(p.members)+p.taken, p.limits.Interfaces, p.node.Type),
+			Source: "ec2:DescribeNetworkInterfaces", Repeat: "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=" + p.node.Instance},
+		diagnostics.Evidence{What: "volumes attached to node " + p.node.Name, Value: fmt.Sprint(p.node.Volumes), Source: "list nodes",
+			Repeat: "kubectl get node " + p.node.Name + " -o jsonpath={.status.volumesAttached}"})
 }
 
 func (a *analysis) throttledNodes() int {

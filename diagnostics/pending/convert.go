@@ -2,6 +2,7 @@ package pending
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -73,6 +74,9 @@ func placed(pods []corev1.Pod) []Placed {
 func agentOf(p *corev1.Pod) *Agent {
 	a := &Agent{Name: p.Name}
 	for _, s := range p.Status.ContainerStatuses {
+		if s.Name == "aws-eks-nodeagent" && !s.Ready {
+			a.PolicyAgent = fmt.Sprintf("%s, with %s", state(s), plural(int(s.RestartCount), "restart"))
+		}
 		if s.Name != "aws-node" {
 			continue
 		}

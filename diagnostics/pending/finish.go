@@ -192,7 +192,7 @@ func layer(id string) diagnostics.Layer {
 	switch strings.TrimPrefix(id, "pending/") {
 	case "subnet-exhausted", "eni-all-or-nothing", "no-free-prefix", "eni-slots-full", "warm-target-cap", "ip-cooldown", "insufficiency-backoff", "api-throttled",
 		"cni-not-initialized", "ipamd-down", "cni-misconfigured", "cni-iam", "branch-eni-failed", "branch-eni-capacity", "eniconfig", "subnet-discovery", "nau-limit",
-		"eni-quota", "attachment-limit", "node-cordoned", "ipamd-leak", "fargate-no-ip", "max-pods", "node-launch-no-ip", "other-cni", "network-policy-agent", "egress", "windows-ip-resource":
+		"eni-quota", "attachment-limit", "node-cordoned", "ipamd-leak", "imds-lag", "config-drift", "fargate-no-ip", "max-pods", "node-launch-no-ip", "other-cni", "network-policy-agent", "egress", "windows-ip-resource":
 		return diagnostics.L3
 	case "quota", "admission-webhook", "admission-denied":
 		return diagnostics.ControlPlane

@@ -80,7 +80,15 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 		a.refuseRoom(f)
 	case "subnet-discovery":
 		a.fixDiscovery(f)
-	case "network-policy-agent", "ipamd-down", "ipamd-leak", "insufficiency-backoff":
+	case "node-disk":
+		a.fixDisk(f)
+	case "attachment-limit":
+		a.fixAttachments(f)
+	case "imds-lag":
+		a.waitForMetadata(f)
+	case "network-policy-agent":
+		a.fixPolicyAgent(f)
+	case "ipamd-down", "ipamd-leak", "insufficiency-backoff":
 		a.fixRestart(f)
 	case "nau-limit":
 		a.quota(f, "network address units per VPC", "vpc")
@@ -108,6 +116,19 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 	case "ip-cooldown":
 		a.offer("tune-cooldown", diagnostics.Fix{Title: "Keep more addresses ready than pods end within the cooldown", Proof: f.Summary, Undo: "set it back", SettlesIn: "5m"}, f)
 	}
+}
+
+// fixPolicyAgent starts the agent again, where that isn't what it does all the time.
+func (a *analysis) fixPolicyAgent(f *diagnostics.Finding) {
+	for _, p := range a.affected(f) {
+		if p.node.Agent != nil && strings.Contains(p.node.Agent.PolicyAgent, "CrashLoopBackOff") {
+			a.offer("fix-workload", diagnostics.Fix{Title: "See why the network policy agent ends", Needs: len(f.Affects), Owner: a.owned().owner, Proof: f.Summary, Undo: "revert the change", SettlesIn: "5m",
+				Commands: []string{"kubectl logs -n kube-system " + p.node.Agent.Name + " -c aws-eks-nodeagent --previous --tail 50"}}, f)
+			a.refuse("restart-ipamd", "the agent of node %s is %s: started again, it ends again", p.node.Name, p.node.Agent.PolicyAgent)
+			return
+		}
+	}
+	a.fixRestart(f)
 }
 
 func (a *analysis) fixRestart(f *diagnostics.Finding) {

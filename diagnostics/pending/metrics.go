@@ -35,6 +35,13 @@ func parseMetrics(text string) *Metrics {
 			gauges++
 		case "awscni_no_available_ip_addresses":
 			m.NoAddress = n
+		case "awscni_ipamd_error_count":
+			if fn := metricLabel.FindStringSubmatch(f[2]); fn != nil && n > 0 {
+				if m.Failures == nil {
+					m.Failures = map[string]int{}
+				}
+				m.Failures[fn[2]] = n
+			}
 		case "awscni_aws_api_error_count":
 			labels := map[string]string{}
 			for _, l := range metricLabel.FindAllStringSubmatch(f[2], -1) {
@@ -55,6 +62,11 @@ func parseMetrics(text string) *Metrics {
 // refused reports that EC2 answered one of the codes to a call that gets addresses.
 func (m *Metrics) refused(codes ...string) bool { return m != nil && m.count(codes...) > 0 }
 
+// addressCalls are the operations of EC2 by which the CNI gets addresses.
+func addressCalls() []string {
+	return []string{"AssignPrivateIpAddresses", "CreateNetworkInterface", "AttachNetworkInterface"}
+}
+
 // count sums the answers with one of the codes to the calls that get addresses.
 func (m *Metrics) count(codes ...string) int {
 	n := 0
@@ -62,7 +74,7 @@ func (m *Metrics) count(codes ...string) int {
 		return 0
 	}
 	for _, e := range m.Errors {
-		if slices.Contains(codes, e.Code) && slices.Contains([]string{"AssignPrivateIpAddresses", "CreateNetworkInterface", "AttachNetworkInterface"}, e.API) {
+		if slices.Contains(codes, e.Code) && slices.Contains(addressCalls(), e.API) {
 			n += e.Count
 		}
 	}
@@ -71,6 +83,12 @@ func (m *Metrics) count(codes ...string) int {
 
 var secretish = regexp.MustCompile(`(?i)(token|secret|password|authorization)[^\s]*[=:]\s*\S+`)
 
+// telling reports a line of ipamd's log that says why it asks for nothing, at whatever level.
+func telling(low string) bool {
+	return slices.ContainsFunc([]string{"non schedulable node", "no valid subnets", "no eniconfig", "giving up", "does not match data store", "no space left"},
+		func(t string) bool { return strings.Contains(low, t) })
+}
+
 // complaints keeps the last lines of a log that tell of an error.
 func complaints(log string) []string {
 	var out []string
@@ -78,7 +96,7 @@ func complaints(log string) []string {
 	for lines.Scan() {
 		l := lines.Text()
 		low := strings.ToLower(l)
-		if strings.Contains(low, "error") || strings.Contains(low, "fail") || strings.Contains(low, "not supported") || strings.Contains(low, "will wait for") || strings.Contains(low, "cannot") {
+		if strings.Contains(low, "error") || strings.Contains(low, "fail") || strings.Contains(low, "not supported") || strings.Contains(low, "will wait for") || strings.Contains(low, "cannot") || telling(low) {
 			out = append(out, secretish.ReplaceAllString(shorten(l), "$1…"))
 		}
 	}

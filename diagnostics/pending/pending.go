@@ -28,7 +28,7 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 		"max-pods", "branch-eni-capacity", "windows-ip-resource", "insufficient-resources", "taint", "affinity", "volume-binding", "host-port", "gated",
 		"node-launch-no-ip", "capacity-shortage", "autoscaler-limits", "fargate-no-ip", "subnet-exhausted", "eni-all-or-nothing", "no-free-prefix", "eni-slots-full", "warm-target-cap", "ip-cooldown",
 		"insufficiency-backoff", "api-throttled", "cni-not-initialized", "ipamd-down", "cni-misconfigured", "cni-iam", "branch-eni-failed",
-		"eniconfig", "subnet-discovery", "nau-limit", "eni-quota", "attachment-limit", "node-cordoned", "ipamd-leak",
+		"eniconfig", "subnet-discovery", "nau-limit", "eni-quota", "attachment-limit", "node-cordoned", "ipamd-leak", "node-disk", "imds-lag", "config-drift",
 		"leaked-enis", "other-tenants", "warm-pool-overheld",
 		"image-pull", "volume-mount", "missing-config", "runtime", "kubelet-rejected", "node-not-ready", "quota", "admission-webhook",
 		"admission-denied", "init-container", "terminating", "other-cni", "network-policy-agent", "egress",

@@ -148,13 +148,15 @@ type Placed struct {
 
 // Agent is the aws-node pod of a node.
 type Agent struct {
-	Name     string            `json:"name"`
-	Ready    bool              `json:"ready"`
-	Restarts int               `json:"restarts,omitempty"`
-	Waiting  string            `json:"waiting,omitempty"` // reason, such as CrashLoopBackOff
-	Message  string            `json:"message,omitempty"`
-	Env      map[string]string `json:"env,omitempty"` // its own, where the pod shows it
-	Log      []string          `json:"log,omitempty"` // the last lines, read only where it isn't ready
+	Name     string `json:"name"`
+	Ready    bool   `json:"ready"`
+	Restarts int    `json:"restarts,omitempty"`
+	Waiting  string `json:"waiting,omitempty"` // reason, such as CrashLoopBackOff
+	Message  string `json:"message,omitempty"`
+	// PolicyAgent is the state of its container aws-eks-nodeagent where that isn't ready.
+	PolicyAgent string            `json:"policyAgent,omitempty"`
+	Env         map[string]string `json:"env,omitempty"` // its own, where the pod shows it
+	Log         []string          `json:"log,omitempty"` // the last lines, read only where it isn't ready
 }
 
 // Metrics is what ipamd counts: gauges of now, and counters since Started.
@@ -163,6 +165,8 @@ type Metrics struct {
 	Assigned  int        `json:"assigned"`
 	NoAddress int        `json:"noAddress,omitempty"`
 	Errors    []APIError `json:"errors,omitempty"`
+	// Failures counts, by ipamd's own name of the step, what failed in it.
+	Failures map[string]int `json:"failures,omitempty"`
 }
 
 // APIError counts one error code of one EC2 operation.
