@@ -45,6 +45,7 @@ func analyze(s Snapshot) diagnostics.Result {
 	a.terminating()
 	a.byDesign()
 	a.contributing()
+	a.driftedSettings()
 	a.finish()
 	return a.res
 }

@@ -334,7 +334,7 @@ func TestSettingsAreChangedThroughTheirOwner(t *testing.T) {
 		{"a rollout is under way", "eks-addon", func(s *Snapshot) { s.Driver.Updated-- }, false, "update-addon"},
 		{"its configuration is YAML", "eks-addon", func(s *Snapshot) { s.Addon.Configuration = "env:\n  A: b\n" }, false, "update-addon"},
 		{"Terraform has the add-on", "terraform", func(s *Snapshot) { s.Addon.Tags = map[string]string{"managed-by": "Terraform"} }, false, "jsonencode"},
-		{"CloudFormation has the add-on", "cloudformation", func(s *Snapshot) { s.Addon.Tags = map[string]string{"aws:cloudformation:stack-name": "x"} }, false, "configurationValues"},
+		{"CloudFormation has the add-on", "cloudformation", func(s *Snapshot) { s.Addon.Tags = map[string]string{"aws:cloudformation:stack-name": "x"} }, false, "ConfigurationValues"},
 		{"nobody has it", "none", func(s *Snapshot) {
 			s.Addon = nil
 			s.Driver.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"} // stands there without Helm too
