@@ -7,95 +7,88 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/trail"
 )
 
-// crashed aligns 502 answers with containers that ended.
-func (a *analysis) crashed() bool {
-	for _, g := range a.groups {
-		for _, t := range g.registered() {
-			if t.pod == nil {
-				continue
-			}
-			for _, c := range t.pod.Status.ContainerStatuses {
-				end := c.LastTerminationState.Terminated
-				if end == nil || isSidecar(c.Name) || a.around(elb502, end.FinishedAt.Time) == 0 {
-					continue
-				}
-				a.report(diagnostics.Finding{
-					ID: "app.crash-midrequest", Subject: g.subject(), Confidence: diagnostics.Likely, Weight: 60, Affects: []string{"pod/" + t.pod.Namespace + "/" + t.pod.Name},
-					Summary: fmt.Sprintf("container %s of pod %s ended at %s with exit code %d (%s), and requests under way got 502 in the same minute", c.Name, t.pod.Name, clock(end.FinishedAt.Time), end.ExitCode, end.Reason),
-					Evidence: []diagnostics.Evidence{a.metric(elb502), {What: "last end of container " + c.Name, Value: fmt.Sprintf("%s, exit code %d at %s, %d restarts", end.Reason, end.ExitCode, clock(end.FinishedAt.Time), c.RestartCount), Source: "list pods",
-						Repeat: fmt.Sprintf("kubectl get pod %s -n %s -o yaml", t.pod.Name, t.pod.Namespace)}},
-				})
-				return true
-			}
-		}
-	}
-	return false
+// departure is a moment in which pods of a group were taken away by a rollout or a smaller scale.
+type departure struct {
+	at    time.Time
+	event corev1.Event
+	spec  *corev1.PodSpec // of the pods that went, nil where it isn't known
 }
 
-// around is the sum of a metric in the minute of t and the ones next to it.
-func (a *analysis) around(name string, t time.Time) float64 {
-	var sum float64
-	for _, p := range a.series(name) {
-		if d := p.At.Sub(t.Truncate(time.Minute)); d >= -time.Minute && d <= time.Minute {
-			sum += p.Value
-		}
-	}
-	return sum
-}
-
-// scaledDown lists the moments at which pods of the groups were taken away by a rollout or a smaller scale.
-func (a *analysis) scaledDown() []corev1.Event {
-	var out []corev1.Event
+// departures lists the moments in which pods of the groups were taken away, as far as events remember.
+func (a *analysis) departures() []departure {
+	var out []departure
 	for _, e := range a.s.Events {
-		if e.Reason == "ScalingReplicaSet" && strings.HasPrefix(e.Message, "Scaled down") && a.ours(e.InvolvedObject.Namespace, e.InvolvedObject.Name) {
-			out = append(out, e)
+		o := e.InvolvedObject
+		scaled := strings.HasPrefix(e.Message, "Scaled down") && e.Reason == "ScalingReplicaSet"
+		deleted := e.Reason == "SuccessfulDelete" && (o.Kind == "ReplicaSet" || o.Kind == "StatefulSet")
+		if (!scaled && !deleted) || !a.ours(o.Kind, o.Namespace, o.Name) {
+			continue
 		}
+		d := departure{at: lastSeen(e), event: e}
+		for i, rs := range a.s.ReplicaSets {
+			if rs.Namespace == o.Namespace && (rs.Name == o.Name || slices.Contains(strings.Fields(e.Message), rs.Name)) {
+				d.spec = &a.s.ReplicaSets[i].Spec.Template.Spec
+			}
+		}
+		out = append(out, d)
 	}
 	return out
 }
 
-// ours reports whether a Deployment's pods are behind one of the groups.
-func (a *analysis) ours(namespace, deployment string) bool {
-	for _, d := range a.s.Deployments {
-		if d.Namespace != namespace || d.Name != deployment {
-			continue
-		}
-		for _, g := range a.groups {
-			if g.svc != nil && g.namespace == namespace && len(g.svc.Spec.Selector) > 0 && matches(g.svc.Spec.Selector, d.Spec.Template.Labels) {
-				return true
-			}
-		}
+// ours reports whether the pods of a workload are behind one of the groups.
+func (a *analysis) ours(kind, namespace, name string) bool {
+	behind := func(labels map[string]string) bool {
+		return slices.ContainsFunc(a.groups, func(g *group) bool {
+			return g.svc != nil && g.namespace == namespace && len(g.svc.Spec.Selector) > 0 && matches(g.svc.Spec.Selector, labels)
+		})
 	}
-	return false
+	owned := func(refs []metav1.OwnerReference) bool {
+		return slices.ContainsFunc(refs, func(r metav1.OwnerReference) bool { return r.Kind == kind && r.Name == name })
+	}
+	return slices.ContainsFunc(a.s.Deployments, func(d appsv1.Deployment) bool {
+		return kind == "Deployment" && d.Namespace == namespace && d.Name == name && behind(d.Spec.Template.Labels)
+	}) || slices.ContainsFunc(a.s.ReplicaSets, func(rs appsv1.ReplicaSet) bool {
+		return rs.Namespace == namespace && (kind == "ReplicaSet" && rs.Name == name || owned(rs.OwnerReferences)) && behind(rs.Spec.Template.Labels)
+	}) || slices.ContainsFunc(a.s.Pods, func(p corev1.Pod) bool {
+		return p.Namespace == namespace && owned(p.OwnerReferences) && behind(p.Labels)
+	})
 }
 
-// expired recognises requests that outlived the deregistration delay: the errors come that long after the scale-down.
+// expired recognises requests that outlived the deregistration delay: the errors come that long after pods were taken away.
 func (a *analysis) expired() bool {
-	start, end, ok := a.burst(elb502, elb504)
-	if !ok {
-		return false
-	}
+	bursts := a.counts(elb502).Bursts()
 	for _, g := range a.groups {
 		delay, err := strconv.Atoi(g.Attributes["deregistration_delay.timeout_seconds"])
-		if err != nil || delay < 60 {
+		if err != nil || delay < 60 { // sooner than a minute it can't be told from pods that went too early
 			continue
 		}
-		for _, e := range a.scaledDown() {
-			due := lastSeen(e).Add(time.Duration(delay) * time.Second)
-			soon := lastSeen(e).Add(time.Minute)
-			if due.Before(start.Add(-time.Minute)) || due.After(end.Add(time.Minute)) || soon.After(start) {
+		for _, d := range a.departures() {
+			due := d.at.Add(time.Duration(delay) * time.Second)
+			i := slices.IndexFunc(bursts, func(b trail.Burst) bool {
+				return b.Near(due, time.Minute, time.Minute) && b.Start.After(d.at.Add(time.Minute))
+			})
+			if i < 0 {
 				continue
 			}
-			a.report(diagnostics.Finding{
+			f := diagnostics.Finding{
 				ID: "dereg.delay-elapsed", Subject: g.Name, Confidence: diagnostics.Likely, Weight: 40,
-				Summary:  fmt.Sprintf("requests that lasted longer than the deregistration delay of %d s were cut off: the errors began at %s, %d s after the pods were scaled down", delay, clock(start), int(start.Sub(lastSeen(e)).Seconds())),
-				Evidence: []diagnostics.Evidence{a.metric(elb502), eventEvidence(e), attributeEvidence(g, "deregistration_delay.timeout_seconds")},
-			})
+				Summary: fmt.Sprintf("requests that lasted longer than the deregistration delay of %d s were cut off: %.0f got 502 from %s, when it was over for the pods that were taken away at %s",
+					delay, bursts[i].Sum, clock(bursts[i].Start), clock(d.at)),
+				Evidence: []diagnostics.Evidence{a.metric(elb502), a.burstEvidence("502", bursts), eventEvidence(d.event), attributeEvidence(g, "deregistration_delay.timeout_seconds")},
+			}
+			if grace := graceOf(d.spec); d.spec != nil && grace < delay {
+				f.Confidence = diagnostics.Possible
+				f.Summary += fmt.Sprintf(" (yet their terminationGracePeriodSeconds of %d should have ended them before)", grace)
+			}
+			a.report(f)
 			return true
 		}
 	}
@@ -106,101 +99,142 @@ func attributeEvidence(g *group, key string) diagnostics.Evidence {
 	return diagnostics.Evidence{What: key + " of " + g.Name, Value: g.Attributes[key], Source: "elasticloadbalancing:DescribeTargetGroupAttributes", Repeat: "aws elbv2 describe-target-group-attributes --target-group-arn " + g.ARN}
 }
 
-// drained recognises a rollout that takes pods away faster than the load balancer learns of it.
+// drained recognises pods that are taken away faster than the load balancer learns of it: bursts at scale-downs of pods that
+// neither wait for it nor make it wait for them.
 func (a *analysis) drained() bool {
-	start, end, ok := a.burst(elb502, elb504)
-	if !ok {
-		return false
-	}
-	var ev []diagnostics.Evidence
-	for _, e := range a.scaledDown() {
-		if at := lastSeen(e); !at.Before(start.Add(-2*time.Minute)) && !at.After(end.Add(time.Minute)) {
-			ev = append(ev, eventEvidence(e))
+	bursts := a.counts(elb502, elb504).Bursts()
+	for _, b := range bursts {
+		var ev []diagnostics.Evidence
+		var gone *corev1.PodSpec
+		for _, d := range a.departures() {
+			if b.Near(d.at, 2*time.Minute, time.Minute) {
+				ev = append(ev, eventEvidence(d.event))
+				gone = d.spec
+			}
 		}
-	}
-	for _, rs := range a.s.ReplicaSets {
-		at := rs.CreationTimestamp.Time
-		if len(rs.OwnerReferences) > 0 && a.ours(rs.Namespace, rs.OwnerReferences[0].Name) && !at.Before(start.Add(-5*time.Minute)) && !at.After(end.Add(time.Minute)) {
-			ev = append(ev, diagnostics.Evidence{What: "ReplicaSet " + rs.Namespace + "/" + rs.Name, Value: "made at " + clock(at), Source: "list replicasets.apps", Repeat: fmt.Sprintf("kubectl get replicaset %s -n %s", rs.Name, rs.Namespace)})
+		ev = append(ev, a.revised(b)...)
+		if len(ev) == 0 {
+			continue
 		}
-	}
-	if len(ev) == 0 {
-		return false
-	}
-	for _, g := range a.groups {
-		for _, t := range g.registered() {
-			if t.pod == nil || g.TargetType != "ip" {
-				continue
+		for _, g := range a.groups {
+			if len(g.rules) > 0 && a.race(g, b, bursts, gone, ev) {
+				return true
 			}
-			gate := slices.ContainsFunc(t.pod.Spec.ReadinessGates, func(r corev1.PodReadinessGate) bool {
-				return strings.HasPrefix(string(r.ConditionType), "target-health.elbv2.k8s.aws/")
-			})
-			stops := slices.ContainsFunc(t.pod.Spec.Containers, func(c corev1.Container) bool { return c.Lifecycle != nil && c.Lifecycle.PreStop != nil })
-			if gate && stops {
-				continue
-			}
-			var lacks []string
-			if !gate {
-				lacks = append(lacks, "no readiness gate")
-			}
-			if !stops {
-				lacks = append(lacks, "no preStop hook")
-			}
-			grace := int64(30)
-			if s := t.pod.Spec.TerminationGracePeriodSeconds; s != nil {
-				grace = *s
-			}
-			ev = append(ev, diagnostics.Evidence{What: "how pod " + t.pod.Name + " goes", Value: fmt.Sprintf("%s, terminationGracePeriodSeconds %d", joined(lacks), grace), Source: "list pods",
-				Repeat: fmt.Sprintf("kubectl get pod %s -n %s -o yaml", t.pod.Name, t.pod.Namespace)})
-			if len(ev) > 5 {
-				ev = append(ev[:4], ev[len(ev)-1])
-			}
-			a.report(diagnostics.Finding{
-				ID: "rollout.drain-race", Subject: g.subject(), Confidence: diagnostics.Likely, Weight: 40,
-				Summary:  fmt.Sprintf("between %s and %s, while %s was rolled out, %.0f requests got 502 or 504: its pods have %s, so they end before the load balancer stops sending to them", clock(start), clock(end), g.subject(), a.total(elb502)+a.total(elb504), strings.Join(lacks, " and ")),
-				Evidence: append([]diagnostics.Evidence{a.metric(elb502), a.metric(elb504)}, ev...),
-			})
-			return true
 		}
 	}
 	return false
 }
 
-// goingReasons are the reasons of events that tell of a node that is taken away.
-var goingReasons = []string{"RemovingNode", "DeletingNode", "NodeTerminating", "Terminating", "TerminatingNode", "SpotInterrupted", "SpotInterruption", "TerminatingOnInterruption", "DisruptionTerminating", "InstanceTerminating", "Disrupted", "Drained", "ScaleDown", "NodeNotReady"}
-
-// terminated recognises targets that went down with their node.
-func (a *analysis) terminated() {
-	if a.found("sg.target-ingress", "sg.alb-egress", "nacl.forward", "nacl.return") {
-		return
-	}
-	for _, g := range a.groups {
-		var ts []*target
-		for _, t := range g.list {
-			if t.Reason == "Target.InvalidState" {
-				ts = append(ts, t)
-			}
-		}
-		var ev []diagnostics.Evidence
-		for _, e := range a.s.Events {
-			if (e.InvolvedObject.Kind != "Node" && e.InvolvedObject.Kind != "NodeClaim") || !slices.Contains(goingReasons, e.Reason) {
-				continue
-			}
-			if len(ts) > 0 || a.around(elb502, lastSeen(e))+a.around(elb504, lastSeen(e)) > 0 {
-				ev = append(ev, eventEvidence(e))
-			}
-		}
-		if len(ts) == 0 && (len(ev) == 0 || g.TargetType != "instance" || a.troubled()) {
+// revised finds a new revision of a workload at the time of a burst: it takes the pods of the one before away. This
+// stands where the events have expired.
+func (a *analysis) revised(b trail.Burst) []diagnostics.Evidence {
+	for _, d := range a.s.Deployments {
+		if !a.ours("Deployment", d.Namespace, d.Name) {
 			continue
 		}
-		if a.measured() {
-			ev = append(ev, a.metric(elb502))
+		current, previous := a.revisions(&d)
+		if current == nil || previous == nil || !b.Near(current.CreationTimestamp.Time, 5*time.Minute, time.Minute) {
+			continue
 		}
-		a.report(diagnostics.Finding{
-			ID: "node.termination", Subject: g.Name, Confidence: diagnostics.Likely, Affects: affected(ts), Weight: 40,
-			Summary:  fmt.Sprintf("nodes behind %s were taken away while the load balancer still sent requests to them", g.Name),
-			Evidence: append([]diagnostics.Evidence{g.evidence(ts)}, ev...),
-		})
-		return
+		return []diagnostics.Evidence{{What: "ReplicaSet " + current.Namespace + "/" + current.Name, Value: fmt.Sprintf("made at %s, in place of %s", clock(current.CreationTimestamp.Time), previous.Name),
+			Source: "list replicasets.apps", Repeat: fmt.Sprintf("kubectl get replicasets -n %s --sort-by .metadata.creationTimestamp", current.Namespace)}}
 	}
+	return nil
+}
+
+// race reports a group whose pods go without care. The pods that went tell how they stop, those that are there whether
+// new ones wait for the load balancer.
+func (a *analysis) race(g *group, b trail.Burst, bursts []trail.Burst, gone *corev1.PodSpec, ev []diagnostics.Evidence) bool {
+	i := slices.IndexFunc(g.list, func(t *target) bool { return t.pod != nil })
+	pods := g.selected()
+	if i >= 0 {
+		pods = append(pods, g.list[i].pod)
+	}
+	if len(pods) == 0 {
+		return false
+	}
+	p := pods[0]
+	spec := gone
+	if spec == nil {
+		spec = &p.Spec
+	}
+	lacks := g.lacking(p, spec)
+	if len(lacks) == 0 {
+		return false
+	}
+	f := diagnostics.Finding{
+		ID: "rollout.drain-race", Subject: g.subject(), Confidence: diagnostics.Likely, Weight: 40,
+		Summary: fmt.Sprintf("between %s and %s, while pods of %s were replaced or taken away, %.0f requests got 502 or 504: the pods have %s, so they end before the load balancer stops sending to them",
+			clock(b.Start), clock(b.End), g.subject(), b.Sum, strings.Join(lacks, " and ")),
+	}
+	if g.TargetType != "ip" {
+		f.Confidence = diagnostics.Possible // on the way by the nodes it is kube-proxy that has to learn of it
+	}
+	f.Evidence = append([]diagnostics.Evidence{a.metric(elb502), a.metric(elb504), a.burstEvidence("502 and 504", bursts)}, ev[:min(len(ev), 3)]...)
+	f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "how pods of " + g.subject() + " go", Value: fmt.Sprintf("%s, terminationGracePeriodSeconds %d", joined(lacks), graceOf(spec)), Source: "list pods",
+		Repeat: fmt.Sprintf("kubectl get pod %s -n %s -o yaml", p.Name, p.Namespace)})
+	a.report(f)
+	return true
+}
+
+// shortStop is the least that a preStop sleep must last: until then a load balancer node may still send to the pod.
+const shortStop = 15
+
+// lacking lists what pods that go with care have and these don't. Readiness gates exist for targets by address only.
+func (g *group) lacking(p *corev1.Pod, spec *corev1.PodSpec) []string {
+	var out []string
+	if g.TargetType == "ip" && !gated(p) {
+		out = append(out, "no readiness gate")
+	}
+	stops, seconds := stopOf(spec)
+	switch {
+	case !stops:
+		out = append(out, "no preStop hook")
+	case seconds >= 0 && seconds < shortStop:
+		out = append(out, fmt.Sprintf("a preStop sleep of only %d s", seconds))
+	case seconds >= graceOf(spec):
+		out = append(out, fmt.Sprintf("a grace period of %d s that ends with the preStop sleep of %d s", graceOf(spec), seconds))
+	}
+	return out
+}
+
+// gated reports whether the controller put its readiness gate into the pod: target-health.elbv2.k8s.aws/<binding>, of EKS Auto
+// Mode target-health.eks.amazonaws.com/<binding>.
+func gated(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Spec.ReadinessGates, func(r corev1.PodReadinessGate) bool {
+		return strings.HasPrefix(string(r.ConditionType), "target-health.")
+	})
+}
+
+// stopOf tells whether a container has a preStop hook and how many seconds the longest one sleeps; -1 where that can't be seen.
+func stopOf(spec *corev1.PodSpec) (stops bool, seconds int) {
+	seconds = -1
+	for _, c := range spec.Containers {
+		if c.Lifecycle == nil || c.Lifecycle.PreStop == nil {
+			continue
+		}
+		stops = true
+		hook := c.Lifecycle.PreStop
+		if hook.Sleep != nil {
+			seconds = max(seconds, int(hook.Sleep.Seconds))
+		}
+		if hook.Exec == nil {
+			continue
+		}
+		words := strings.FieldsFunc(strings.Join(hook.Exec.Command, " "), func(r rune) bool { return r == ' ' || r == ';' || r == '&' })
+		for i, w := range words[:max(len(words)-1, 0)] {
+			if n, err := strconv.Atoi(strings.TrimSuffix(words[i+1], "s")); err == nil && (w == "sleep" || strings.HasSuffix(w, "/sleep")) {
+				seconds = max(seconds, n)
+			}
+		}
+	}
+	return stops, seconds
+}
+
+// graceOf is terminationGracePeriodSeconds, 30 where it isn't set or known.
+func graceOf(spec *corev1.PodSpec) int {
+	if spec == nil || spec.TerminationGracePeriodSeconds == nil {
+		return 30
+	}
+	return int(*spec.TerminationGracePeriodSeconds)
 }

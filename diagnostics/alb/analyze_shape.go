@@ -1,116 +1,180 @@
 package alb
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
 
+// idleTimeout is how many seconds the load balancer keeps a connection on which nothing is sent; known is false where
+// its attributes were not readable, and the default of 60 is assumed.
+func (a *analysis) idleTimeout() (seconds int, known bool) {
+	n, err := strconv.Atoi(a.s.Attributes["idle_timeout.timeout_seconds"])
+	if err != nil {
+		return 60, false
+	}
+	return n, true
+}
+
+func (a *analysis) idleEvidence() diagnostics.Evidence {
+	seconds, known := a.idleTimeout()
+	value := fmt.Sprint(seconds)
+	if !known {
+		value += " by default; the attributes could not be read"
+	}
+	return diagnostics.Evidence{What: "idle_timeout.timeout_seconds of " + a.balancerName(), Value: value, Source: "elasticloadbalancing:DescribeLoadBalancerAttributes",
+		Repeat: "aws elbv2 describe-load-balancer-attributes --load-balancer-arn " + a.s.Balancer.ARN}
+}
+
 // slowPath recognises answers that take longer than the load balancer waits: connections succeed, and the slowest
-// requests last just as long as the idle timeout.
+// requests last as long as the idle timeout. 504 with connections that fail is no slow answer.
 func (a *analysis) slowPath() bool {
-	idle, err := strconv.Atoi(cmp.Or(a.s.Attributes["idle_timeout.timeout_seconds"], "60"))
-	if err != nil || a.total(elb504) == 0 || a.total(connectErrors) > 0 {
+	idle, known := a.idleTimeout()
+	if a.total(elb504) == 0 || a.total(connectErrors) > 0.05*a.total(elb504) {
 		return false
 	}
-	slowest := 0.0
-	for _, p := range a.series(responseTime) {
-		slowest = max(slowest, p.Value)
-	}
-	if slowest < 0.9*float64(idle) {
+	slowest, lines := a.peak(responseTime), a.slowLines(time.Duration(idle)*time.Second)
+	if slowest < 0.9*float64(idle) && len(lines) == 0 {
 		return false
 	}
-	e := a.metric(responseTime)
-	e.Value = fmt.Sprintf("p99 up to %.1f s", slowest)
-	e.Repeat = strings.Replace(e.Repeat, "--statistics Sum", "--extended-statistics p99", 1)
-	a.report(diagnostics.Finding{
+	f := diagnostics.Finding{
 		ID: "app.slow-response", Subject: a.groups[0].subject(), Confidence: diagnostics.Likely, Weight: 40,
-		Summary: fmt.Sprintf("some answers of %s take longer than the idle timeout of %d s, so the load balancer gives up with 504", a.groups[0].subject(), idle),
-		Evidence: append([]diagnostics.Evidence{a.metric(elb504), a.metric(connectErrors), e, {What: "idle_timeout.timeout_seconds of " + a.balancerName(), Value: fmt.Sprint(idle), Source: "elasticloadbalancing:DescribeLoadBalancerAttributes",
-			Repeat: "aws elbv2 describe-load-balancer-attributes --load-balancer-arn " + a.s.Balancer.ARN}}, a.slowLines()...),
-	})
+		Summary:  fmt.Sprintf("some answers of %s take longer than the idle timeout of %d s, so the load balancer gives up with 504 (%.0f times, no connection to a target failed)", a.groups[0].subject(), idle, a.total(elb504)),
+		Evidence: []diagnostics.Evidence{a.metric(elb504), a.metric(connectErrors), a.idleEvidence()},
+	}
+	if slowest > 0 {
+		e := a.metric(responseTime)
+		e.Value = fmt.Sprintf("up to %.1f s", slowest)
+		e.Repeat = strings.Replace(e.Repeat, "--statistics Sum", "--statistics Maximum --extended-statistics p99", 1)
+		f.Evidence = append(f.Evidence, e)
+	}
+	f.Evidence = append(f.Evidence, lines...)
+	if !known {
+		f.Confidence = diagnostics.Possible
+	}
+	a.report(f)
 	return true
 }
 
-var tookMS = regexp.MustCompile(`\b(\d{4,7})ms\b`)
+var tookMS = regexp.MustCompile(`\b(\d{4,7}) ?ms\b`)
 
-// slowLines finds requests in the logs that took longer than half a minute.
-func (a *analysis) slowLines() []diagnostics.Evidence {
+// slowLines finds a request in the logs that took longer than the limit.
+func (a *analysis) slowLines(limit time.Duration) []diagnostics.Evidence {
+	return a.logged(func(line string) bool {
+		match := tookMS.FindStringSubmatch(line)
+		if match == nil {
+			return false
+		}
+		ms, err := strconv.Atoi(match[1])
+		return err == nil && time.Duration(ms)*time.Millisecond > limit
+	})
+}
+
+// logged gives the first line of the application's logs that says what is looked for; none where none does.
+func (a *analysis) logged(says func(line string) bool) []diagnostics.Evidence {
 	for _, name := range sortedKeys(a.s.Logs) {
 		for line := range strings.SplitSeq(a.s.Logs[name], "\n") {
-			match := tookMS.FindStringSubmatch(line)
-			if match == nil {
+			if !says(line) {
 				continue
 			}
-			if ms, err := strconv.Atoi(match[1]); err == nil && ms > 30_000 {
-				parts := strings.Split(name, "/")
-				return []diagnostics.Evidence{{What: "log of " + name, Value: strings.TrimSpace(line), Source: "get pods/log", Repeat: fmt.Sprintf("kubectl logs %s -n %s -c %s --tail %d", parts[1], parts[0], parts[2], logLines)}}
-			}
+			parts := strings.Split(name, "/")
+			return []diagnostics.Evidence{{What: "log of " + name, Value: strings.TrimSpace(line), Source: "get pods/log",
+				Repeat: fmt.Sprintf("kubectl logs %s -n %s -c %s --tail %d", parts[1], parts[0], parts[2], logLines)}}
 		}
 	}
 	return nil
 }
 
-// wrongPort recognises a health check on a port that works while the traffic's doesn't.
+// wrongPort recognises a health check on a port that works while that of the traffic doesn't: connections to targets fail
+// although all are healthy. 502 on a failed connection is a refusal, and 504 a connection that nothing answered.
 func (a *analysis) wrongPort() bool {
-	for _, g := range a.groups {
-		for _, t := range g.of(healthy) {
-			if t.hcPort == t.port || a.total(connectErrors) == 0 || a.total(elb502)+a.total(elb504) == 0 {
-				continue
-			}
-			a.report(diagnostics.Finding{
-				ID: "port.traffic-differs", Subject: g.Name, Confidence: diagnostics.Likely, Weight: 80, Affects: affected(g.of(healthy)),
-				Summary:  fmt.Sprintf("the health check asks port %d, which answers, but requests go to port %d, where connections fail", t.hcPort, t.port),
-				Evidence: []diagnostics.Evidence{g.evidence(g.of(healthy)), g.checkEvidence(), a.metric(connectErrors), a.metric(elb502)},
-			})
-			return true
-		}
-	}
-	return false
-}
-
-// closesEarly knows servers that by default close idle connections sooner than the load balancer, by a word in the name of their image, with their seconds.
-var closesEarly = []struct {
-	word    *regexp.Regexp
-	server  string
-	seconds int
-}{
-
-	{regexp.MustCompile(`(?i)(^|[^a-z])(node|nodejs)(\d|[^a-z]|$)`), "Node.js", 5},
-	{regexp.MustCompile(`(?i)(^|[^a-z])gunicorn(\d|[^a-z]|$)`), "gunicorn", 2},
-	{regexp.MustCompile(`(?i)(^|[^a-z])uvicorn(\d|[^a-z]|$)`), "uvicorn", 5},
-}
-
-// keepAlive recognises a few 502 all the time without any rollout or restart, of a server that is known to close idle
-// connections early. Without access logs it stays a possibility.
-func (a *analysis) keepAlive() bool {
-	idle, err := strconv.Atoi(cmp.Or(a.s.Attributes["idle_timeout.timeout_seconds"], "60"))
-	if err != nil || !a.steady(elb502) || a.total(elb504) > 0 || len(a.scaledDown()) > 0 {
+	if a.total(connectErrors) == 0 || a.total(elb502, elb504) == 0 {
 		return false
 	}
-	for _, t := range a.targets() {
-		if t.pod == nil {
+	for _, g := range a.groups {
+		ts := slices.DeleteFunc(g.of(healthy), func(t *target) bool { return t.hcPort == t.port || len(g.rules) == 0 })
+		if len(ts) == 0 {
 			continue
 		}
-		for _, c := range containers(t.pod) {
-			image := c.Image[strings.LastIndexByte(c.Image, '/')+1:]
-			for _, k := range closesEarly {
-				if !k.word.MatchString(image) || k.seconds >= idle {
-					continue
-				}
-				a.report(diagnostics.Finding{
-					ID: "keepalive.mismatch", Subject: t.group.subject(), Confidence: diagnostics.Possible, Weight: 30,
-					Summary: fmt.Sprintf("a few 502 all the time, without rollout or restart: %s by default closes idle connections after %d s, the load balancer reuses them for %d s", k.server, k.seconds, idle),
-					Evidence: []diagnostics.Evidence{a.metric(elb502), {What: "image of " + t.pod.Name, Value: image, Source: "list pods", Repeat: fmt.Sprintf("kubectl get pod %s -n %s -o jsonpath='{.spec.containers[*].image}'", t.pod.Name, t.pod.Namespace)},
-						{What: "idle_timeout.timeout_seconds of " + a.balancerName(), Value: fmt.Sprint(idle), Source: "elasticloadbalancing:DescribeLoadBalancerAttributes", Repeat: "aws elbv2 describe-load-balancer-attributes --load-balancer-arn " + a.s.Balancer.ARN}},
-				})
-				return true
-			}
+		t := ts[0]
+		f := diagnostics.Finding{
+			ID: "port.traffic-differs", Subject: g.Name, Confidence: diagnostics.Likely, Weight: 80, Affects: affected(ts),
+			Summary:  fmt.Sprintf("the health check of %s asks port %d, which answers, but requests go to port %d, where connections fail", g.Name, t.hcPort, t.port),
+			Evidence: []diagnostics.Evidence{g.evidence(ts), g.checkEvidence(), a.metric(connectErrors), a.metric(elb502), a.metric(elb504)},
 		}
+		if a.total(elb502) > a.total(elb504) {
+			f.Reason = "refused"
+			f.Summary = fmt.Sprintf("the health check of %s asks port %d, which answers, but requests go to port %d, which refuses connections", g.Name, t.hcPort, t.port)
+		}
+		if t.pod != nil {
+			f.Evidence = append(f.Evidence, portEvidence(t.pod))
+		}
+		// Every request meets it, and the pods say that nothing of theirs is on that port.
+		if undeclared(t.pod, t.port) && a.lately(elb502, elb504) >= 0.9*asked(a.lately) && a.lately(connectErrors) > 0 {
+			f.Confidence = diagnostics.Confirmed
+			f.Summary += fmt.Sprintf(": no container declares port %d", t.port)
+		}
+		a.report(f)
+		return true
 	}
 	return false
 }
+
+var headerSize = regexp.MustCompile(`(?i)header[a-z_ -]*[=: ]+(\d{4,9})`)
+
+// headerLimit is the most that an Application Load Balancer takes of a response's headers, in bytes.
+const headerLimit = 32 << 10
+
+// bigHeaders finds answers in the application's log whose headers are larger than the load balancer takes.
+func (a *analysis) bigHeaders() bool {
+	if a.total(elb502) == 0 {
+		return false
+	}
+	lines := a.logged(func(line string) bool {
+		match := headerSize.FindStringSubmatch(line)
+		if match == nil || strings.Contains(strings.ToLower(line), "request header") || strings.Contains(strings.ToLower(line), "request_header") {
+			return false
+		}
+		n, err := strconv.Atoi(match[1])
+		return err == nil && n > headerLimit
+	})
+	if len(lines) == 0 {
+		return false
+	}
+	a.report(diagnostics.Finding{
+		ID: "resp.header-too-large", Subject: a.groups[0].subject(), Confidence: diagnostics.Likely, Weight: 40,
+		Summary:  fmt.Sprintf("%s sends answers with more than %d bytes of headers, which the load balancer turns into 502", a.groups[0].subject(), headerLimit),
+		Evidence: append([]diagnostics.Evidence{a.metric(elb502)}, lines...),
+	})
+	return true
+}
+
+// own5xx reports errors that the application made itself. Beside errors of the load balancer it is told only where nothing
+// explains those.
+func (a *analysis) own5xx() bool {
+	made := a.total(target5xx)
+	all := max(asked(a.total), 1)
+	if made < 0.005*all || made == 0 {
+		return false
+	}
+	f := diagnostics.Finding{
+		ID: "app.own-5xx", Subject: a.groups[0].subject(), Confidence: diagnostics.Confirmed, Weight: 60,
+		Summary:  fmt.Sprintf("the application itself answers %.1f %% of the requests with 5xx; the load balancer made none of these errors", 100*made/all),
+		Evidence: []diagnostics.Evidence{a.metric(target5xx), a.metric(elb502), a.metric(elb503), a.metric(elb504)},
+	}
+	if n := a.errors(); n > 0 {
+		if a.troubled() || n >= made {
+			return false
+		}
+		f.Confidence = diagnostics.Likely
+		f.Summary = fmt.Sprintf("the application itself answers %.1f %% of the requests with 5xx; %.0f further errors were made by the load balancer", 100*made/all, n)
+	}
+	a.report(f)
+	return true
+}
+

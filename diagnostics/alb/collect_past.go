@@ -21,6 +21,7 @@ const memory = 48 * time.Hour
 const (
 	requests       = "RequestCount"
 	elb4xx         = "HTTPCode_ELB_4XX_Count"
+	elb500         = "HTTPCode_ELB_500_Count"
 	elb502         = "HTTPCode_ELB_502_Count"
 	elb503         = "HTTPCode_ELB_503_Count"
 	elb504         = "HTTPCode_ELB_504_Count"
@@ -37,6 +38,7 @@ const (
 	balancerDim    = "LoadBalancer"
 	percentile99   = "p99"
 	statisticSum   = "Sum"
+	statisticMax   = "Maximum"
 )
 
 // metrics reads the last hour of the load balancer in one call.
@@ -49,10 +51,10 @@ func (c *collector) metrics(ctx context.Context) {
 		return trail.Query{Namespace: applicationELB, Metric: name, Dimensions: map[string]string{balancerDim: suffix(s.Balancer.ARN)}, Statistic: statistic, Period: time.Minute}
 	}
 	var qs []trail.Query
-	for _, name := range []string{requests, elb4xx, elb502, elb503, elb504, target2xx, target5xx, connectErrors, tlsErrors, rejected, failedOpen, authError, authFailure} {
+	for _, name := range []string{requests, elb4xx, elb500, elb502, elb503, elb504, target2xx, target5xx, connectErrors, tlsErrors, rejected, failedOpen, authError, authFailure} {
 		qs = append(qs, query(name, statisticSum))
 	}
-	qs = append(qs, query(responseTime, percentile99))
+	qs = append(qs, query(responseTime, percentile99), query(responseTime, statisticMax))
 	v, err := c.in.Metrics.Metrics(ctx, s.Now.Add(-window), s.Now, qs)
 	c.keep(err, s.Balancer.Name, func() { s.Series = v })
 }
@@ -86,7 +88,7 @@ const logLines, logPods = 200, 3
 func (c *collector) logs(ctx context.Context) {
 	s := c.s
 	m := newModel(s)
-	if !m.allHealthy() || m.total(elb502)+m.total(elb504) == 0 {
+	if !m.allHealthy() || m.total(elb502, elb504) == 0 {
 		return
 	}
 	var reads []func(context.Context)

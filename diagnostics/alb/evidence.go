@@ -103,7 +103,7 @@ func eventEvidence(e corev1.Event) diagnostics.Evidence {
 func (m *model) metric(name string) diagnostics.Evidence {
 	lb := suffix(m.s.Balancer.ARN)
 	return diagnostics.Evidence{
-		What: name, Value: fmt.Sprintf("%.0f in the last %d minutes, %.0f in the last 5", m.total(name), len(m.series(requests)), m.lately(name)), Source: "cloudwatch:GetMetricData",
+		What: name, Value: fmt.Sprintf("%.0f in the last %d minutes, %.0f in the last 5", m.total(name), m.minutes(), m.lately(name)), Source: "cloudwatch:GetMetricData",
 		Repeat: fmt.Sprintf("aws cloudwatch get-metric-statistics --namespace %s --metric-name %s --dimensions Name=LoadBalancer,Value=%s --statistics Sum --period 60 --start-time %s --end-time %s",
 			applicationELB, name, lb, m.s.Now.Add(-window).UTC().Format(time.RFC3339), m.s.Now.UTC().Format(time.RFC3339)),
 	}

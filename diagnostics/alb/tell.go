@@ -94,7 +94,7 @@ func (a *analysis) noCause() string {
 	case a.measured() && a.errors() > 0:
 		return fmt.Sprintf("%s; the load balancer made %.0f errors in the last hour, whose cause is not known", state, a.errors())
 	case a.measured():
-		text := fmt.Sprintf("no trouble found: %s, no 5xx of the load balancer in the last %d minutes", state, len(a.series(requests)))
+		text := fmt.Sprintf("no trouble found: %s, no 5xx of the load balancer in the last %d minutes", state, a.minutes())
 		if a.total(requests) == 0 {
 			text += ", in which no request reached it"
 		}

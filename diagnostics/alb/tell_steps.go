@@ -87,7 +87,7 @@ func (a *analysis) steps() {
 	}
 	if a.measured() {
 		step("Check what clients get", "metrics of the load balancer", fmt.Sprintf("in the last %d minutes %.0f requests; 502: %.0f, 503: %.0f, 504: %.0f, 5xx of the application: %.0f, failed connections to targets: %.0f",
-			len(a.series(requests)), a.total(requests), a.total(elb502), a.total(elb503), a.total(elb504), a.total(target5xx), a.total(connectErrors)), a.metric(requests).Repeat)
+			a.minutes(), a.total(requests), a.total(elb502), a.total(elb503), a.total(elb504), a.total(target5xx), a.total(connectErrors)), a.metric(requests).Repeat)
 	}
 }
 

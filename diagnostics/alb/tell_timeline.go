@@ -29,7 +29,7 @@ func (a *analysis) timeline() {
 		}
 	}
 	for _, rs := range a.s.ReplicaSets {
-		if len(rs.OwnerReferences) > 0 && a.ours(rs.Namespace, rs.OwnerReferences[0].Name) {
+		if len(rs.OwnerReferences) > 0 && a.ours(rs.OwnerReferences[0].Kind, rs.Namespace, rs.OwnerReferences[0].Name) {
 			add(rs.CreationTimestamp.Time, "list replicasets.apps", "new revision of %s/%s: ReplicaSet %s", rs.Namespace, rs.OwnerReferences[0].Name, rs.Name)
 		}
 	}
