@@ -33,11 +33,11 @@ func Analyze(s Snapshot) diagnostics.Result {
 		a.unanswered(g)
 		a.refused(g)
 		a.answered(g)
-		a.starting(g)
 		a.open(g)
 	}
 	a.config()
 	a.traffic()
+	a.starting()
 	a.fixes()
 	a.tell()
 	return a.out

@@ -183,7 +183,7 @@ func (a *analysis) credentials(e corev1.Event, g *group) {
 // unserved reports a load balancer that knows nothing of the ingress, or that is another cluster's.
 func (a *analysis) unserved() {
 	lb, ing := a.s.Balancer, a.s.Ingress
-	if c := lb.Tags["elbv2.k8s.aws/cluster"]; c != "" && c != a.s.Cluster {
+	if c := clusterOf(lb.Tags); c != "" && c != a.s.Cluster {
 		a.contradict("load balancer %s carries the tag of cluster %s, not of %s: two clusters may have an ingress of this name", lb.Name, c, a.s.Cluster)
 	}
 	if len(a.s.serving()) > 0 || len(a.groups) > 0 || a.s.missed("elasticloadbalancing:DescribeListeners") || a.s.missed("elasticloadbalancing:DescribeRules") || a.troubled() {

@@ -165,4 +165,3 @@ func (a *analysis) speaksGRPC(g *group) bool {
 		})
 	})
 }
-

@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"time"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
@@ -66,66 +63,4 @@ func (m *model) balancerName() string {
 		return "the load balancer"
 	}
 	return m.s.Balancer.Name
-}
-
-// starting looks at targets that are too new to judge.
-func (a *analysis) starting(g *group) {
-	ts := g.of(initial)
-	if lb := a.s.Balancer; lb != nil && lb.State == "provisioning" && len(ts) == 0 && !a.found("lb.initializing") {
-		a.report(diagnostics.Finding{
-			ID: "lb.initializing", Subject: lb.Name, Confidence: diagnostics.Confirmed, Weight: 50, Summary: fmt.Sprintf("load balancer %s is being set up, which takes some minutes", lb.Name),
-			Evidence: []diagnostics.Evidence{{What: "state of " + lb.Name, Value: lb.State, Source: "elasticloadbalancing:DescribeLoadBalancers", Repeat: "aws elbv2 describe-load-balancers --names " + lb.Name}},
-		})
-		return
-	}
-	if len(ts) == 0 || a.s.Balancer == nil || a.found("sg.target-ingress", "sg.alb-egress", "nacl.forward", "nacl.return") {
-		return
-	}
-	limit := g.grace()
-	fresh := func(since time.Time) bool { return a.s.Now.Sub(since) < limit+time.Minute }
-	var young []*target
-	for _, t := range ts {
-		if t.pod == nil || fresh(readySince(t.pod)) || (g.binding != nil && fresh(g.binding.Created)) || fresh(a.s.Balancer.Created) {
-			young = append(young, t)
-		}
-	}
-	if len(young) == 0 {
-		return
-	}
-	a.report(diagnostics.Finding{
-		ID: "lb.initializing", Subject: g.Name, Confidence: diagnostics.Confirmed, Affects: affected(young), Weight: 20,
-		Summary:  fmt.Sprintf("%s of %s %s new and in first health checks: wait up to %s", some(len(young), len(g.registered()), "target"), g.Name, verb(len(young), "is", "are"), limit),
-		Evidence: []diagnostics.Evidence{g.evidence(young), g.checkEvidence()},
-	})
-}
-
-// grace is how long first health checks may take: all the checks that make a target healthy, and a minute for registration.
-func (g *group) grace() time.Duration {
-	return g.Check.Interval*time.Duration(max(g.Check.Healthy, 1)) + time.Minute
-}
-
-func readySince(p *corev1.Pod) time.Time {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
-			return c.LastTransitionTime.Time
-		}
-	}
-	return time.Time{}
-}
-
-// open reports that a group fails open: with no healthy target left, requests go to all of them.
-func (a *analysis) open(g *group) {
-	if !g.failsOpen() || len(g.rules) == 0 {
-		return
-	}
-	ts := g.registered()
-	f := diagnostics.Finding{
-		ID: "lb.fail-open", Subject: g.Name, Confidence: diagnostics.Confirmed, Affects: affected(ts),
-		Summary:  fmt.Sprintf("no target of %s is healthy, so the load balancer sends requests to %s: they succeed where the application can be reached and answers", g.Name, them(len(ts))),
-		Evidence: []diagnostics.Evidence{g.evidence(ts)},
-	}
-	if a.measured() {
-		f.Evidence = append(f.Evidence, a.metric(failedOpen))
-	}
-	a.report(f)
 }

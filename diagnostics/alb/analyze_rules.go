@@ -75,37 +75,6 @@ func (a *analysis) fixed(r elb.Rule, act elb.Action) {
 	a.report(f)
 }
 
-// shadow reports a rule of another ingress of the group that takes the requests first.
-func (a *analysis) shadow(rule elb.Rule) {
-	if a.s.Group == "" || rule.Default || last(rule).Type == "redirect" {
-		return
-	}
-	for _, r := range a.s.Rules {
-		if r.Listener != rule.Listener || r.Default || r.Priority >= rule.Priority || !covers(r, rule) || last(r).Type == "redirect" {
-			continue
-		}
-		if o := a.s.ownerOf(r); o == ours || (o == nobody && asksFor(*a.s.Ingress, r)) {
-			continue
-		}
-		a.report(diagnostics.Finding{
-			ID: "rule.shadowed", Subject: ruleName(rule), Confidence: diagnostics.Confirmed, Weight: 100,
-			Summary:  fmt.Sprintf("rule %s%s matches every request for %s first, so they never reach this ingress", ruleName(r), a.byMember(r), ruleName(rule)),
-			Evidence: []diagnostics.Evidence{ruleEvidence(r), ruleEvidence(rule)},
-		})
-		return
-	}
-}
-
-// byMember names the other ingress of the group that asks for a rule.
-func (a *analysis) byMember(r elb.Rule) string {
-	for _, m := range a.s.Members {
-		if asksFor(m, r) {
-			return " of ingress " + m.Namespace + "/" + m.Name
-		}
-	}
-	return ""
-}
-
 func ruleName(r elb.Rule) string {
 	text := fmt.Sprint(r.Priority)
 	if r.Default {

@@ -38,13 +38,17 @@ func (a *analysis) slowPath() bool {
 	if a.total(elb504) == 0 || a.total(connectErrors) > 0.05*a.total(elb504) {
 		return false
 	}
-	slowest, lines := a.peak(responseTime), a.slowLines(time.Duration(idle)*time.Second)
-	if slowest < 0.9*float64(idle) && len(lines) == 0 {
+	g, slowest := a.slowest()
+	by, lines := a.logged(longerThan(time.Duration(idle) * time.Second))
+	if slowest < 0.9*float64(idle) && by == nil {
 		return false
 	}
+	if by != nil {
+		g = by
+	}
 	f := diagnostics.Finding{
-		ID: "app.slow-response", Subject: a.groups[0].subject(), Confidence: diagnostics.Likely, Weight: 40,
-		Summary:  fmt.Sprintf("some answers of %s take longer than the idle timeout of %d s, so the load balancer gives up with 504 (%.0f times, no connection to a target failed)", a.groups[0].subject(), idle, a.total(elb504)),
+		ID: "app.slow-response", Subject: g.subject(), Confidence: diagnostics.Likely, Weight: 40,
+		Summary:  fmt.Sprintf("some answers of %s take longer than the idle timeout of %d s, so the load balancer gives up with 504 (%.0f times, and no connection to a target failed)", g.subject(), idle, a.total(elb504)),
 		Evidence: []diagnostics.Evidence{a.metric(elb504), a.metric(connectErrors), a.idleEvidence()},
 	}
 	if slowest > 0 {
@@ -63,31 +67,38 @@ func (a *analysis) slowPath() bool {
 
 var tookMS = regexp.MustCompile(`\b(\d{4,7}) ?ms\b`)
 
-// slowLines finds a request in the logs that took longer than the limit.
-func (a *analysis) slowLines(limit time.Duration) []diagnostics.Evidence {
-	return a.logged(func(line string) bool {
+// longerThan looks for a request that took longer than the limit.
+func longerThan(limit time.Duration) func(line string) bool {
+	return func(line string) bool {
 		match := tookMS.FindStringSubmatch(line)
 		if match == nil {
 			return false
 		}
 		ms, err := strconv.Atoi(match[1])
 		return err == nil && time.Duration(ms)*time.Millisecond > limit
-	})
+	}
 }
 
-// logged gives the first line of the application's logs that says what is looked for; none where none does.
-func (a *analysis) logged(says func(line string) bool) []diagnostics.Evidence {
+// logged gives the first line of the applications' logs that says what is looked for, and the group of the pod that says
+// it; nil where none does.
+func (a *analysis) logged(says func(line string) bool) (*group, []diagnostics.Evidence) {
 	for _, name := range sortedKeys(a.s.Logs) {
 		for line := range strings.SplitSeq(a.s.Logs[name], "\n") {
 			if !says(line) {
 				continue
 			}
 			parts := strings.Split(name, "/")
-			return []diagnostics.Evidence{{What: "log of " + name, Value: strings.TrimSpace(line), Source: "get pods/log",
+			by := a.most(requests)
+			for _, t := range a.targets() {
+				if t.pod != nil && t.pod.Namespace == parts[0] && t.pod.Name == parts[1] {
+					by = t.group
+				}
+			}
+			return by, []diagnostics.Evidence{{What: "log of " + name, Value: strings.TrimSpace(line), Source: "get pods/log",
 				Repeat: fmt.Sprintf("kubectl logs %s -n %s -c %s --tail %d", parts[1], parts[0], parts[2], logLines)}}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // wrongPort recognises a health check on a port that works while that of the traffic doesn't: connections to targets fail
@@ -135,7 +146,7 @@ func (a *analysis) bigHeaders() bool {
 	if a.total(elb502) == 0 {
 		return false
 	}
-	lines := a.logged(func(line string) bool {
+	g, lines := a.logged(func(line string) bool {
 		match := headerSize.FindStringSubmatch(line)
 		if match == nil || strings.Contains(strings.ToLower(line), "request header") || strings.Contains(strings.ToLower(line), "request_header") {
 			return false
@@ -143,12 +154,12 @@ func (a *analysis) bigHeaders() bool {
 		n, err := strconv.Atoi(match[1])
 		return err == nil && n > headerLimit
 	})
-	if len(lines) == 0 {
+	if g == nil {
 		return false
 	}
 	a.report(diagnostics.Finding{
-		ID: "resp.header-too-large", Subject: a.groups[0].subject(), Confidence: diagnostics.Likely, Weight: 40,
-		Summary:  fmt.Sprintf("%s sends answers with more than %d bytes of headers, which the load balancer turns into 502", a.groups[0].subject(), headerLimit),
+		ID: "resp.header-too-large", Subject: g.subject(), Confidence: diagnostics.Likely, Weight: 40,
+		Summary:  fmt.Sprintf("%s sends answers with more than %d bytes of headers, which the load balancer turns into 502", g.subject(), headerLimit),
 		Evidence: append([]diagnostics.Evidence{a.metric(elb502)}, lines...),
 	})
 	return true
@@ -157,24 +168,32 @@ func (a *analysis) bigHeaders() bool {
 // own5xx reports errors that the application made itself. Beside errors of the load balancer it is told only where nothing
 // explains those.
 func (a *analysis) own5xx() bool {
-	made := a.total(target5xx)
-	all := max(asked(a.total), 1)
-	if made < 0.005*all || made == 0 {
+	g := a.most(target5xx)
+	made, all, ev := a.total(target5xx), asked(a.total), a.metric(target5xx)
+	whole := a.shared() && g.sum(requests) == 0
+	if g.sum(requests) > 0 { // CloudWatch tells the target groups apart
+		made, all, ev = g.sum(target5xx), g.sum(requests), g.metric(target5xx)
+	}
+	if made == 0 || made < 0.005*all {
 		return false
 	}
+	share := 100 * made / max(all, 1)
 	f := diagnostics.Finding{
-		ID: "app.own-5xx", Subject: a.groups[0].subject(), Confidence: diagnostics.Confirmed, Weight: 60,
-		Summary:  fmt.Sprintf("the application itself answers %.1f %% of the requests with 5xx; the load balancer made none of these errors", 100*made/all),
-		Evidence: []diagnostics.Evidence{a.metric(target5xx), a.metric(elb502), a.metric(elb503), a.metric(elb504)},
+		ID: "app.own-5xx", Subject: g.subject(), Confidence: diagnostics.Confirmed, Weight: 60,
+		Summary:  fmt.Sprintf("the application itself answers %.1f %% of the requests with 5xx; the load balancer made none of these errors", share),
+		Evidence: []diagnostics.Evidence{ev, a.metric(elb502), a.metric(elb503), a.metric(elb504)},
 	}
 	if n := a.errors(); n > 0 {
 		if a.troubled() || n >= made {
 			return false
 		}
 		f.Confidence = diagnostics.Likely
-		f.Summary = fmt.Sprintf("the application itself answers %.1f %% of the requests with 5xx; %.0f further errors were made by the load balancer", 100*made/all, n)
+		f.Summary = fmt.Sprintf("the application itself answers %.1f %% of the requests with 5xx; %.0f further errors were made by the load balancer", share, n)
+	}
+	if whole {
+		f.Confidence = diagnostics.Likely
+		f.Summary += fmt.Sprintf(" (of all requests to %s, which serves other ingresses too)", a.balancerName())
 	}
 	a.report(f)
 	return true
 }
-

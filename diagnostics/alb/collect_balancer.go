@@ -89,7 +89,7 @@ func (c *collector) findByTags(ctx context.Context) {
 	var found []int
 	for i, lb := range lbs {
 		t := tags[lb.ARN]
-		if t["elbv2.k8s.aws/cluster"] == c.s.Cluster && t["ingress.k8s.aws/stack"] == c.s.Stack {
+		if clusterOf(t) == c.s.Cluster && tagOf(t, "stack") == c.s.Stack {
 			lbs[i].Tags = t
 			found = append(found, i)
 		}

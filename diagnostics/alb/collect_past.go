@@ -36,25 +36,40 @@ const (
 	responseTime   = "TargetResponseTime"
 	applicationELB = "AWS/ApplicationELB"
 	balancerDim    = "LoadBalancer"
+	groupDim       = "TargetGroup"
 	percentile99   = "p99"
 	statisticSum   = "Sum"
 	statisticMax   = "Maximum"
 )
 
-// metrics reads the last hour of the load balancer in one call.
+// metricGroups is of how many target groups the metrics are read one by one.
+const metricGroups = 20
+
+// metrics reads the last hour of the load balancer in one call, and what tells its target groups apart. How many requests
+// were routed by failing open CloudWatch knows by target group only.
 func (c *collector) metrics(ctx context.Context) {
 	s := c.s
 	if s.Balancer == nil {
 		return
 	}
-	query := func(name, statistic string) trail.Query {
-		return trail.Query{Namespace: applicationELB, Metric: name, Dimensions: map[string]string{balancerDim: suffix(s.Balancer.ARN)}, Statistic: statistic, Period: time.Minute}
+	query := func(name, statistic, group string) trail.Query {
+		q := trail.Query{Namespace: applicationELB, Metric: name, Dimensions: map[string]string{balancerDim: suffix(s.Balancer.ARN)}, Statistic: statistic, Period: time.Minute}
+		if group != "" {
+			q.Dimensions[groupDim] = suffix(group)
+		}
+		return q
 	}
 	var qs []trail.Query
 	for _, name := range []string{requests, elb4xx, elb500, elb502, elb503, elb504, target2xx, target5xx, connectErrors, tlsErrors, rejected, failedOpen, authError, authFailure} {
-		qs = append(qs, query(name, statisticSum))
+		qs = append(qs, query(name, statisticSum, ""))
 	}
-	qs = append(qs, query(responseTime, percentile99), query(responseTime, statisticMax))
+	qs = append(qs, query(responseTime, percentile99, ""), query(responseTime, statisticMax, ""))
+	for _, g := range s.TargetGroups[:min(len(s.TargetGroups), metricGroups)] {
+		for _, name := range []string{requests, target5xx, connectErrors, failedOpen} {
+			qs = append(qs, query(name, statisticSum, g.ARN))
+		}
+		qs = append(qs, query(responseTime, statisticMax, g.ARN))
+	}
 	v, err := c.in.Metrics.Metrics(ctx, s.Now.Add(-window), s.Now, qs)
 	c.keep(err, s.Balancer.Name, func() { s.Series = v })
 }

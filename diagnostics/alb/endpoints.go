@@ -18,7 +18,7 @@ func (s *Snapshot) serviceOf(g TargetGroup) (namespace, name string) {
 	if b := bindingOf(s.Bindings, g.TargetGroup); b != nil {
 		return b.Namespace, b.Service
 	}
-	if tag := g.Tags["ingress.k8s.aws/resource"]; tag != "" && s.Ingress != nil {
+	if tag := tagOf(g.Tags, "resource"); tag != "" && s.Ingress != nil {
 		for _, b := range backends(*s.Ingress) {
 			if tag == tagFor(*s.Ingress, b) {
 				return s.Ingress.Namespace, b.Service
@@ -33,7 +33,7 @@ func (s *Snapshot) portOf(g TargetGroup) string {
 	if b := bindingOf(s.Bindings, g.TargetGroup); b != nil {
 		return b.ServicePort
 	}
-	tag := g.Tags["ingress.k8s.aws/resource"]
+	tag := tagOf(g.Tags, "resource")
 	return tag[strings.LastIndexByte(tag, ':')+1:]
 }
 

@@ -101,11 +101,24 @@ func eventEvidence(e corev1.Event) diagnostics.Evidence {
 
 // metric gives the sum of a load balancer metric over the window.
 func (m *model) metric(name string) diagnostics.Evidence {
-	lb := suffix(m.s.Balancer.ARN)
+	return m.counted(name, fmt.Sprintf("%.0f in the last %d minutes, %.0f in the last 5", m.total(name), m.minutes(), m.lately(name)), "")
+}
+
+// metric gives the sum of a metric of the target group over the window.
+func (g *group) metric(name string) diagnostics.Evidence {
+	e := g.m.counted(name, fmt.Sprintf("%.0f in the last %d minutes", g.sum(name), g.m.minutes()), " Name="+groupDim+",Value="+suffix(g.ARN))
+	e.What += " of " + g.Name
+	return e
+}
+
+func (m *model) counted(name, value, dimension string) diagnostics.Evidence {
+	if name == failedOpen && dimension == "" && len(m.groups) > 0 { // CloudWatch keeps it by target group only
+		dimension = " Name=" + groupDim + ",Value=" + suffix(m.groups[0].ARN)
+	}
 	return diagnostics.Evidence{
-		What: name, Value: fmt.Sprintf("%.0f in the last %d minutes, %.0f in the last 5", m.total(name), m.minutes(), m.lately(name)), Source: "cloudwatch:GetMetricData",
-		Repeat: fmt.Sprintf("aws cloudwatch get-metric-statistics --namespace %s --metric-name %s --dimensions Name=LoadBalancer,Value=%s --statistics Sum --period 60 --start-time %s --end-time %s",
-			applicationELB, name, lb, m.s.Now.Add(-window).UTC().Format(time.RFC3339), m.s.Now.UTC().Format(time.RFC3339)),
+		What: name, Value: value, Source: "cloudwatch:GetMetricData",
+		Repeat: fmt.Sprintf("aws cloudwatch get-metric-statistics --namespace %s --metric-name %s --dimensions Name=LoadBalancer,Value=%s%s --statistics Sum --period 60 --start-time %s --end-time %s",
+			applicationELB, name, suffix(m.s.Balancer.ARN), dimension, m.s.Now.Add(-window).UTC().Format(time.RFC3339), m.s.Now.UTC().Format(time.RFC3339)),
 	}
 }
 

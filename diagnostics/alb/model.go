@@ -201,12 +201,6 @@ func (g *group) bad() []*target {
 	return slices.DeleteFunc(slices.Clone(g.list), func(t *target) bool { return !t.bad() })
 }
 
-// failsOpen reports that every registered target is unhealthy: then the load balancer sends to all of them.
-func (g *group) failsOpen() bool {
-	r := g.registered()
-	return len(r) > 0 && len(g.bad()) == len(r)
-}
-
 // ready lists the endpoints that should be targets.
 func (g *group) ready() []endpoint {
 	return slices.DeleteFunc(slices.Clone(g.endpoints), func(e endpoint) bool { return !e.ready || e.port == 0 })

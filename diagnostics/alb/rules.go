@@ -28,7 +28,7 @@ func (s *Snapshot) serving() []elb.Rule {
 			}
 		case s.Group == "":
 			out = append(out, r)
-		case len(r.Tags) > 0 && r.Tags["ingress.k8s.aws/stack"] != "" && r.Tags["ingress.k8s.aws/stack"] != s.Stack:
+		case tagOf(r.Tags, "stack") != "" && tagOf(r.Tags, "stack") != s.Stack:
 		case s.ownerOf(r) == theirs:
 		case s.ownerOf(r) == ours || asksFor(*s.Ingress, r):
 			out = append(out, r)
@@ -101,9 +101,10 @@ func patterns(p networkingv1.HTTPIngressPath) []string {
 }
 
 // covers reports whether every request that the rule ours matches is matched by earlier too, as far as host and path decide.
+// A condition whose values aren't known, as of a regular expression, covers nothing.
 func covers(earlier, ours elb.Rule) bool {
 	for _, c := range earlier.Conditions {
-		if c.Field != "host-header" && c.Field != "path-pattern" {
+		if (c.Field != "host-header" && c.Field != "path-pattern") || len(c.Values) == 0 {
 			return false
 		}
 	}
@@ -115,7 +116,16 @@ func covers(earlier, ours elb.Rule) bool {
 			return !slices.ContainsFunc(wide, func(w string) bool { return glob(w, n) })
 		})
 	}
-	return all(values(earlier, "host-header"), values(ours, "host-header")) && all(values(earlier, "path-pattern"), values(ours, "path-pattern"))
+	// Hosts are compared whatever their case, paths are not.
+	return all(lowered(values(earlier, "host-header")), lowered(values(ours, "host-header"))) && all(values(earlier, "path-pattern"), values(ours, "path-pattern"))
+}
+
+func lowered(list []string) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		out = append(out, strings.ToLower(s))
+	}
+	return out
 }
 
 // glob matches * (any characters) and ? (one character).

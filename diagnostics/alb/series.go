@@ -1,19 +1,66 @@
 package alb
 
 import (
+	"slices"
 	"time"
 
+	"github.com/netdiag/netdiag/internal/elb"
 	"github.com/netdiag/netdiag/internal/trail"
 )
 
-// series finds a metric of the whole load balancer; nil where it was not readable.
+// series finds a metric of the whole load balancer, or the sum of those of our target groups where CloudWatch keeps none; nil where it
+// was not readable.
 func (m *model) series(name, statistic string) []trail.Point {
+	var parts []trail.Point
 	for _, s := range m.s.Series {
-		if s.Metric == name && s.Statistic == statistic {
+		switch {
+		case s.Metric != name || s.Statistic != statistic:
+		case len(s.Dimensions) == 1 && len(s.Points) > 0:
+			return s.Points
+		case statistic == statisticSum:
+			parts = append(parts, s.Points...)
+		}
+	}
+	return parts
+}
+
+// seriesOf finds a metric of one target group; nil where CloudWatch has none.
+func (g *group) seriesOf(name, statistic string) []trail.Point {
+	for _, s := range g.m.s.Series {
+		if s.Metric == name && s.Statistic == statistic && s.Dimensions[groupDim] == suffix(g.ARN) {
 			return s.Points
 		}
 	}
 	return nil
+}
+
+// sum is the sum of a counter of one target group over the window.
+func (g *group) sum(name string) float64 {
+	var sum float64
+	for _, p := range g.seriesOf(name, statisticSum) {
+		sum += p.Value
+	}
+	return sum
+}
+
+// most is the serving group with the highest count, the first one where nothing tells them apart; nil where none serves.
+func (m *model) most(name string) *group {
+	var found *group
+	for _, g := range m.groups {
+		if len(g.rules) > 0 && (found == nil || g.sum(name) > found.sum(name)) {
+			found = g
+		}
+	}
+	return found
+}
+
+// shared reports whether the load balancer also serves target groups that are not ours, so that its metrics are not only ours.
+func (m *model) shared() bool {
+	return slices.ContainsFunc(m.s.Rules, func(r elb.Rule) bool {
+		return slices.ContainsFunc(forwards(r), func(arn string) bool {
+			return !slices.ContainsFunc(m.groups, func(g *group) bool { return g.ARN == arn })
+		})
+	})
 }
 
 // measured reports whether the metrics were readable and any counter counted something.
@@ -84,15 +131,25 @@ func asked(count func(...string) float64) float64 {
 	return max(count(requests), count(elb502, elb503, elb504, target5xx))
 }
 
-// peak is the highest value of a metric of durations, in seconds.
-func (m *model) peak(name string) float64 {
-	highest := 0.0
-	for _, statistic := range []string{percentile99, statisticMax} {
-		for _, p := range m.series(name, statistic) {
-			highest = max(highest, p.Value)
+// slowest is the group with the slowest answer and how many seconds that took: as its own metric says, else as that of the
+// load balancer does. 0 where CloudWatch has neither.
+func (m *model) slowest() (g *group, seconds float64) {
+	for _, x := range m.groups {
+		for _, p := range x.seriesOf(responseTime, statisticMax) {
+			if len(x.rules) > 0 && p.Value > seconds {
+				g, seconds = x, p.Value
+			}
 		}
 	}
-	return highest
+	if g != nil {
+		return g, seconds
+	}
+	for _, statistic := range []string{percentile99, statisticMax} {
+		for _, p := range m.series(responseTime, statistic) {
+			seconds = max(seconds, p.Value)
+		}
+	}
+	return m.most(requests), seconds
 }
 
 // began is the first minute in which one of the counters counted something after a minute in which none did; zero where

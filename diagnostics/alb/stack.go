@@ -1,6 +1,7 @@
 package alb
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -140,7 +141,7 @@ func (s *Snapshot) ownerOf(r elb.Rule) owner {
 			}
 			found = theirs
 		}
-		tag := s.Tags[arn]["ingress.k8s.aws/resource"]
+		tag := tagOf(s.Tags[arn], "resource")
 		switch {
 		case tag == "":
 		case claims(*s.Ingress, tag):
@@ -157,6 +158,18 @@ func claims(ing networkingv1.Ingress, tag string) bool {
 	return slices.ContainsFunc(backends(ing), func(b backend) bool {
 		return tag == tagFor(ing, b)
 	})
+}
+
+// tagOf is the value of a tag by which the controller marks what it made of an ingress (stack, resource): its key begins with
+// ingress.k8s.aws/, on EKS Auto Mode with ingress.eks.amazonaws.com/.
+func tagOf(tags map[string]string, key string) string {
+	return cmp.Or(tags["ingress.k8s.aws/"+key], tags["ingress.eks.amazonaws.com/"+key])
+}
+
+// clusterOf is the cluster whose controller made a load balancer, as its tags say: elbv2.k8s.aws/cluster, on EKS Auto Mode
+// eks:eks-cluster-name.
+func clusterOf(tags map[string]string) string {
+	return cmp.Or(tags["elbv2.k8s.aws/cluster"], tags["eks:eks-cluster-name"])
 }
 
 // tagFor is the tag ingress.k8s.aws/resource that the controller gives the target group of a backend.

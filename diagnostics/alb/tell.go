@@ -27,7 +27,7 @@ func (a *analysis) tell() {
 	a.out.Impact = a.impact()
 	if len(roots) == 0 {
 		a.out.Summary = a.noCause()
-		if len(a.unhealthy()) > 0 || a.emptyServing() {
+		if a.ailing() {
 			a.out.Severity, a.out.Layer = a.severity(), diagnostics.L4
 		}
 		return
@@ -54,6 +54,11 @@ func (a *analysis) emptyServing() bool {
 	return slices.ContainsFunc(a.groups, func(g *group) bool { return len(g.rules) > 0 && g.HealthRead && len(g.registered()) == 0 })
 }
 
+// ailing reports targets that don't serve although they should: unhealthy ones, none at all, or some that stay in first checks.
+func (a *analysis) ailing() bool {
+	return len(a.unhealthy()) > 0 || a.emptyServing() || len(a.of(initial)) > 0
+}
+
 // noCause is the summary of a report without a root cause: all is well, or the cause isn't known, which is said.
 func (a *analysis) noCause() string {
 	var parts []string
@@ -78,7 +83,7 @@ func (a *analysis) noCause() string {
 		return "the load balancer could not be looked at: " + cmp.Or(joined(open), "none was found")
 	case len(open) > 0:
 		return fmt.Sprintf("the cause can't be told: %s, and %s could not be read", state, joined(open))
-	case len(a.unhealthy()) > 0 || a.emptyServing():
+	case a.ailing():
 		var ruled []string
 		for _, p := range a.out.Passed {
 			if p.ID != "" && !slices.Contains(ruled, strings.TrimPrefix(p.ID, "alb/")) {
