@@ -40,7 +40,7 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 		"az.not-enabled", "tg.detached", "ingress.not-reconciled", "ingress.group-conflict", "tg.migration-gap", "tg.two-owners",
 		"rule.weight-zero", "rule.fixed-response", "rule.shadowed",
 		"rollout.drain-race", "dereg.delay-elapsed", "keepalive.mismatch", "app.crash-midrequest", "app.slow-response", "app.own-5xx",
-		"port.traffic-differs", "resp.header-too-large", "node.termination", "proto.464", "waf.or.auth", "lb.capacity",
+		"port.traffic-differs", "resp.header-too-large", "resp.malformed", "node.termination", "proto.464", "waf.or.auth", "lb.capacity",
 		"edge.not-alb", "dns.wrong-lb", "lb.initializing", "lb.fail-open",
 	},
 	Collect: collect,

@@ -122,7 +122,7 @@ func (a *analysis) fixFor(f diagnostics.Finding) {
 	case "app.slow-health":
 		a.fixTimeout(f)
 		a.fixApp(f)
-	case "app.unhealthy", "mesh.local-503", "hc.host-header", "mesh.mtls", "app.loopback-bind", "app.crash-midrequest", "app.own-5xx", "resp.header-too-large":
+	case "app.unhealthy", "mesh.local-503", "hc.host-header", "mesh.mtls", "app.loopback-bind":
 		if a.regressed(f) {
 			a.fixRollback(f)
 		}
@@ -135,8 +135,11 @@ func (a *analysis) fixFor(f diagnostics.Finding) {
 	case "nodeport.reject-no-endpoints":
 		a.fixApp(f)
 		a.fixService(f)
-	case "app.not-listening", "ep.selector", "ep.port-name", "svc.missing", "nodes.excluded", "rule.weight-zero", "port.traffic-differs":
+	case "app.not-listening", "ep.selector", "ep.port-name", "svc.missing", "nodes.excluded", "rule.weight-zero":
 		a.fixService(f)
+	case "rollout.drain-race", "dereg.delay-elapsed", "node.termination", "keepalive.mismatch", "app.slow-response", "app.crash-midrequest", "app.own-5xx",
+		"resp.header-too-large", "resp.malformed", "port.traffic-differs", "proto.464", "dns.wrong-lb", "edge.not-alb":
+		a.fixTraffic(f)
 	case "rule.fixed-response":
 		if f.Reason == "missing-action" {
 			a.fixService(f)

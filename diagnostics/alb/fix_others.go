@@ -150,12 +150,12 @@ func (a *analysis) propose(f diagnostics.Finding) {
 	case "ingress.not-reconciled":
 		a.fixIngress(f)
 		return
-	case "ingress.group-conflict", "rule.shadowed":
+	case "rule.shadowed":
+		a.fixOrder(f)
+		return
+	case "ingress.group-conflict":
 		x.ID, x.Title = "fix-ingress-group", "Make the ingresses of the group agree"
 		x.Changes = []string{f.Summary}
-		if strings.HasSuffix(f.ID, "rule.shadowed") {
-			x.Title, x.Changes = "Order the rules of the group", []string{"annotation " + annotation("group.order") + ": a smaller number for the ingress whose rules are narrower"}
-		}
 		x.Commands = []string{"kubectl get ingresses -A -o yaml", "kubectl edit " + ingress}
 	case "az.not-enabled":
 		x.ID, x.Title = "enable-zone", "Enable the zone for the load balancer"
@@ -169,35 +169,9 @@ func (a *analysis) propose(f diagnostics.Finding) {
 		x.ID, x.Title = "multi-cluster-target-group", "Let both owners share the target group"
 		x.Changes = []string{"spec.multiClusterTargetGroup: true on every TargetGroupBinding of " + f.Subject + ", in all clusters"}
 		x.Commands = []string{"kubectl get targetgroupbindings -A"}
-	case "rollout.drain-race", "dereg.delay-elapsed", "node.termination":
-		x.ID, x.Title = "graceful-drain", "Let pods go only when the load balancer has let go of them"
-		x.Changes = []string{"namespace label elbv2.k8s.aws/pod-readiness-gate-inject=enabled (for new pods)", "preStop sleep of 25 s, terminationGracePeriodSeconds 60", "deregistration_delay.timeout_seconds not below the longest request"}
-		x.Owner = a.workloadOwner(a.groupFor(f))
-		x.SettlesIn, x.Undo = "5m0s", "take the label and the preStop hook out again"
-		if g := a.groupFor(f); g != nil && g.namespace != "" {
-			x.Commands = []string{"kubectl label namespace " + g.namespace + " elbv2.k8s.aws/pod-readiness-gate-inject=enabled"}
-		}
-	case "keepalive.mismatch":
-		x.ID, x.Title = "keepalive", "Keep idle connections longer than the load balancer does"
-		x.Changes = []string{fmt.Sprintf("keep-alive timeout of the server above %s s (65 to 75; of Node.js headersTimeout too)", a.s.Attributes["idle_timeout.timeout_seconds"])}
-		x.Owner = a.workloadOwner(a.groupFor(f))
-	case "app.slow-response":
-		x.ID, x.Title = "idle-timeout", "Wait longer for slow answers"
-		x.Changes = []string{"annotation " + annotation("load-balancer-attributes") + ": idle_timeout.timeout_seconds=120, if the slow path is meant to be slow"}
-		x.Blast = "every request through the load balancer"
-		a.offer(f, x)
-		a.fixApp(f)
-		return
-	case "tls.mismatch", "tls.plain-to-tls", "proto.version", "proto.464":
+	case "tls.mismatch", "tls.plain-to-tls", "proto.version":
 		a.fixProtocol(f, x)
 		return
-	case "dns.wrong-lb", "edge.not-alb":
-		x.ID, x.Title = "point-dns", "Point the name to this load balancer"
-		if a.s.Balancer != nil {
-			x.Changes = []string{f.Subject + " → " + a.s.Balancer.DNSName}
-		}
-		x.Commands = []string{"dig +short " + f.Subject}
-		x.SettlesIn = "2m0s"
 	default:
 		return
 	}
@@ -210,7 +184,7 @@ func (a *analysis) fixProtocol(f diagnostics.Finding, x diagnostics.Fix) {
 	switch strings.TrimPrefix(f.ID, "alb/") {
 	case "tls.plain-to-tls":
 		value = "HTTPS"
-	case "proto.version", "proto.464":
+	case "proto.version":
 		key, value = "backend-protocol-version", "HTTP1"
 	}
 	x.ID, x.Title = "set-protocol", fmt.Sprintf("Speak %s to the targets", value)

@@ -39,15 +39,17 @@ func (a *analysis) fixApp(f diagnostics.Finding) {
 	case "app.crashloop":
 		title, change = "Find out why the container ends", "see its last log and exit code"
 	case "app.crash-midrequest":
-		title, change = "Find out why the container ended", "see its last log; where it was killed for memory, raise the limit"
+		title, change = a.crashText(f, g)
 	case "app.own-5xx":
-		title, change = "Look into the application's own errors", "the load balancer passes them on as they are"
+		title, change = "Look into the application's own errors", fmt.Sprintf("%s answers with 5xx itself, and the load balancer passes that on as it is: see its log for these requests", g.subject())
 	case "app.slow-health":
 		title, change = "Make the health path cheap", fmt.Sprintf("answer %s without waiting for others, within %s", path, g.Check.Timeout)
 	case "app.slow-response":
 		title, change = "Answer sooner", "start the answer within the idle timeout, or do the work in the background"
 	case "resp.header-too-large":
 		title, change = "Send smaller headers", fmt.Sprintf("keep all response headers below %d bytes: fewer or smaller cookies", headerLimit)
+	case "resp.malformed":
+		title, change = "Send answers that keep to HTTP", "the Content-Length of an answer is the number of bytes that it brings, and its headers are such that a parser takes them"
 	case "ep.none-ready":
 		title, change = "Make the readiness probe pass", "see why it fails: the events and logs of the pods"
 	}
@@ -222,7 +224,8 @@ func (a *analysis) fixService(f diagnostics.Finding) {
 		x.Title = "Add the action annotation that the ingress names"
 		x.Changes = []string{"annotation " + annotation("actions.<service>") + " with the wanted action"}
 	case "port.traffic-differs":
-		x.Changes = []string{fmt.Sprintf("Service %s/%s: targetPort → a port on which the application listens (now %d)", g.namespace, g.service, g.Port)}
+		x.Changes, x.Proof = a.portText(g)
+		x.Commands = []string{fmt.Sprintf("kubectl edit service %s -n %s", g.service, g.namespace)}
 	case "nodeport.reject-no-endpoints":
 		x.Changes = []string{fmt.Sprintf("Service %s/%s: a selector and targetPort that lead to ready pods", g.namespace, g.service)}
 	}
