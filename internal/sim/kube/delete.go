@@ -30,10 +30,10 @@ func (s *Server) serveDelete(w http.ResponseWriter, r *http.Request, q *request)
 		return err
 	}
 	if !gone {
-		writeJSON(w, http.StatusOK, s.shape(r, q.resource, out))
+		reply(w, r, http.StatusOK, s.shape(r, q.resource, out))
 		return nil
 	}
-	writeJSON(w, http.StatusOK, metav1.Status{
+	reply(w, r, http.StatusOK, metav1.Status{
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusSuccess,
 		Details: &metav1.StatusDetails{Name: q.name, Group: q.Group, Kind: q.resource.name, UID: typedUID(uid)},
 	})
@@ -102,7 +102,7 @@ func (s *Server) serveDeleteCollection(w http.ResponseWriter, r *http.Request, q
 		}
 		l.Items = append(l.Items, s.external(q.resource, each).Object)
 	}
-	writeJSON(w, http.StatusOK, l)
+	reply(w, r, http.StatusOK, l)
 	return nil
 }
 

@@ -31,7 +31,7 @@ func (s *Server) serveNonResource(w http.ResponseWriter, r *http.Request) bool {
 		}
 		_, _ = w.Write(b) // a client that went away needs no answer
 	case path == "api":
-		writeJSON(w, http.StatusOK, metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}, ServerAddressByClientCIDRs: []metav1.ServerAddressByClientCIDR{{ClientCIDR: "0.0.0.0/0", ServerAddress: r.Host}}})
+		reply(w, r, http.StatusOK, metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}, ServerAddressByClientCIDRs: []metav1.ServerAddressByClientCIDR{{ClientCIDR: "0.0.0.0/0", ServerAddress: r.Host}}})
 	case path == "apis":
 		l := metav1.APIGroupList{TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}}
 		for _, g := range s.groups() {
@@ -39,15 +39,15 @@ func (s *Server) serveNonResource(w http.ResponseWriter, r *http.Request) bool {
 				l.Groups = append(l.Groups, s.group(g))
 			}
 		}
-		writeJSON(w, http.StatusOK, l)
+		reply(w, r, http.StatusOK, l)
 	case path == "api/v1":
-		writeJSON(w, http.StatusOK, s.resourceList(schema.GroupVersion{Version: "v1"}))
+		reply(w, r, http.StatusOK, s.resourceList(schema.GroupVersion{Version: "v1"}))
 	case part[0] == "apis" && len(part) == 2 && len(s.versions(part[1])) > 0:
 		g := s.group(part[1])
 		g.TypeMeta = metav1.TypeMeta{Kind: "APIGroup", APIVersion: "v1"}
-		writeJSON(w, http.StatusOK, g)
+		reply(w, r, http.StatusOK, g)
 	case part[0] == "apis" && len(part) == 3 && contains(s.versions(part[1]), part[2]):
-		writeJSON(w, http.StatusOK, s.resourceList(schema.GroupVersion{Group: part[1], Version: part[2]}))
+		reply(w, r, http.StatusOK, s.resourceList(schema.GroupVersion{Group: part[1], Version: part[2]}))
 	case part[0] == "openapi":
 		return s.serveOpenAPI(w, r, part[1:])
 	default:

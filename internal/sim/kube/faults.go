@@ -54,7 +54,7 @@ func (s *Server) strike(w http.ResponseWriter, r *http.Request) bool {
 	case f.Status == 0:
 		return f.After
 	}
-	writeError(w, f.status())
+	writeError(w, r, f.status())
 	return true
 }
 

@@ -71,7 +71,7 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q *request) e
 			meta.RemainingItemCount = &left
 		}
 	}
-	writeJSON(w, http.StatusOK, s.shapeList(r, q.resource, selected, meta))
+	reply(w, r, http.StatusOK, s.shapeList(r, q.resource, selected, meta))
 	return nil
 }
 
@@ -88,13 +88,13 @@ func (s *Server) serveGet(w http.ResponseWriter, r *http.Request, q *request) er
 	if o == nil {
 		return apierrors.NewNotFound(q.gr(), q.name)
 	}
-	writeJSON(w, http.StatusOK, s.shape(r, q.resource, o))
+	reply(w, r, http.StatusOK, s.shape(r, q.resource, o))
 	return nil
 }
 
 // shape gives one object in the shape that the client wants.
 func (s *Server) shape(r *http.Request, res *resource, o *unstructured.Unstructured) any {
-	switch wanted(r) {
+	switch wanted(r, res).form {
 	case asTable:
 		return s.table(res, []*unstructured.Unstructured{o}, metav1.ListMeta{ResourceVersion: o.GetResourceVersion()}, r.URL.Query().Get("includeObject"), true)
 	case asPartial:
@@ -105,7 +105,7 @@ func (s *Server) shape(r *http.Request, res *resource, o *unstructured.Unstructu
 
 func (s *Server) shapeList(r *http.Request, res *resource, objects []*unstructured.Unstructured, meta metav1.ListMeta) any {
 	l := list{APIVersion: res.GroupVersion().String(), Kind: res.listKind(), Metadata: meta, Items: make([]any, len(objects))}
-	switch wanted(r) {
+	switch wanted(r, res).form {
 	case asTable:
 		return s.table(res, objects, meta, r.URL.Query().Get("includeObject"), true)
 	case asPartial:

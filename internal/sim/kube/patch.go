@@ -48,7 +48,7 @@ func (s *Server) servePatch(w http.ResponseWriter, r *http.Request, q *request) 
 	if err != nil {
 		return err
 	}
-	writeJSON(w, code, s.shape(r, q.resource, out))
+	reply(w, r, code, s.shape(r, q.resource, out))
 	return nil
 }
 

@@ -41,7 +41,7 @@ func (s *Server) serveBinding(w http.ResponseWriter, r *http.Request, q *request
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusCreated, success())
+	reply(w, r, http.StatusCreated, success())
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (s *Server) serveEviction(w http.ResponseWriter, r *http.Request, q *reques
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusCreated, success())
+	reply(w, r, http.StatusCreated, success())
 	return nil
 }
 

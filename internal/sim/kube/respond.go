@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -22,42 +23,85 @@ const (
 	asPartial form = "PartialObjectMetadata"
 )
 
-// wanted reads the Accept header: the first shape in it that the server has. Answers are always JSON, which every client
-// that prefers something else accepts too.
-func wanted(r *http.Request) form {
+// wish is how a client wants its answer: the first of its Accept header that the server has.
+type wish struct {
+	form     form
+	protobuf bool
+}
+
+// wanted reads the Accept header of a request. Custom resources have no protobuf, and tables neither.
+func wanted(r *http.Request, res *resource) wish {
 	for one := range strings.SplitSeq(r.Header.Get("Accept"), ",") {
 		media, params, err := mime.ParseMediaType(one)
-		if err != nil || (media != "application/json" && media != "*/*" && media != "application/*") {
+		if err != nil {
+			continue
+		}
+		w := wish{protobuf: media == runtime.ContentTypeProtobuf}
+		if !w.protobuf && media != "application/json" && media != "*/*" && media != "application/*" {
 			continue
 		}
 		switch {
 		case params["as"] == "":
-			return asIs
 		case params["g"] != "meta.k8s.io" || params["v"] != "v1":
 			continue
 		case params["as"] == "Table":
-			return asTable
+			w.form = asTable
 		case strings.HasPrefix(params["as"], "PartialObjectMetadata"):
-			return asPartial
+			w.form = asPartial
 		}
+		if w.protobuf && (w.form == asTable || w.form == asIs && res != nil && res.custom) {
+			continue
+		}
+		return w
 	}
-	return asIs
+	return wish{}
 }
 
+// acceptable refuses a request that accepts nothing that its resource has: protobuf of a custom resource.
+func acceptable(r *http.Request, res *resource) error {
+	accept := r.Header.Get("Accept")
+	if accept == "" || !res.custom || wanted(r, res) != (wish{}) || strings.Contains(accept, "json") || strings.Contains(accept, "*") {
+		return nil
+	}
+	return apierrors.NewGenericServerResponse(http.StatusNotAcceptable, "", noResource(), "",
+		"only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf;as=PartialObjectMetadata", 0, true)
+}
+
+// reply answers with v, an object in one of the shapes, as JSON or, where the client prefers it, as protobuf.
+func reply(w http.ResponseWriter, r *http.Request, code int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		writeJSON(w, http.StatusInternalServerError, apierrors.NewInternalError(err).Status())
+		return
+	}
+	if wanted(r, nil).protobuf {
+		if p, err := protobufOf(b); err == nil { // a custom resource has none
+			send(w, code, runtime.ContentTypeProtobuf, p)
+			return
+		}
+	}
+	send(w, code, "application/json", append(b, '\n'))
+}
+
+// writeJSON answers with v as JSON, whatever the client prefers.
 func writeJSON(w http.ResponseWriter, code int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
-		writeError(w, apierrors.NewInternalError(err))
+		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(b)+1))
+	send(w, code, "application/json", append(b, '\n'))
+}
+
+func send(w http.ResponseWriter, code int, contentType string, b []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(code)
-	_, _ = w.Write(append(b, '\n')) // a client that went away needs no answer
+	_, _ = w.Write(b) // a client that went away needs no answer
 }
 
 // writeError answers with the Status object of err.
-func writeError(w http.ResponseWriter, err error) {
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	var as apierrors.APIStatus
 	if !errors.As(err, &as) {
 		as = apierrors.NewInternalError(err)
@@ -67,7 +111,7 @@ func writeError(w http.ResponseWriter, err error) {
 	if st.Details != nil && st.Details.RetryAfterSeconds > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(st.Details.RetryAfterSeconds)))
 	}
-	writeJSON(w, int(st.Code), st)
+	reply(w, r, int(st.Code), st)
 }
 
 func noResource() schema.GroupResource { return schema.GroupResource{} }

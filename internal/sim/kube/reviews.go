@@ -44,6 +44,6 @@ func (s *Server) reviewAccess(w http.ResponseWriter, r *http.Request, q *request
 		}
 		review.Status.Allowed = s.authorize(asked) == nil
 	}
-	writeJSON(w, http.StatusCreated, review)
+	reply(w, r, http.StatusCreated, review)
 	return nil
 }

@@ -33,7 +33,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	user, known := identify(r)
 	if !known {
-		writeError(w, apierrors.NewUnauthorized("Unauthorized"))
+		writeError(w, r, apierrors.NewUnauthorized("Unauthorized"))
 		return
 	}
 	if s.serveNonResource(w, r) {
@@ -46,11 +46,15 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	q.user = user
 	if err := s.authorize(q); err != nil {
-		writeError(w, err)
+		writeError(w, r, err)
+		return
+	}
+	if err := acceptable(r, q.resource); err != nil {
+		writeError(w, r, err)
 		return
 	}
 	if err := s.dispatch(w, r, q); err != nil {
-		writeError(w, err)
+		writeError(w, r, err)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *Server) serveScale(w http.ResponseWriter, r *http.Request, q *request) 
 		if o == nil {
 			return apierrors.NewNotFound(q.gr(), q.name)
 		}
-		writeJSON(w, http.StatusOK, scaleOf(o))
+		reply(w, r, http.StatusOK, scaleOf(o))
 		return nil
 	}
 	op, err := operationOf(r, q)
@@ -59,7 +59,7 @@ func (s *Server) serveScale(w http.ResponseWriter, r *http.Request, q *request) 
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, scaleOf(out))
+	reply(w, r, http.StatusOK, scaleOf(out))
 	return nil
 }
 

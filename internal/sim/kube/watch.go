@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
@@ -51,7 +52,7 @@ func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request, q *request) 
 		defer t.Stop()
 		limit = t.C
 	}
-	st := &stream{server: s, w: w, r: r, q: q, sel: sel}
+	st := &stream{server: s, w: w, r: r, q: q, sel: sel, wish: wanted(r, q.resource)}
 	if initial || (rv == 0 && query.Get("sendInitialEvents") != "false") {
 		objects, now := s.store.list(q.storage, q.listNamespace())
 		st.start()
@@ -82,6 +83,7 @@ type stream struct {
 	r       *http.Request
 	q       *request
 	sel     selection
+	wish    wish
 	started bool
 	rows    bool // a table row was sent: the next ones need no column definitions
 	failed  bool
@@ -90,7 +92,11 @@ type stream struct {
 func (st *stream) start() {
 	if !st.started {
 		st.started = true
-		st.w.Header().Set("Content-Type", "application/json")
+		if st.wish.protobuf {
+			st.w.Header().Set("Content-Type", runtime.ContentTypeProtobuf+";stream=watch")
+		} else {
+			st.w.Header().Set("Content-Type", "application/json")
+		}
 		st.w.WriteHeader(http.StatusOK)
 		st.flush()
 	}
@@ -114,6 +120,7 @@ func (st *stream) follow(rv uint64, bookmarks bool, limit <-chan time.Time) {
 		changes, next, ok := st.server.store.since(rv)
 		if !ok {
 			gone := apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", rv, st.server.store.version())).Status()
+			gone.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
 			st.write(watchEvent{watch.Error, gone})
 			return
 		}
@@ -163,7 +170,7 @@ func (st *stream) seen(c change) (watch.EventType, bool) {
 
 func (st *stream) send(kind watch.EventType, o *unstructured.Unstructured) {
 	var body any
-	switch wanted(st.r) {
+	switch st.wish.form {
 	case asTable:
 		body = st.server.table(st.q.resource, []*unstructured.Unstructured{o}, metav1.ListMeta{ResourceVersion: o.GetResourceVersion()}, st.r.URL.Query().Get("includeObject"), !st.rows)
 		st.rows = true
@@ -181,7 +188,7 @@ func (st *stream) bookmark(rv uint64, initialEnd bool) {
 		meta["annotations"] = map[string]any{metav1.InitialEventsAnnotationKey: "true"}
 	}
 	o := map[string]any{"apiVersion": st.q.GroupVersion().String(), "kind": st.q.Kind, "metadata": meta}
-	if wanted(st.r) == asPartial {
+	if st.wish.form == asPartial {
 		o["apiVersion"], o["kind"] = "meta.k8s.io/v1", "PartialObjectMetadata"
 	}
 	st.write(watchEvent{watch.Bookmark, o})
@@ -189,11 +196,27 @@ func (st *stream) bookmark(rv uint64, initialEnd bool) {
 }
 
 func (st *stream) write(e watchEvent) {
-	b, err := json.Marshal(e)
+	b, err := st.encode(e)
 	if err == nil {
-		_, err = st.w.Write(append(b, '\n'))
+		_, err = st.w.Write(b)
 	}
 	if err != nil {
 		st.failed = true
 	}
+}
+
+// encode gives an event as a line of JSON, or as a frame of protobuf.
+func (st *stream) encode(e watchEvent) ([]byte, error) {
+	if !st.wish.protobuf {
+		b, err := json.Marshal(e)
+		return append(b, '\n'), err
+	}
+	b, err := json.Marshal(e.Object)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = protobufOf(b); err != nil {
+		return nil, err
+	}
+	return frame(e.Type, b)
 }

@@ -101,7 +101,7 @@ func (s *Server) serveCreate(w http.ResponseWriter, r *http.Request, q *request)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusCreated, s.shape(r, q.resource, out))
+	reply(w, r, http.StatusCreated, s.shape(r, q.resource, out))
 	return nil
 }
 
@@ -136,7 +136,7 @@ func (s *Server) serveUpdate(w http.ResponseWriter, r *http.Request, q *request)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, s.shape(r, q.resource, out))
+	reply(w, r, http.StatusOK, s.shape(r, q.resource, out))
 	return nil
 }
 
