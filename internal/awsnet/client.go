@@ -3,6 +3,7 @@
 package awsnet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -27,10 +28,10 @@ import (
 )
 
 const (
-	// callDeadline bounds one call with all its attempts.
-	callDeadline = 5 * time.Second
-	attempts     = 5
-	maxBackoff   = 300 * time.Millisecond
+	// within bounds one call with all its attempts.
+	within     = 5 * time.Second
+	attempts   = 5
+	maxBackoff = 300 * time.Millisecond
 	// Elastic Load Balancing gives one bucket of reads to the whole account, the controller of the cluster included: netdiag
 	// takes no more than this of it.
 	elbPerSecond = 5
@@ -42,6 +43,8 @@ type Options struct {
 	Region       string // such as us-west-2
 	BaseEndpoint string // one URL for all services; empty means those of AWS
 	Credentials  aws.CredentialsProvider
+	// Within is how long one call may take with all its attempts; 0 means 5 seconds.
+	Within time.Duration
 	// Poll is how long to wait between two looks at a running change; 0 means 5 seconds.
 	Poll time.Duration
 }
@@ -74,9 +77,7 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient()), // honours AWS_CA_BUNDLE, which a plain http.Client breaks
 		config.WithLogger(logging.Nop{}),                    // its warnings about connections of cancelled calls would go to standard error
-		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(s *retry.StandardOptions) { s.MaxAttempts, s.MaxBackoff = attempts, maxBackoff })
-		}),
+		config.WithRetryer(func() aws.Retryer { return standard() }),
 	}
 	if o.Region != "" {
 		load = append(load, config.WithRegion(o.Region))
@@ -95,42 +96,71 @@ func New(ctx context.Context, o Options) (*Client, error) {
 		return nil, diagnostics.Refusal("no AWS region: give one, or set AWS_REGION")
 	}
 	cfg.Credentials = credentials{cfg.Credentials}
-	cfg.APIOptions = append(cfg.APIOptions, bounded(nil))
-	slow := cfg.Copy()
-	slow.APIOptions = append(slow.APIOptions, bounded(rate.NewLimiter(elbPerSecond, elbBurst)))
+	cfg.APIOptions = append(cfg.APIOptions, bounded(cmp.Or(o.Within, within)))
+	slow, turns := cfg.Copy(), rate.NewLimiter(elbPerSecond, elbBurst)
+	slow.APIOptions = append(slow.APIOptions, inTurn(turns))
+	slow.Retryer = func() aws.Retryer { return sparing{standard(), turns} }
 	reads, writes := ec2.NewFromConfig(cfg), ec2.NewFromConfig(cfg, func(o *ec2.Options) { o.Retryer = aws.NopRetryer{} })
 	c := &Client{
 		ec2: reads, elb: elb.NewFromConfig(slow), eks: eks.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 		cloudwatch: cloudwatch.NewFromConfig(cfg), cloudtrail: cloudtrail.NewFromConfig(cfg), autoscaling: autoscaling.NewFromConfig(cfg),
 		ec2Writes: writes, eksWrites: eks.NewFromConfig(cfg, func(o *eks.Options) { o.Retryer = aws.NopRetryer{} }),
-		poll: o.Poll, region: cfg.Region,
-	}
-	if c.poll == 0 {
-		c.poll = 5 * time.Second
+		poll: cmp.Or(o.Poll, 5*time.Second), region: cfg.Region,
 	}
 	return c, nil
 }
 
-// bounded gives every call a deadline, and lets it wait for its turn first where there is a limiter.
-func bounded(turns *rate.Limiter) func(*middleware.Stack) error {
+// standard tries again as the SDK does, but never waits longer than maxBackoff: somebody waits for the answer.
+func standard() *retry.Standard {
+	return retry.NewStandard(func(s *retry.StandardOptions) { s.MaxAttempts, s.MaxBackoff = attempts, maxBackoff })
+}
+
+// sparing counts each further attempt against the turns of calls that come later.
+type sparing struct {
+	*retry.Standard
+	turns *rate.Limiter
+}
+
+// RetryDelay takes a turn for the attempt that follows.
+func (s sparing) RetryDelay(attempt int, err error) (time.Duration, error) {
+	s.turns.Reserve()
+	return s.Standard.RetryDelay(attempt, err)
+}
+
+// initially runs f around an operation, before everything that is added later.
+func initially(name string, f func(ctx context.Context, next func(context.Context) error) error) func(*middleware.Stack) error {
 	return func(stack *middleware.Stack) error {
-		name := "netdiag:deadline"
-		if turns != nil {
-			name = "netdiag:turn"
-		}
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc(name,
-			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-				if turns != nil {
-					if err := turns.Wait(ctx); err != nil {
-						return middleware.InitializeOutput{}, middleware.Metadata{}, err
-					}
-					return next.HandleInitialize(ctx, in)
-				}
-				ctx, cancel := context.WithTimeout(ctx, callDeadline)
-				defer cancel()
-				return next.HandleInitialize(ctx, in)
+			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (out middleware.InitializeOutput, meta middleware.Metadata, err error) {
+				err = f(ctx, func(ctx context.Context) error {
+					out, meta, err = next.HandleInitialize(ctx, in)
+					return err
+				})
+				return out, meta, err
 			}), middleware.Before)
 	}
+}
+
+// bounded gives every call a deadline.
+func bounded(within time.Duration) func(*middleware.Stack) error {
+	return initially("netdiag:deadline", func(ctx context.Context, next func(context.Context) error) error {
+		ctx, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		return next(ctx)
+	})
+}
+
+// inTurn lets every call wait for its turn. A turn that would come after the deadline of the run is waited for no longer.
+func inTurn(turns *rate.Limiter) func(*middleware.Stack) error {
+	return initially("netdiag:turn", func(ctx context.Context, next func(context.Context) error) error {
+		if err := turns.Wait(ctx); err != nil {
+			if ctx.Err() == nil { // the limiter says it in an error of its own
+				err = context.DeadlineExceeded
+			}
+			return fmt.Errorf("wait for a turn: %w", err)
+		}
+		return next(ctx)
+	})
 }
 
 // Account is the id of the account that the credentials belong to ("sts:GetCallerIdentity").

@@ -8,18 +8,24 @@ import (
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
+	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/eks"
+	"github.com/netdiag/netdiag/internal/recall"
 )
 
 // Cluster implements diagnostics.Clusters. One that doesn't exist is a ReadError with reason absent.
 func (r *Reader) Cluster(ctx context.Context, name string) (*eks.Cluster, error) {
-	return once(ctx, r, key("cluster", name), func() (*eks.Cluster, error) {
-		out, err := r.c.eks.DescribeCluster(ctx, &awseks.DescribeClusterInput{Name: aws.String(name)})
-		if err != nil {
-			return nil, unreadable("eks:DescribeCluster", "describe cluster "+name, err)
-		}
-		return cluster(out.Cluster), nil
+	return recall.Once(ctx, &r.memory, key("cluster", name), func(ctx context.Context) (*eks.Cluster, error) {
+		return r.c.cluster(ctx, name)
 	})
+}
+
+func (c *Client) cluster(ctx context.Context, name string) (*eks.Cluster, error) {
+	out, err := c.eks.DescribeCluster(ctx, &awseks.DescribeClusterInput{Name: aws.String(name)})
+	if err != nil {
+		return nil, unreadable("eks:DescribeCluster", "describe cluster "+name, err)
+	}
+	return cluster(out.Cluster), nil
 }
 
 func cluster(c *types.Cluster) *eks.Cluster {
@@ -43,14 +49,18 @@ func cluster(c *types.Cluster) *eks.Cluster {
 
 // Addon implements diagnostics.Clusters.
 func (r *Reader) Addon(ctx context.Context, cluster, name string) (*eks.Addon, error) {
-	return once(ctx, r, key("addon", cluster, name), func() (*eks.Addon, error) { return r.c.addon(ctx, cluster, name) })
+	return recall.Once(ctx, &r.memory, key("addon", cluster, name), func(ctx context.Context) (*eks.Addon, error) { return r.c.addon(ctx, cluster, name, r.Cluster) })
 }
 
-func (c *Client) addon(ctx context.Context, cluster, name string) (*eks.Addon, error) {
+// addon reads an add-on. EKS says in the same way that an add-on and that a cluster isn't there: describe tells them apart.
+func (c *Client) addon(ctx context.Context, cluster, name string, describe func(context.Context, string) (*eks.Cluster, error)) (*eks.Addon, error) {
 	out, err := c.eks.DescribeAddon(ctx, &awseks.DescribeAddonInput{ClusterName: aws.String(cluster), AddonName: aws.String(name)})
 	var none *types.ResourceNotFoundException
-	if errors.As(err, &none) && c.hasCluster(ctx, cluster, none.AddonName != nil) {
-		return nil, nil
+	if errors.As(err, &none) {
+		_, missing := describe(ctx, cluster)
+		if missing == nil || none.AddonName != nil && !isAbsent(missing) {
+			return nil, nil
+		}
 	}
 	if err != nil {
 		return nil, unreadable("eks:DescribeAddon", "describe add-on "+name+" of "+cluster, err)
@@ -69,23 +79,14 @@ func (c *Client) addon(ctx context.Context, cluster, name string) (*eks.Addon, e
 	return got, nil
 }
 
-// hasCluster tells an add-on that isn't there from a cluster that isn't there: EKS answers both with the same code. Where
-// the cluster can't be read, guess decides.
-func (c *Client) hasCluster(ctx context.Context, name string, guess bool) bool {
-	_, err := c.eks.DescribeCluster(ctx, &awseks.DescribeClusterInput{Name: aws.String(name)})
-	var none *types.ResourceNotFoundException
-	switch {
-	case err == nil:
-		return true
-	case errors.As(err, &none):
-		return false
-	}
-	return guess
+func isAbsent(err error) bool {
+	re, ok := errors.AsType[*diagnostics.ReadError](err)
+	return ok && re.Reason == diagnostics.Absent
 }
 
 // AddonSchema implements diagnostics.Clusters.
 func (r *Reader) AddonSchema(ctx context.Context, name, version string) (string, error) {
-	return once(ctx, r, key("schema", name, version), func() (string, error) { return r.c.addonSchema(ctx, name, version) })
+	return recall.Once(ctx, &r.memory, key("schema", name, version), func(ctx context.Context) (string, error) { return r.c.addonSchema(ctx, name, version) })
 }
 
 func (c *Client) addonSchema(ctx context.Context, name, version string) (string, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/netdiag/netdiag/internal/recall"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -18,7 +19,7 @@ var wildcards = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`)
 // SecurityGroups implements diagnostics.Firewalls; ids that don't exist are left out.
 func (r *Reader) SecurityGroups(ctx context.Context, ids ...string) ([]vpc.SecurityGroup, error) {
 	ids = set(ids)
-	return onceList(ctx, r, key(append([]string{"groups"}, ids...)...), func() ([]vpc.SecurityGroup, error) {
+	return recall.List(ctx, &r.memory, key(append([]string{"groups"}, ids...)...), func(ctx context.Context) ([]vpc.SecurityGroup, error) {
 		return inBatches(ids, filterValues, func(batch []string) ([]vpc.SecurityGroup, error) {
 			var out []vpc.SecurityGroup
 			p := ec2.NewDescribeSecurityGroupsPaginator(r.c.ec2, &ec2.DescribeSecurityGroupsInput{
@@ -40,7 +41,7 @@ func (r *Reader) SecurityGroups(ctx context.Context, ids ...string) ([]vpc.Secur
 // SecurityGroupRules implements diagnostics.Firewalls: the rules of these groups, both directions.
 func (r *Reader) SecurityGroupRules(ctx context.Context, groups ...string) ([]vpc.SecurityGroupRule, error) {
 	groups = set(groups)
-	return onceList(ctx, r, key(append([]string{"rules"}, groups...)...), func() ([]vpc.SecurityGroupRule, error) {
+	return recall.List(ctx, &r.memory, key(append([]string{"rules"}, groups...)...), func(ctx context.Context) ([]vpc.SecurityGroupRule, error) {
 		return inBatches(groups, filterValues, func(batch []string) ([]vpc.SecurityGroupRule, error) {
 			return r.c.securityGroupRules(ctx, fmt.Sprint("describe security group rules of ", batch), where("group-id", batch...))
 		})
@@ -77,7 +78,7 @@ func securityGroupRule(s types.SecurityGroupRule) vpc.SecurityGroupRule {
 
 // PrefixList implements diagnostics.Firewalls: the CIDR blocks of a managed prefix list.
 func (r *Reader) PrefixList(ctx context.Context, id string) ([]string, error) {
-	return onceList(ctx, r, key("prefix-list", id), func() ([]string, error) {
+	return recall.List(ctx, &r.memory, key("prefix-list", id), func(ctx context.Context) ([]string, error) {
 		var out []string
 		p := ec2.NewGetManagedPrefixListEntriesPaginator(r.c.ec2, &ec2.GetManagedPrefixListEntriesInput{PrefixListId: aws.String(id)})
 		err := pages(ctx, p, func(page *ec2.GetManagedPrefixListEntriesOutput) {

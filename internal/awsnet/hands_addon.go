@@ -33,7 +33,7 @@ func (h addonHand) what() string { return "configure add-on " + h.a.Addon + " of
 
 // plan reads the add-on and says what it has to become. already is true where it has become that.
 func (h addonHand) plan(ctx context.Context) (addon *eks.Addon, want string, already bool, err error) {
-	addon, err = h.c.addon(ctx, h.a.Cluster, h.a.Addon)
+	addon, err = h.c.addon(ctx, h.a.Cluster, h.a.Addon, h.c.cluster)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -193,7 +193,7 @@ func (h addonHand) failed(ctx context.Context, id string, u *types.Update) error
 		why = append(why, string(e.ErrorCode)+": "+aws.ToString(e.ErrorMessage))
 	}
 	err := fmt.Errorf("update %s is %s (%s)", id, u.Status, strings.Join(why, "; "))
-	if addon, readErr := h.c.addon(ctx, h.a.Cluster, h.a.Addon); readErr == nil && addon != nil && sameConfiguration(addon.Configuration, h.a.Was) {
+	if addon, readErr := h.c.addon(ctx, h.a.Cluster, h.a.Addon, h.c.cluster); readErr == nil && addon != nil && sameConfiguration(addon.Configuration, h.a.Was) {
 		return refuse(h.what(), err)
 	}
 	return fmt.Errorf("%s: %w", h.what(), err)

@@ -8,13 +8,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/netdiag/netdiag/internal/recall"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
 // Instances implements diagnostics.Instances, managed instances included.
 func (r *Reader) Instances(ctx context.Context, ids ...string) ([]vpc.Instance, error) {
 	ids = set(ids)
-	return onceList(ctx, r, key(append([]string{"instances"}, ids...)...), func() ([]vpc.Instance, error) {
+	return recall.List(ctx, &r.memory, key(append([]string{"instances"}, ids...)...), func(ctx context.Context) ([]vpc.Instance, error) {
 		return inBatches(ids, filterValues, func(batch []string) ([]vpc.Instance, error) {
 			var out []vpc.Instance
 			p := ec2.NewDescribeInstancesPaginator(r.c.ec2, &ec2.DescribeInstancesInput{
@@ -52,7 +53,7 @@ func instance(i types.Instance) vpc.Instance {
 // InstanceTypes implements diagnostics.Instances.
 func (r *Reader) InstanceTypes(ctx context.Context, names ...string) ([]vpc.InstanceType, error) {
 	names = set(names)
-	return onceList(ctx, r, key(append([]string{"types"}, names...)...), func() ([]vpc.InstanceType, error) {
+	return recall.List(ctx, &r.memory, key(append([]string{"types"}, names...)...), func(ctx context.Context) ([]vpc.InstanceType, error) {
 		return inBatches(names, 100, func(batch []string) ([]vpc.InstanceType, error) {
 			var out []vpc.InstanceType
 			p := ec2.NewDescribeInstanceTypesPaginator(r.c.ec2, &ec2.DescribeInstanceTypesInput{

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/recall"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -48,7 +49,7 @@ func (r *Reader) Interfaces(ctx context.Context, q diagnostics.InterfaceQuery) (
 }
 
 func (r *Reader) interfaces(ctx context.Context, filter string, values []string) ([]vpc.NetworkInterface, error) {
-	return onceList(ctx, r, key(append([]string{"interfaces", filter}, values...)...), func() ([]vpc.NetworkInterface, error) {
+	return recall.List(ctx, &r.memory, key(append([]string{"interfaces", filter}, values...)...), func(ctx context.Context) ([]vpc.NetworkInterface, error) {
 		return inBatches(values, filterValues, func(batch []string) ([]vpc.NetworkInterface, error) {
 			var out []vpc.NetworkInterface
 			p := ec2.NewDescribeNetworkInterfacesPaginator(r.c.ec2, &ec2.DescribeNetworkInterfacesInput{

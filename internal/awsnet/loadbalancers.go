@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/netdiag/netdiag/internal/elb"
+	"github.com/netdiag/netdiag/internal/recall"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 // LoadBalancers implements diagnostics.LoadBalancers.
 func (r *Reader) LoadBalancers(ctx context.Context, names ...string) ([]elb.LoadBalancer, error) {
 	names = set(names)
-	return onceList(ctx, r, key(append([]string{"load-balancers"}, names...)...), func() ([]elb.LoadBalancer, error) {
+	return recall.List(ctx, &r.memory, key(append([]string{"load-balancers"}, names...)...), func(ctx context.Context) ([]elb.LoadBalancer, error) {
 		if len(names) == 0 {
 			return r.loadBalancers(ctx, nil)
 		}
@@ -89,7 +90,7 @@ func loadBalancer(l types.LoadBalancer) elb.LoadBalancer {
 
 // Listeners implements diagnostics.LoadBalancers.
 func (r *Reader) Listeners(ctx context.Context, loadBalancer string) ([]elb.Listener, error) {
-	return onceList(ctx, r, key("listeners", loadBalancer), func() ([]elb.Listener, error) {
+	return recall.List(ctx, &r.memory, key("listeners", loadBalancer), func(ctx context.Context) ([]elb.Listener, error) {
 		var out []elb.Listener
 		p := elbv2.NewDescribeListenersPaginator(r.c.elb, &elbv2.DescribeListenersInput{LoadBalancerArn: aws.String(loadBalancer), PageSize: aws.Int32(elbPageSize)})
 		err := pages(ctx, p, func(page *elbv2.DescribeListenersOutput) {
@@ -105,7 +106,7 @@ func (r *Reader) Listeners(ctx context.Context, loadBalancer string) ([]elb.List
 
 // Rules implements diagnostics.LoadBalancers.
 func (r *Reader) Rules(ctx context.Context, listener string) ([]elb.Rule, error) {
-	return onceList(ctx, r, key("listener-rules", listener), func() ([]elb.Rule, error) {
+	return recall.List(ctx, &r.memory, key("listener-rules", listener), func(ctx context.Context) ([]elb.Rule, error) {
 		var out []elb.Rule
 		p := elbv2.NewDescribeRulesPaginator(r.c.elb, &elbv2.DescribeRulesInput{ListenerArn: aws.String(listener), PageSize: aws.Int32(elbPageSize)})
 		err := pages(ctx, p, func(page *elbv2.DescribeRulesOutput) {

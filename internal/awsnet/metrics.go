@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
+	"github.com/netdiag/netdiag/internal/recall"
 	"github.com/netdiag/netdiag/internal/trail"
 )
 
@@ -27,7 +28,7 @@ func (r *Reader) Metrics(ctx context.Context, from, to time.Time, queries []trai
 	if err != nil {
 		return nil, fmt.Errorf("metric queries: %w", err)
 	}
-	return onceList(ctx, r, key("metrics", from.UTC().String(), to.UTC().String(), string(asked)), func() ([]trail.Series, error) {
+	return recall.List(ctx, &r.memory, key("metrics", from.UTC().String(), to.UTC().String(), string(asked)), func(ctx context.Context) ([]trail.Series, error) {
 		out := make([]trail.Series, len(queries))
 		for i, q := range queries {
 			out[i].Query = q
@@ -73,7 +74,7 @@ const auditPages = 4
 
 // Audit implements diagnostics.Audit: the newest two hundred events at most.
 func (r *Reader) Audit(ctx context.Context, resource string, from, to time.Time) ([]trail.Event, error) {
-	return onceList(ctx, r, key("audit", resource, from.UTC().String(), to.UTC().String()), func() ([]trail.Event, error) {
+	return recall.List(ctx, &r.memory, key("audit", resource, from.UTC().String(), to.UTC().String()), func(ctx context.Context) ([]trail.Event, error) {
 		p := cloudtrail.NewLookupEventsPaginator(r.c.cloudtrail, &cloudtrail.LookupEventsInput{
 			StartTime: aws.Time(from), EndTime: aws.Time(to),
 			LookupAttributes: []trailtypes.LookupAttribute{{AttributeKey: trailtypes.LookupAttributeKeyResourceName, AttributeValue: aws.String(resource)}},

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/recall"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -25,7 +26,7 @@ func where(name string, values ...string) types.Filter {
 // Subnets implements diagnostics.Network; ids that don't exist are left out.
 func (r *Reader) Subnets(ctx context.Context, ids ...string) ([]vpc.Subnet, error) {
 	ids = set(ids)
-	return onceList(ctx, r, key(append([]string{"subnets"}, ids...)...), func() ([]vpc.Subnet, error) {
+	return recall.List(ctx, &r.memory, key(append([]string{"subnets"}, ids...)...), func(ctx context.Context) ([]vpc.Subnet, error) {
 		return inBatches(ids, filterValues, func(batch []string) ([]vpc.Subnet, error) {
 			return r.subnets(ctx, fmt.Sprint("describe subnets ", batch), where("subnet-id", batch...))
 		})
@@ -34,7 +35,7 @@ func (r *Reader) Subnets(ctx context.Context, ids ...string) ([]vpc.Subnet, erro
 
 // SubnetsOf implements diagnostics.Network.
 func (r *Reader) SubnetsOf(ctx context.Context, vpcID string) ([]vpc.Subnet, error) {
-	return onceList(ctx, r, key("subnets-of", vpcID), func() ([]vpc.Subnet, error) {
+	return recall.List(ctx, &r.memory, key("subnets-of", vpcID), func(ctx context.Context) ([]vpc.Subnet, error) {
 		return r.subnets(ctx, "describe subnets of "+vpcID, where("vpc-id", vpcID))
 	})
 }
@@ -55,7 +56,7 @@ func (r *Reader) subnets(ctx context.Context, what string, f types.Filter) ([]vp
 
 // VPC implements diagnostics.Network. One that doesn't exist is a ReadError with reason absent.
 func (r *Reader) VPC(ctx context.Context, id string) (vpc.VPC, error) {
-	return once(ctx, r, key("vpc", id), func() (vpc.VPC, error) {
+	return recall.Once(ctx, &r.memory, key("vpc", id), func(ctx context.Context) (vpc.VPC, error) {
 		what := "describe VPC " + id
 		out, err := r.c.ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{Filters: []types.Filter{where("vpc-id", id)}})
 		if err != nil {

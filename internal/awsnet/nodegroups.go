@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netdiag/netdiag/internal/eks"
+	"github.com/netdiag/netdiag/internal/recall"
 	"github.com/netdiag/netdiag/internal/trail"
 )
 
@@ -19,7 +20,7 @@ const describing = 4
 
 // Nodegroups implements diagnostics.Nodegroups.
 func (r *Reader) Nodegroups(ctx context.Context, cluster string) ([]eks.Nodegroup, error) {
-	return onceList(ctx, r, key("nodegroups", cluster), func() ([]eks.Nodegroup, error) {
+	return recall.List(ctx, &r.memory, key("nodegroups", cluster), func(ctx context.Context) ([]eks.Nodegroup, error) {
 		var names []string
 		p := awseks.NewListNodegroupsPaginator(r.c.eks, &awseks.ListNodegroupsInput{ClusterName: aws.String(cluster)})
 		err := pages(ctx, p, func(page *awseks.ListNodegroupsOutput) { names = append(names, page.Nodegroups...) })
@@ -82,7 +83,7 @@ func nodegroup(n *types.Nodegroup) eks.Nodegroup {
 
 // FargateProfiles implements diagnostics.Nodegroups.
 func (r *Reader) FargateProfiles(ctx context.Context, cluster string) ([]eks.FargateProfile, error) {
-	return onceList(ctx, r, key("fargate", cluster), func() ([]eks.FargateProfile, error) {
+	return recall.List(ctx, &r.memory, key("fargate", cluster), func(ctx context.Context) ([]eks.FargateProfile, error) {
 		var names []string
 		p := awseks.NewListFargateProfilesPaginator(r.c.eks, &awseks.ListFargateProfilesInput{ClusterName: aws.String(cluster)})
 		err := pages(ctx, p, func(page *awseks.ListFargateProfilesOutput) { names = append(names, page.FargateProfileNames...) })
@@ -106,7 +107,7 @@ func (r *Reader) FargateProfiles(ctx context.Context, cluster string) ([]eks.Far
 
 // Activities implements diagnostics.Nodegroups: the newest hundred of an Auto Scaling group, newest first.
 func (r *Reader) Activities(ctx context.Context, group string) ([]trail.Activity, error) {
-	return onceList(ctx, r, key("activities", group), func() ([]trail.Activity, error) {
+	return recall.List(ctx, &r.memory, key("activities", group), func(ctx context.Context) ([]trail.Activity, error) {
 		out, err := r.c.autoscaling.DescribeScalingActivities(ctx, &autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: aws.String(group)})
 		if err != nil {
 			return nil, unreadable("autoscaling:DescribeScalingActivities", "describe scaling activities of "+group, err)

@@ -2,21 +2,19 @@ package awsnet
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/recall"
 )
 
 // Reader answers the reads of one diagnosis run. Every question is asked once: whoever asks it again, at the same time
 // or later, gets the same answer. Answers must not be changed below their first level.
 type Reader struct {
-	c     *Client
-	mu    sync.Mutex
-	asked map[string]*question
+	c      *Client
+	memory recall.Memory
 }
 
 var _ interface {
@@ -35,56 +33,12 @@ var _ interface {
 } = (*Reader)(nil)
 
 // Reader starts a run with an empty memory.
-func (c *Client) Reader() *Reader { return &Reader{c: c, asked: map[string]*question{}} }
+func (c *Client) Reader() *Reader { return &Reader{c: c} }
 
 // Fill puts the reader into every AWS field of in.
 func (r *Reader) Fill(in *diagnostics.Inputs) {
 	in.Network, in.Interfaces, in.Firewalls, in.Routing, in.Instances = r, r, r, r, r
 	in.LoadBalancers, in.TargetGroups, in.Tags, in.Clusters, in.Nodegroups, in.Metrics, in.Audit = r, r, r, r, r, r, r
-}
-
-type question struct {
-	done   chan struct{}
-	answer any
-	err    error
-}
-
-// once asks f, or takes the answer that an earlier caller got or is waiting for.
-func once[T any](ctx context.Context, r *Reader, key string, f func() (T, error)) (T, error) {
-	r.mu.Lock()
-	q, ok := r.asked[key]
-	if !ok {
-		q = &question{done: make(chan struct{})}
-		r.asked[key] = q
-	}
-	r.mu.Unlock()
-	if !ok {
-		answer, err := f()
-		q.answer, q.err = answer, err
-		if errors.Is(err, context.Canceled) { // no answer at all: the next one may ask again
-			r.mu.Lock()
-			delete(r.asked, key)
-			r.mu.Unlock()
-		}
-		close(q.done)
-		return answer, err
-	}
-	var zero T
-	select {
-	case <-q.done:
-		if q.err != nil {
-			return zero, q.err
-		}
-		return q.answer.(T), nil
-	case <-ctx.Done():
-		return zero, ctx.Err()
-	}
-}
-
-// onceList is once for a list; every caller gets a list of their own.
-func onceList[T any](ctx context.Context, r *Reader, key string, f func() ([]T, error)) ([]T, error) {
-	l, err := once(ctx, r, key, f)
-	return slices.Clone(l), err
 }
 
 // key names a question.

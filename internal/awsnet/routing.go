@@ -9,13 +9,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/netdiag/netdiag/internal/recall"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
 // NetworkACLs implements diagnostics.Routing.
 func (r *Reader) NetworkACLs(ctx context.Context, subnets ...string) ([]vpc.NetworkACL, error) {
 	subnets = set(subnets)
-	return onceList(ctx, r, key(append([]string{"acls"}, subnets...)...), func() ([]vpc.NetworkACL, error) {
+	return recall.List(ctx, &r.memory, key(append([]string{"acls"}, subnets...)...), func(ctx context.Context) ([]vpc.NetworkACL, error) {
 		have := map[string]bool{}
 		return inBatches(subnets, filterValues, func(batch []string) ([]vpc.NetworkACL, error) {
 			var out []vpc.NetworkACL
@@ -58,7 +59,7 @@ func networkACL(a types.NetworkAcl) vpc.NetworkACL {
 
 // RouteTables implements diagnostics.Routing.
 func (r *Reader) RouteTables(ctx context.Context, vpcID string) ([]vpc.RouteTable, error) {
-	return onceList(ctx, r, key("routes", vpcID), func() ([]vpc.RouteTable, error) {
+	return recall.List(ctx, &r.memory, key("routes", vpcID), func(ctx context.Context) ([]vpc.RouteTable, error) {
 		var out []vpc.RouteTable
 		p := ec2.NewDescribeRouteTablesPaginator(r.c.ec2, &ec2.DescribeRouteTablesInput{
 			Filters: []types.Filter{where("vpc-id", vpcID)}, MaxResults: aws.Int32(100), // the most that this operation takes
@@ -98,7 +99,7 @@ func routeTable(t types.RouteTable) vpc.RouteTable {
 
 // Reservations implements diagnostics.Routing; IPv4 only.
 func (r *Reader) Reservations(ctx context.Context, subnet string) ([]vpc.Reservation, error) {
-	return onceList(ctx, r, key("reservations", subnet), func() ([]vpc.Reservation, error) {
+	return recall.List(ctx, &r.memory, key("reservations", subnet), func(ctx context.Context) ([]vpc.Reservation, error) {
 		var out []vpc.Reservation
 		in := &ec2.GetSubnetCidrReservationsInput{SubnetId: aws.String(subnet)}
 		for { // the SDK has no paginator for it

@@ -10,12 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/netdiag/netdiag/internal/elb"
+	"github.com/netdiag/netdiag/internal/recall"
 )
 
 // TargetGroups implements diagnostics.TargetGroups.
 func (r *Reader) TargetGroups(ctx context.Context, arns ...string) ([]elb.TargetGroup, error) {
 	arns = set(arns)
-	return onceList(ctx, r, key(append([]string{"target-groups"}, arns...)...), func() ([]elb.TargetGroup, error) {
+	return recall.List(ctx, &r.memory, key(append([]string{"target-groups"}, arns...)...), func(ctx context.Context) ([]elb.TargetGroup, error) {
 		return known(arns, func(batch []string) ([]elb.TargetGroup, error) {
 			var out []elb.TargetGroup
 			p := elbv2.NewDescribeTargetGroupsPaginator(r.c.elb, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: batch})
@@ -52,7 +53,7 @@ func targetGroup(g types.TargetGroup) elb.TargetGroup {
 
 // TargetHealth implements diagnostics.TargetGroups.
 func (r *Reader) TargetHealth(ctx context.Context, arn string) ([]elb.TargetHealth, error) {
-	return onceList(ctx, r, key("target-health", arn), func() ([]elb.TargetHealth, error) {
+	return recall.List(ctx, &r.memory, key("target-health", arn), func(ctx context.Context) ([]elb.TargetHealth, error) {
 		out, err := r.c.elb.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)})
 		if err != nil {
 			return nil, unreadable("elasticloadbalancing:DescribeTargetHealth", "describe target health of "+arn, err)
@@ -75,7 +76,7 @@ func (r *Reader) TargetHealth(ctx context.Context, arn string) ([]elb.TargetHeal
 // Tags implements diagnostics.Tags: tags by ARN.
 func (r *Reader) Tags(ctx context.Context, arns ...string) (map[string]map[string]string, error) {
 	arns = set(arns)
-	return once(ctx, r, key(append([]string{"tags"}, arns...)...), func() (map[string]map[string]string, error) {
+	return recall.Once(ctx, &r.memory, key(append([]string{"tags"}, arns...)...), func(ctx context.Context) (map[string]map[string]string, error) {
 		all := map[string]map[string]string{}
 		for _, batch := range batches(arns, elbNames) {
 			out, err := r.c.elb.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: batch})
@@ -96,7 +97,7 @@ func (r *Reader) Tags(ctx context.Context, arns ...string) (map[string]map[strin
 
 // LoadBalancerAttributes implements diagnostics.Tags.
 func (r *Reader) LoadBalancerAttributes(ctx context.Context, arn string) (map[string]string, error) {
-	return once(ctx, r, key("lb-attributes", arn), func() (map[string]string, error) {
+	return recall.Once(ctx, &r.memory, key("lb-attributes", arn), func(ctx context.Context) (map[string]string, error) {
 		out, err := r.c.elb.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: aws.String(arn)})
 		if err != nil {
 			return nil, unreadable("elasticloadbalancing:DescribeLoadBalancerAttributes", "describe attributes of "+arn, err)
@@ -111,7 +112,7 @@ func (r *Reader) LoadBalancerAttributes(ctx context.Context, arn string) (map[st
 
 // TargetGroupAttributes implements diagnostics.Tags.
 func (r *Reader) TargetGroupAttributes(ctx context.Context, arn string) (map[string]string, error) {
-	return once(ctx, r, key("tg-attributes", arn), func() (map[string]string, error) {
+	return recall.Once(ctx, &r.memory, key("tg-attributes", arn), func(ctx context.Context) (map[string]string, error) {
 		out, err := r.c.elb.DescribeTargetGroupAttributes(ctx, &elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: aws.String(arn)})
 		if err != nil {
 			return nil, unreadable("elasticloadbalancing:DescribeTargetGroupAttributes", "describe attributes of "+arn, err)

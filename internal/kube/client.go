@@ -2,6 +2,7 @@
 package kube
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -14,14 +15,15 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/flowcontrol"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
 
 const (
-	// each is how long one request may take, its retries included. A diagnosis makes a few dozen, several at a time.
-	each = 5 * time.Second
-	// dialing is how long a connection may take: shorter than each, so that a server that isn't there is told from a slow one.
+	// within is how long one request may take, its retries included. A diagnosis makes a few dozen, several at a time.
+	within = 5 * time.Second
+	// dialing is how long a connection may take: shorter than within, so that a server that isn't there is told from a slow one.
 	dialing = 3 * time.Second
 	// A run asks some thirty questions at once, a large cluster in several pages; client-go's own default is 5 a second.
 	qps, burst = 50, 100
@@ -30,6 +32,7 @@ const (
 // Client talks to one cluster. It is safe for use by several goroutines.
 type Client struct {
 	host    string
+	within  time.Duration
 	typed   kubernetes.Interface
 	dynamic dynamic.Interface
 }
@@ -65,10 +68,13 @@ func Config(kubeconfig, context string) (*rest.Config, error) {
 	return nil, diagnostics.Refusal(fmt.Sprintf("The kubeconfig (%s) can't be used: %v.", strings.Join(rules.GetLoadingPrecedence(), ", "), err))
 }
 
-// New makes a client of a configuration, which it doesn't modify.
+// New makes a client of a configuration, which it doesn't modify. Its Timeout is how long one request may take with its
+// retries; 0 means 5 seconds.
 func New(cfg *rest.Config) (*Client, error) {
 	cfg = rest.CopyConfig(cfg)
-	cfg.QPS, cfg.Burst = qps, burst
+	limit := cmp.Or(cfg.Timeout, within)
+	cfg.Timeout = 0 // it would bound each attempt alone
+	cfg.RateLimiter = turns{flowcontrol.NewTokenBucketRateLimiter(qps, burst)}
 	cfg.UserAgent = "netdiag"
 	if cfg.Dial == nil {
 		cfg.Dial = (&net.Dialer{Timeout: dialing, KeepAlive: 30 * time.Second}).DialContext
@@ -89,5 +95,5 @@ func New(cfg *rest.Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client for %s: %w", cfg.Host, err)
 	}
-	return &Client{host: cfg.Host, typed: t, dynamic: d}, nil
+	return &Client{host: cfg.Host, within: limit, typed: t, dynamic: d}, nil
 }

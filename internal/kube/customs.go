@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/recall"
 )
 
 // Customs lists custom resources; namespace empty means all. A cluster that doesn't serve them is a
@@ -42,7 +43,7 @@ func (r *Reader) Customs(ctx context.Context, group, version, plural, namespace 
 func (r *Reader) customs(ctx context.Context, gvr schema.GroupVersionResource, namespace string) ([]unstructured.Unstructured, error) {
 	permission := "list " + gvr.GroupResource().String()
 	key := fmt.Sprintf("%s\x00%s\x00%s", permission, gvr.Version, namespace)
-	return rememberList(ctx, &r.memory, key, func(ctx context.Context) ([]unstructured.Unstructured, error) {
+	return recall.List(ctx, &r.memory, key, func(ctx context.Context) ([]unstructured.Unstructured, error) {
 		return pages(ctx, r.client, permission, metav1.ListOptions{}, r.client.dynamic.Resource(gvr).Namespace(namespace).List, func(l *unstructured.UnstructuredList) []unstructured.Unstructured { return l.Items })
 	})
 }
@@ -50,7 +51,7 @@ func (r *Reader) customs(ctx context.Context, gvr schema.GroupVersionResource, n
 // served lists the versions in which the cluster serves a resource, the preferred one first. Discovery is open to
 // everybody who is authenticated.
 func (r *Reader) served(ctx context.Context, group, plural string) ([]string, error) {
-	return remember(ctx, &r.memory, "discover\x00"+group+"\x00"+plural, func(ctx context.Context) ([]string, error) {
+	return recall.Once(ctx, &r.memory, "discover\x00"+group+"\x00"+plural, func(ctx context.Context) ([]string, error) {
 		const permission = "get /apis"
 		d := r.client.typed.Discovery()
 		g, err := once(ctx, r.client, permission, func(ctx context.Context) (*metav1.APIGroup, error) {

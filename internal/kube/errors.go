@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
-	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -16,7 +14,7 @@ import (
 
 // readError says what became of a read: a *diagnostics.ReadError where the diagnosis can go on without it, a
 // diagnostics.Refusal where nothing can be read at all, ctx's own error where the caller gave up.
-func (c *Client) readError(ctx context.Context, pushed *pushback, permission string, err error) error {
+func (c *Client) readError(ctx context.Context, pushed *tries, permission string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -31,10 +29,12 @@ func (c *Client) readError(ctx context.Context, pushed *pushback, permission str
 		return diagnostics.Unreachable{Refusal: diagnostics.Refusal(fmt.Sprintf("The Kubernetes API server %s doesn't accept netdiag's credentials (401 Unauthorized): renew the token or kubeconfig, and check the access entry of its IAM role.", c.host))}
 	case apierrors.IsForbidden(err):
 		return gap(diagnostics.Denied)
-	case apierrors.IsTooManyRequests(err), pushed.times() > 0:
+	case apierrors.IsTooManyRequests(err), pushed.pushed() > 0:
 		return gap(diagnostics.Throttled)
 	case apierrors.IsNotFound(err):
 		return gap(diagnostics.Absent)
+	case errors.Is(err, errCut):
+		return gap(diagnostics.Timeout) // like an answer that never comes
 	case unreachable(err):
 		return diagnostics.Unreachable{Refusal: diagnostics.Refusal(fmt.Sprintf("The Kubernetes API server %s can't be reached: %v. Check the address, the network between, and whether the endpoint is public or private.", c.host, cause(err)))}
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), isNetTimeout(err):
@@ -74,38 +74,3 @@ func statusCode(err error) int {
 	}
 	return 0
 }
-
-// retries is how often a request is repeated that the server pushed back (429 with Retry-After). client-go's own limit
-// is 10, which would use up the time of the whole diagnosis on one read.
-const retries = 2
-
-// pushback counts how often the server pushed a request back.
-type pushback struct{ n atomic.Int32 }
-
-func (p *pushback) times() int32 { return p.n.Load() }
-
-type pushbackKey struct{}
-
-func withPushback(ctx context.Context) (context.Context, *pushback) {
-	p := &pushback{}
-	return context.WithValue(ctx, pushbackKey{}, p), p
-}
-
-// bounded wraps a transport so that client-go gives up after retries.
-func bounded(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(r *http.Request) (*http.Response, error) {
-		resp, err := next.RoundTrip(r)
-		if err != nil || resp.StatusCode != http.StatusTooManyRequests {
-			return resp, err
-		}
-		if p, ok := r.Context().Value(pushbackKey{}).(*pushback); ok && p.n.Add(1) > retries {
-			resp.Header.Del("Retry-After") // without it client-go takes the answer as final
-		}
-		return resp, nil
-	})
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-// RoundTrip calls the function.
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

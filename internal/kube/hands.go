@@ -140,9 +140,9 @@ func (h *Hands) apply(ctx context.Context, a remedy.Action, m remedy.Mark, dryRu
 
 func (h *Hands) get(ctx context.Context, e edit) (*unstructured.Unstructured, error) {
 	gvr, namespace, name := e.object()
-	ctx, cancel := context.WithTimeout(ctx, each)
+	ctx, cancel := context.WithTimeout(ctx, h.client.within)
 	defer cancel()
-	ctx, _ = withPushback(ctx)
+	ctx, _ = countTries(ctx)
 	o, err := h.client.dynamic.Resource(gvr).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, writeError("get", e, err)
@@ -164,9 +164,9 @@ func (h *Hands) patch(ctx context.Context, e edit, o *unstructured.Unstructured,
 	if dryRun {
 		opts.DryRun = []string{metav1.DryRunAll}
 	}
-	ctx, cancel := context.WithTimeout(ctx, each)
+	ctx, cancel := context.WithTimeout(ctx, h.client.within)
 	defer cancel()
-	ctx, _ = withPushback(ctx)
+	ctx, _ = countTries(ctx)
 	if _, err := h.client.dynamic.Resource(gvr).Namespace(namespace).Patch(ctx, name, kind, body, opts); err != nil {
 		return writeError("patch", e, err)
 	}

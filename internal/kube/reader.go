@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/recall"
 )
 
 // pageSize is how many objects one answer of a list holds; what kubectl asks for too.
@@ -22,7 +23,7 @@ const pageSize = 500
 // It is every Kubernetes reader of diagnostics.Inputs.
 type Reader struct {
 	client *Client
-	memory memory
+	memory recall.Memory
 }
 
 // Reader starts a run.
@@ -56,13 +57,13 @@ func (r *Reader) Fill(in *diagnostics.Inputs) {
 
 // once makes one request within its time and says what became of it.
 func once[T any](ctx context.Context, c *Client, permission string, ask func(context.Context) (T, error)) (T, error) {
-	limited, cancel := context.WithTimeout(ctx, each)
+	limited, cancel := context.WithTimeout(ctx, c.within)
 	defer cancel()
-	limited, pushed := withPushback(limited)
+	limited, made := countTries(limited)
 	v, err := ask(limited)
 	if err != nil {
 		var none T
-		return none, c.readError(ctx, pushed, permission, err)
+		return none, c.readError(ctx, made, permission, err)
 	}
 	return v, nil
 }
@@ -71,14 +72,18 @@ func once[T any](ctx context.Context, c *Client, permission string, ask func(con
 type lister[L any] func(context.Context, metav1.ListOptions) (L, error)
 
 // pages reads a list page by page; each page has a request's time of its own. A continue token that expired (410) starts
-// the list again, once and whole.
+// the list again; where that happens twice, the server forgets faster than pages are read, and gives the list whole.
 func pages[L metav1.ListInterface, T any](ctx context.Context, c *Client, permission string, o metav1.ListOptions, list lister[L], items func(L) []T) ([]T, error) {
 	var out []T
+	expired := 0
 	o.Limit = pageSize
 	for {
 		l, err := once(ctx, c, permission, func(ctx context.Context) (L, error) { return list(ctx, o) })
 		if err != nil && o.Continue != "" && apierrors.IsResourceExpired(err) {
-			out, o.Continue, o.Limit = nil, "", 0
+			if expired++; expired > 1 {
+				o.Limit = 0
+			}
+			out, o.Continue = nil, ""
 			continue
 		}
 		if err != nil {
@@ -95,9 +100,28 @@ func pages[L metav1.ListInterface, T any](ctx context.Context, c *Client, permis
 func all[L metav1.ListInterface, T any](ctx context.Context, r *Reader, resource, namespace string, o metav1.ListOptions, list lister[L], items func(L) []T) ([]T, error) {
 	permission := "list " + resource
 	key := fmt.Sprintf("%s\x00%s\x00%s\x00%s", permission, namespace, o.LabelSelector, o.FieldSelector)
-	return rememberList(ctx, &r.memory, key, func(ctx context.Context) ([]T, error) {
+	return recall.List(ctx, &r.memory, key, func(ctx context.Context) ([]T, error) {
 		return pages(ctx, r.client, permission, o, list, items)
 	})
+}
+
+// bare drops who manages which fields, of kinds that come in thousands and of which no diagnosis asks it.
+func bare[T any, O interface {
+	*T
+	metav1.Object
+}](l []T) []T {
+	for i := range l {
+		O(&l[i]).SetManagedFields(nil)
+	}
+	return l
+}
+
+// withoutImages drops the list of the images on each node, the largest part of it.
+func withoutImages(l []corev1.Node) []corev1.Node {
+	for i := range l {
+		l[i].Status.Images = nil
+	}
+	return l
 }
 
 // Namespaces lists the names of all namespaces, sorted.
@@ -120,22 +144,22 @@ func (r *Reader) Pods(ctx context.Context, q diagnostics.PodQuery) ([]corev1.Pod
 		fields = append(fields, "spec.nodeName="+q.Node)
 	}
 	o := metav1.ListOptions{LabelSelector: q.Labels, FieldSelector: strings.Join(fields, ",")}
-	return all(ctx, r, "pods", q.Namespace, o, r.client.typed.CoreV1().Pods(q.Namespace).List, func(l *corev1.PodList) []corev1.Pod { return l.Items })
+	return all(ctx, r, "pods", q.Namespace, o, r.client.typed.CoreV1().Pods(q.Namespace).List, func(l *corev1.PodList) []corev1.Pod { return bare(l.Items) })
 }
 
 // Events lists the events of a namespace as v1 events, series included.
 func (r *Reader) Events(ctx context.Context, namespace string) ([]corev1.Event, error) {
-	return all(ctx, r, "events", namespace, metav1.ListOptions{}, r.client.typed.CoreV1().Events(namespace).List, func(l *corev1.EventList) []corev1.Event { return l.Items })
+	return all(ctx, r, "events", namespace, metav1.ListOptions{}, r.client.typed.CoreV1().Events(namespace).List, func(l *corev1.EventList) []corev1.Event { return bare(l.Items) })
 }
 
-// Nodes lists all nodes.
+// Nodes lists all nodes, without the lists of their images.
 func (r *Reader) Nodes(ctx context.Context) ([]corev1.Node, error) {
-	return all(ctx, r, "nodes", "", metav1.ListOptions{}, r.client.typed.CoreV1().Nodes().List, func(l *corev1.NodeList) []corev1.Node { return l.Items })
+	return all(ctx, r, "nodes", "", metav1.ListOptions{}, r.client.typed.CoreV1().Nodes().List, func(l *corev1.NodeList) []corev1.Node { return withoutImages(bare(l.Items)) })
 }
 
 // Node reads one node. One that is gone is a *diagnostics.ReadError with reason absent.
 func (r *Reader) Node(ctx context.Context, name string) (*corev1.Node, error) {
-	return remember(ctx, &r.memory, "get nodes\x00"+name, func(ctx context.Context) (*corev1.Node, error) {
+	return recall.Once(ctx, &r.memory, "get nodes\x00"+name, func(ctx context.Context) (*corev1.Node, error) {
 		return once(ctx, r.client, "get nodes", func(ctx context.Context) (*corev1.Node, error) {
 			return r.client.typed.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 		})
@@ -146,7 +170,7 @@ func (r *Reader) Node(ctx context.Context, name string) (*corev1.Node, error) {
 // *diagnostics.ReadError with reason absent.
 func (r *Reader) CNIMetrics(ctx context.Context, namespace, pod string) (string, error) {
 	const permission = "get pods/proxy"
-	b, err := remember(ctx, &r.memory, permission+"\x00"+namespace+"\x00"+pod, func(ctx context.Context) ([]byte, error) {
+	b, err := recall.Once(ctx, &r.memory, permission+"\x00"+namespace+"\x00"+pod, func(ctx context.Context) ([]byte, error) {
 		b, err := once(ctx, r.client, permission, r.client.typed.CoreV1().Pods(namespace).ProxyGet("", pod, "61678", "metrics", nil).DoRaw)
 		if statusCode(err) == http.StatusServiceUnavailable { // the API server could not connect to the pod
 			err = &diagnostics.ReadError{Permission: permission, Reason: diagnostics.Absent, Err: err}
@@ -160,7 +184,7 @@ func (r *Reader) CNIMetrics(ctx context.Context, namespace, pod string) (string,
 func (r *Reader) Log(ctx context.Context, namespace, pod, container string, lines int) (string, error) {
 	const permission = "get pods/log"
 	key := fmt.Sprintf("%s\x00%s\x00%s\x00%s\x00%d", permission, namespace, pod, container, lines)
-	b, err := remember(ctx, &r.memory, key, func(ctx context.Context) ([]byte, error) {
+	b, err := recall.Once(ctx, &r.memory, key, func(ctx context.Context) ([]byte, error) {
 		n := int64(lines)
 		b, err := once(ctx, r.client, permission, r.client.typed.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{Container: container, TailLines: &n}).DoRaw)
 		if statusCode(err) == http.StatusBadRequest { // the container has not started, or isn't in this pod

@@ -21,7 +21,7 @@ func (r *Reader) Deployments(ctx context.Context, namespace string) ([]appsv1.De
 
 // ReplicaSets lists the ReplicaSets of a namespace.
 func (r *Reader) ReplicaSets(ctx context.Context, namespace string) ([]appsv1.ReplicaSet, error) {
-	return all(ctx, r, "replicasets.apps", namespace, metav1.ListOptions{}, r.client.typed.AppsV1().ReplicaSets(namespace).List, func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return l.Items })
+	return all(ctx, r, "replicasets.apps", namespace, metav1.ListOptions{}, r.client.typed.AppsV1().ReplicaSets(namespace).List, func(l *appsv1.ReplicaSetList) []appsv1.ReplicaSet { return bare(l.Items) })
 }
 
 // StatefulSets lists the StatefulSets of a namespace.
@@ -93,7 +93,7 @@ func (r *Reader) Services(ctx context.Context, namespace string) ([]corev1.Servi
 
 // EndpointSlices lists the EndpointSlices of a namespace.
 func (r *Reader) EndpointSlices(ctx context.Context, namespace string) ([]discoveryv1.EndpointSlice, error) {
-	return all(ctx, r, "endpointslices.discovery.k8s.io", namespace, metav1.ListOptions{}, r.client.typed.DiscoveryV1().EndpointSlices(namespace).List, func(l *discoveryv1.EndpointSliceList) []discoveryv1.EndpointSlice { return l.Items })
+	return all(ctx, r, "endpointslices.discovery.k8s.io", namespace, metav1.ListOptions{}, r.client.typed.DiscoveryV1().EndpointSlices(namespace).List, func(l *discoveryv1.EndpointSliceList) []discoveryv1.EndpointSlice { return bare(l.Items) })
 }
 
 // NetworkPolicies lists the NetworkPolicies of a namespace.

@@ -160,6 +160,18 @@ func listsOf(v any) any {
 	return out
 }
 
+// name is the call as IAM spells it, such as ec2:DescribeSubnets.
+func (c *call) name() string { return c.service + ":" + c.action }
+
+// request is what is written down of the call.
+func (c *call) request() Request {
+	r := Request{Service: c.service, Action: c.action, AccessKey: c.accessKey, DryRun: c.flag("DryRun")}
+	for _, token := range []string{"NextToken", "nextToken", "Marker"} {
+		r.Further = r.Further || c.str(token) != ""
+	}
+	return r
+}
+
 // str is a parameter as text, empty where it wasn't given.
 func (c *call) str(name string) string { return text(c.params[name]) }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/netdiag/netdiag/internal/sim/fault"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
@@ -35,9 +36,10 @@ type Server struct {
 	lists    map[string]map[string]any // service → list → items, decoded from aws.json
 	denied   map[string]bool           // "ec2:DescribeSubnets"
 	trusted  map[string]bool           // access key ids
-	throttle map[string]int            // calls that still answer throttling
+	throttle fault.Switches            // of the world
 	requests []Request
 	fault    func(service, action string) *Fault
+	faults   fault.Switches
 	sessions map[string]session // access key id → what STS handed out
 	tokens   []string           // web identity tokens seen, oldest first
 	updates  []*addonUpdate
@@ -48,7 +50,7 @@ type Server struct {
 func New(w *world.World, o Options) *Server {
 	s := &Server{
 		now: o.Now, page: o.Page, world: w, lists: decodeLists(w.AWS),
-		denied: map[string]bool{}, trusted: map[string]bool{}, throttle: map[string]int{}, sessions: map[string]session{},
+		denied: map[string]bool{}, trusted: map[string]bool{}, sessions: map[string]session{},
 	}
 	if s.now == nil {
 		at := w.Meta.Now
@@ -61,7 +63,7 @@ func New(w *world.World, o Options) *Server {
 		s.trusted[key] = true
 	}
 	for _, p := range w.Meta.Throttled {
-		s.throttle[p] = 2
+		s.throttle.On(p, fault.Fault{Kind: fault.Throttled, Calls: 2})
 	}
 	return s
 }
@@ -81,6 +83,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
+	}
+	if fault != nil && fault.Drop {
+		s.dropped(c)
+		panic(http.ErrAbortHandler) // net/http cuts the connection
 	}
 	answer := s.answer(c, fault)
 	if fault != nil && fault.Lost {
@@ -108,7 +114,7 @@ func (s *Server) answer(c *call, fault *Fault) answer {
 	if err != nil && !errors.As(err, &ae) {
 		ae = &apiError{Code: "InternalError", Message: err.Error(), Status: http.StatusInternalServerError}
 	}
-	r := Request{Service: c.service, Action: c.action, AccessKey: c.accessKey, DryRun: c.flag("DryRun")}
+	r := c.request()
 	if ae != nil {
 		r.Code = ae.Code
 	}
@@ -129,13 +135,13 @@ func (s *Server) call(c *call) (object, error) {
 	if err := s.authenticate(c); err != nil {
 		return nil, err
 	}
-	name := c.service + ":" + c.action
-	if s.throttle[name] > 0 && !s.trusted[c.accessKey] {
-		s.throttle[name]--
-		return nil, throttled(c)
-	}
-	if s.denied[name] && !s.trusted[c.accessKey] {
-		return nil, s.deny(c)
+	if !s.trusted[c.accessKey] {
+		if _, met := s.throttle.Meets(c.name()); met {
+			return nil, throttled(c)
+		}
+		if s.denied[c.name()] {
+			return nil, s.deny(c)
+		}
 	}
 	do, ok := operations[c.service][c.action]
 	if !ok {
@@ -151,6 +157,7 @@ type Request struct {
 	AccessKey string // empty where the call was not signed
 	Code      string // error code of the answer, empty where it succeeded
 	DryRun    bool
+	Further   bool // it asks for a further page of an answer
 }
 
 // Requests lists the calls so far, oldest first.
@@ -158,33 +165,6 @@ func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Request(nil), s.requests...)
-}
-
-// Fault is what goes wrong with a call: an error instead of the answer, a delay before it, or an answer that is lost.
-type Fault struct {
-	Code    string // empty: the call is carried out
-	Message string
-	Status  int           // HTTP status, 400 where it is 0
-	Latency time.Duration // before anything happens
-	Lost    bool          // the call is carried out, then the connection breaks
-}
-
-// SetFault makes f decide about every later call; nil from f, or a nil f, means that nothing goes wrong. f may be called
-// by several goroutines at once.
-func (s *Server) SetFault(f func(service, action string) *Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fault = f
-}
-
-func (s *Server) faultFor(c *call) *Fault {
-	s.mu.Lock()
-	f := s.fault
-	s.mu.Unlock()
-	if f == nil {
-		return nil
-	}
-	return f(c.service, c.action)
 }
 
 // newID makes an id with the given prefix ("eni-") that nothing else in the account has.

@@ -6,6 +6,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netdiag/netdiag/internal/sim/fault"
 )
 
 // Fault is what a request meets instead of its answer, or before it.
@@ -26,15 +28,54 @@ func (s *Server) SetFault(f func(r *http.Request) *Fault) {
 	s.fault = f
 }
 
-// strike meets a request with its fault and reports whether it has been answered.
-func (s *Server) strike(w http.ResponseWriter, r *http.Request) bool {
+// Faults are the faults that a test switches on by the permission that a request needs, such as "list pods" or "get
+// pods/proxy"; discovery is "get /apis".
+func (s *Server) Faults() *fault.Switches { return &s.faults }
+
+// faultOf decides over a request: what SetFault says, else what is switched on, else what the world throttles.
+func (s *Server) faultOf(r *http.Request) *Fault {
 	s.mu.Lock()
 	decide := s.fault
 	s.mu.Unlock()
-	if decide == nil {
-		return false
+	if decide != nil {
+		if f := decide(r); f != nil {
+			return f
+		}
 	}
-	f := decide(r)
+	permission, q := "get /apis", s.parse(r)
+	if q != nil {
+		permission = q.permission()
+	}
+	met, ok := s.faults.Meets(permission)
+	if !ok {
+		met, ok = s.throttled.Meets(permission)
+	}
+	if !ok {
+		return nil
+	}
+	f := &Fault{Delay: met.Delay}
+	switch met.Kind {
+	case fault.Cut:
+		f.Drop = true
+	case fault.Denied:
+		f.Status = http.StatusForbidden
+		if q != nil {
+			q.user, _ = identify(r)
+			f.Message = forbidden(q).Error()
+		}
+	case fault.Throttled:
+		f.Status, f.RetryAfter = http.StatusTooManyRequests, 1
+	case fault.Broken:
+		f.Status = http.StatusInternalServerError
+	case fault.Expired:
+		f.Status = http.StatusUnauthorized
+	}
+	return f
+}
+
+// strike meets a request with its fault and reports whether it has been answered.
+func (s *Server) strike(w http.ResponseWriter, r *http.Request) bool {
+	f := s.faultOf(r)
 	if f == nil {
 		return false
 	}

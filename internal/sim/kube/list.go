@@ -46,6 +46,10 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q *request) e
 		if err != nil || json.Unmarshal(b, &from) != nil {
 			return apierrors.NewBadRequest("continue key is not valid")
 		}
+		if s.store.forgot(from.Version) {
+			return apierrors.NewResourceExpired("The provided continue parameter is too old to display a consistent list result. " +
+				"You can start a new list without the continue parameter.")
+		}
 	}
 	objects, rv := s.store.list(q.storage, q.listNamespace())
 	if from.Version != 0 {

@@ -94,9 +94,9 @@ func TestProtobufOfWhatHasNone(t *testing.T) {
 		code  int
 		media string
 	}{
-		runtime.ContentTypeProtobuf:                                     {http.StatusNotAcceptable, runtime.ContentTypeProtobuf},
-		runtime.ContentTypeProtobuf + ", application/json":              {http.StatusOK, "application/json"},
-		"":                                                              {http.StatusOK, "application/json"},
+		runtime.ContentTypeProtobuf:                        {http.StatusNotAcceptable, runtime.ContentTypeProtobuf},
+		runtime.ContentTypeProtobuf + ", application/json": {http.StatusOK, "application/json"},
+		"": {http.StatusOK, "application/json"},
 		"application/json;as=Table;g=meta.k8s.io;v=v1,application/json": {http.StatusOK, "application/json"},
 	} {
 		req, err := http.NewRequest(http.MethodGet, cfg.Host+bindings, nil)

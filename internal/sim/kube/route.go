@@ -174,25 +174,35 @@ func identify(r *http.Request) (user string, known bool) {
 
 // authorize refuses what the world denies, or the hook.
 func (s *Server) authorize(q *request) error {
-	what := q.resource.gr().String()
-	if q.subresource != "" {
-		what += "/" + q.subresource
-	}
-	name, namespace := q.name, q.namespace
-	allowed := !s.denied[q.verb+" "+what]
+	allowed := !s.denied[q.permission()]
 	if allowed && s.options.Authorize != nil && !reviewing(q) {
-		allowed = s.options.Authorize(q.user, q.verb, what, namespace, name)
+		allowed = s.options.Authorize(q.user, q.verb, q.kind(), q.namespace, q.name)
 	}
 	if allowed {
 		return nil
 	}
+	return forbidden(q)
+}
+
+// kind is the resource as authorizers spell it: plural[.group][/subresource].
+func (q *request) kind() string {
+	if q.subresource == "" {
+		return q.gr().String()
+	}
+	return q.gr().String() + "/" + q.subresource
+}
+
+// permission is what a request needs, such as "list pods" or "get pods/proxy".
+func (q *request) permission() string { return q.verb + " " + q.kind() }
+
+func forbidden(q *request) error {
 	where := "at the cluster scope"
-	if namespace != "" {
-		where = fmt.Sprintf("in the namespace %q", namespace)
+	if q.namespace != "" {
+		where = fmt.Sprintf("in the namespace %q", q.namespace)
 	}
 	res := q.resource.name
 	if q.subresource != "" {
 		res += "/" + q.subresource
 	}
-	return apierrors.NewForbidden(q.gr(), name, fmt.Errorf("User %q cannot %s resource %q in API group %q %s", q.user, q.verb, res, q.Group, where))
+	return apierrors.NewForbidden(q.gr(), q.name, fmt.Errorf("User %q cannot %s resource %q in API group %q %s", q.user, q.verb, res, q.Group, where))
 }

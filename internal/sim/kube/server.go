@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
+	"github.com/netdiag/netdiag/internal/sim/fault"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
@@ -37,10 +38,12 @@ type Server struct {
 	store      *store
 	done       chan struct{}
 	managers   *managers
+	throttled  fault.Switches // of the world
 
 	mu       sync.Mutex
 	closed   bool
 	fault    func(*http.Request) *Fault
+	faults   fault.Switches
 	requests []Request
 	logs     map[string]string
 	metrics  map[string]string
@@ -59,6 +62,9 @@ func New(w *world.World, o Options) *Server {
 	}
 	for _, d := range w.Meta.Denied.Kubernetes {
 		s.denied[strings.Join(strings.Fields(d), " ")] = true
+	}
+	for _, t := range w.Meta.Throttled {
+		s.throttled.On(t, fault.Fault{Kind: fault.Throttled, Calls: 2})
 	}
 	maps0.Copy(s.logs, w.Logs)
 	maps0.Copy(s.metrics, w.Metrics)
@@ -102,6 +108,10 @@ func (s *Server) Close() {
 		close(s.done)
 	}
 }
+
+// Compact forgets the history, as etcd does every few minutes: a list that goes on from before the last change, and a
+// watch from there, is answered 410 Expired.
+func (s *Server) Compact() { s.store.compact() }
 
 // normal copies a decoded object into the number types that the Kubernetes libraries expect.
 func normal(m map[string]any) (*unstructured.Unstructured, error) {

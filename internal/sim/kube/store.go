@@ -158,6 +158,20 @@ func (s *store) since(rv uint64) (changes []change, next <-chan struct{}, ok boo
 	return s.log[i:len(s.log):len(s.log)], s.changed, true
 }
 
+// compact forgets the history: what was asked of an earlier version can't be gone on with.
+func (s *store) compact() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost, s.log = s.rv, nil
+}
+
+// forgot reports that a version is too old to be read.
+func (s *store) forgot(rv uint64) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return rv < s.lost
+}
+
 func (s *store) version() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
