@@ -3,7 +3,6 @@ package pending
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -47,7 +46,7 @@ func (c *collector) narrow(m makers) error {
 	if n := slices.IndexFunc(c.all, func(p corev1.Pod) bool { return p.Name == name }); n >= 0 {
 		c.all = c.all[n : n+1]
 		c.s.Short = nil
-		c.s.Settled = settled(c.all)
+		c.s.Settled = settledOf(c.all)
 		return nil
 	}
 	of := map[string]bool{} // "<kind>/<name>" of what has the name, or is made by what has it
@@ -65,7 +64,7 @@ func (c *collector) narrow(m makers) error {
 	}
 	c.all = pods
 	c.s.Short = slices.DeleteFunc(c.s.Short, func(w Workload) bool { return !of[w.Kind+"/"+w.Name] })
-	c.s.Settled = settled(c.all)
+	c.s.Settled = settledOf(c.all)
 	return nil
 }
 
@@ -93,10 +92,7 @@ func (c *collector) noSuchPod(m makers) error {
 		}
 	})
 	text := fmt.Sprintf("There is no pod %q in namespace %s, and nothing of that name makes pods there.", c.s.Target.Name, c.s.Target.Namespace)
-	if near := nearest(c.s.Target.Name, sorted(set)); len(near) > 0 {
-		text += fmt.Sprintf(" Did you mean %s?", strings.Join(near, ", "))
-	}
-	return diagnostics.Refusal(text)
+	return diagnostics.Refusal(text + diagnostics.Suggest(c.s.Target.Name, sorted(set)))
 }
 
 // controllerName is the name of what made an object: of a Deployment for a ReplicaSet, of a CronJob for a Job. Empty where nothing did.
@@ -107,8 +103,8 @@ func controllerName(o metav1.Object) string {
 	return ""
 }
 
-// settled tells of pods that wait for nothing what has become of them: who asks for a pod by name gets an answer about it.
-func settled(pods []corev1.Pod) []Settled {
+// settledOf tells of pods that wait for nothing what has become of them: who asks for a pod by name gets an answer about it.
+func settledOf(pods []corev1.Pod) []Settled {
 	var out []Settled
 	for n := range pods {
 		p := &pods[n]

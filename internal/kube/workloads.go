@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/recall"
 )
 
 // Deployments lists the Deployments of a namespace.
@@ -57,7 +58,7 @@ func (r *Reader) CSINodes(ctx context.Context) ([]storagev1.CSINode, error) {
 // ConfigMap reads the data of one ConfigMap; one that isn't there is nil without an error.
 func (r *Reader) ConfigMap(ctx context.Context, namespace, name string) (map[string]string, error) {
 	const permission = "get configmaps"
-	m, err := remember(ctx, &r.memory, permission+"\x00"+namespace+"\x00"+name, func(ctx context.Context) (*corev1.ConfigMap, error) {
+	m, err := recall.Once(ctx, &r.memory, permission+"\x00"+namespace+"\x00"+name, func(ctx context.Context) (*corev1.ConfigMap, error) {
 		return once(ctx, r.client, permission, func(ctx context.Context) (*corev1.ConfigMap, error) {
 			return r.client.typed.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 		})
