@@ -18,7 +18,7 @@ demo: build ## Start a simulated cluster, AWS and Slack with the real bot, and p
 test: packages ## Run everything: vet, unit, worlds, simulators, browser
 	$(GO) vet ./...
 	$(GO) test -race -timeout 20m ./...
-	$(GO) test -timeout 20m ./internal/diagtest
+	$(GO) test -timeout 20m ./internal/diagtest ./internal/awsnet ./internal/kube ./internal/sim/kube
 
 .PHONY: check
 check: fmt lint test ## What a change must pass
@@ -43,7 +43,7 @@ bench: build ## Score and time every world; write docs/accuracy.md and docs/perf
 screenshots: packages ## Take the screenshots of docs/ anew
 	NETDIAG_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 -run 'TestDemo' ./cmd/lab
 
-# Under the race detector a sample of the worlds is judged; the second command of test judges every one.
+# Under the race detector a sample of the worlds is gone over; the second command of test goes over every one.
 # Tests drive a real browser and compare with the unmodified aws and kubectl. On Debian, as root, what is missing is installed.
 .PHONY: packages
 packages: ## Install the Debian packages that the tests use, where they are missing

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/diagtest"
 	simaws "github.com/netdiag/netdiag/internal/sim/aws"
 	"github.com/netdiag/netdiag/internal/world"
 )
@@ -70,7 +71,7 @@ func same(t *testing.T, what string, want, have any) {
 
 // TestReads reads everything of every world through the SDK and compares it with the files.
 func TestReads(t *testing.T) {
-	dirs, err := world.Find(worlds)
+	dirs, err := diagtest.All(worlds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/elb"
 	"github.com/netdiag/netdiag/internal/kube"
 	simkube "github.com/netdiag/netdiag/internal/sim/kube"
@@ -78,7 +79,7 @@ func size[T any](t *testing.T, w *world.World, permission, kind, namespace strin
 }
 
 func TestReaderReadsEveryWorld(t *testing.T) {
-	dirs, err := world.Find(worlds)
+	dirs, err := diagtest.All(worlds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/sim/kube"
 	"github.com/netdiag/netdiag/internal/world"
 )
@@ -48,7 +49,7 @@ func serve(t testing.TB, w *world.World) (*kube.Server, *rest.Config) {
 
 // Every object of every world is listed, by a client that finds its resource through discovery.
 func TestEveryObjectIsListed(t *testing.T) {
-	dirs, err := world.Find(worlds)
+	dirs, err := diagtest.All(worlds)
 	if err != nil {
 		t.Fatal(err)
 	}
