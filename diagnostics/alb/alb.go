@@ -21,6 +21,9 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 		"list targetgroupbindings.eks.amazonaws.com", "list ingressclassparams.eks.amazonaws.com", // of EKS Auto Mode
 		"list services", "list endpointslices.discovery.k8s.io", "list pods", "list nodes", "list events",
 		"list deployments.apps", "list replicasets.apps", "list daemonsets.apps", "list networkpolicies.networking.k8s.io",
+		"list adminnetworkpolicies.policy.networking.k8s.io", "list baselineadminnetworkpolicies.policy.networking.k8s.io",
+		"list ciliumnetworkpolicies.cilium.io", "list ciliumclusterwidenetworkpolicies.cilium.io",
+		"list networkpolicies.crd.projectcalico.org", "list globalnetworkpolicies.crd.projectcalico.org",
 		"list policyendpoints.networking.k8s.aws", "list dnsendpoints.externaldns.k8s.io", "list peerauthentications.security.istio.io",
 		"get pods/log",
 		"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules",
@@ -32,8 +35,8 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 	},
 	Causes: []string{
 		"sg.target-ingress", "sg.alb-egress", "nacl.forward", "nacl.return", "netpol.deny", "nodeport.cross-node-sg",
-		"app.slow-health", "target.stale-ip", "host.firewall-or-proxy", "route.off-vpc",
-		"app.not-listening", "app.loopback-bind", "tls.mismatch", "mesh.mtls", "nodeport.reject-no-endpoints", "proto.version", "app.crashloop",
+		"etp.local-no-pod", "app.slow-health", "target.stale-ip", "host.firewall-or-proxy", "route.off-vpc",
+		"app.not-listening", "app.loopback-bind", "tls.mismatch", "mesh.mtls", "nodeport.reject-no-endpoints", "proto.version", "app.crashloop", "app.malformed",
 		"hc.path", "hc.codes", "hc.host-header", "hc.port", "hc.override", "hc.not-applied", "hc.grpc", "app.unhealthy",
 		"tls.plain-to-tls", "mesh.local-503", "target.reused-ip",
 		"ep.none-ready", "ep.selector", "ep.port-name", "svc.missing", "lbc.down", "lbc.iam", "lbc.webhook", "nodes.excluded",

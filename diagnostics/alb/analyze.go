@@ -15,6 +15,8 @@ type analysis struct {
 	blocks []*block
 	// disproved are targets that answered although the model calls every path to them blocked.
 	disproved []*target
+	// outdated are groups whose health check is not the one that the annotations ask for, where a finding says so.
+	outdated map[*group]bool
 }
 
 // Analyze judges a snapshot. It asks the cheap and exonerating questions first, every target group and every target in
@@ -29,13 +31,13 @@ func Analyze(s Snapshot) diagnostics.Result {
 	}
 	a.owners()
 	a.reachability()
+	a.config()
 	for _, g := range a.groups {
 		a.unanswered(g)
 		a.refused(g)
 		a.answered(g)
 		a.open(g)
 	}
-	a.config()
 	a.traffic()
 	a.starting()
 	a.fixes()

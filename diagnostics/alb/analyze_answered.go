@@ -3,8 +3,11 @@ package alb
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
@@ -20,22 +23,7 @@ func (a *analysis) answered(g *group) {
 	}
 	rest := a.reused(g, all)
 	rest = a.crashing(g, rest)
-	byCode := map[int][]*target{}
-	var order []int
-	for _, t := range rest {
-		c := 0
-		if len(t.codes) > 0 {
-			c = t.codes[0]
-		}
-		if byCode[c] == nil {
-			order = append(order, c)
-		}
-		byCode[c] = append(byCode[c], t)
-	}
-	slices.Sort(order)
-	for _, c := range order {
-		a.answeredWith(g, c, byCode[c])
-	}
+	a.readings(g, rest, func(ts []*target) int { return g.weight(ts) / 2 }, a.answer)
 }
 
 // reused finds targets whose address belongs to a pod of somebody else by now.
@@ -60,75 +48,240 @@ func (a *analysis) reused(g *group, ts []*target) []*target {
 	return slices.DeleteFunc(ts, func(t *target) bool { return slices.Contains(foreign, t) })
 }
 
-func (a *analysis) answeredWith(g *group, c int, ts []*target) {
-	t := ts[0]
-	pr := probeOf(t.pod, t.hcPort)
-	if pr != nil && pr.port != t.hcPort && (hasSidecar(t.pod) || g.TargetType != "ip") {
+// answer asks why a target answers with a code that doesn't count as healthy. The first that fits decides.
+func (a *analysis) answer(g *group, t *target) (reading, bool) {
+	if a.unapplied(g) {
+		return reading{}, false // told with the settings that are not in place
+	}
+	pod, port, hcPort := t.behind()
+	pr := probeOf(pod, hcPort, port)
+	if pr != nil && pr.port != hcPort && hasSidecar(pod) {
 		pr = nil // it asks another listener
 	}
-	passes := pr != nil && isReady(t.pod)
-	f := diagnostics.Finding{Subject: g.subject(), Confidence: diagnostics.Confirmed, Affects: affected(ts), Weight: g.weight(ts) / 2, Evidence: []diagnostics.Evidence{g.evidence(ts), g.checkEvidence()}}
+	c := t.code()
+	var r reading
+	r.Confidence = diagnostics.Confirmed
 	if pr != nil {
-		f.Evidence = append(f.Evidence, a.probed(g, t.pod, pr))
+		r.Evidence = append(r.Evidence, a.probed(g, pod, pr))
 	}
-	which := some(len(ts), len(g.registered()), "target") + " of " + g.Name
-	says := fmt.Sprintf("the health check of %s asks GET %s and gets %d", which, g.Check.Path, c)
-	want, source, diff := a.desired(g)
+	for _, ask := range []func(*group, *target, *probe, *reading) bool{a.grpcAnswer, a.overrideAnswer, a.tlsAnswer, a.hostAnswer, a.meshAnswer, a.ownAnswer, a.pathAnswer, a.codeAnswer} {
+		if ask(g, t, pr, &r) {
+			return r, c > 0 || g.ProtocolVersion == "GRPC"
+		}
+	}
+	return r, false
+}
+
+// code is the first code that a target answered with; 0 where the description has none.
+func (t *target) code() int {
+	if len(t.codes) == 0 {
+		return 0
+	}
+	return t.codes[0]
+}
+
+// asks says what a health check asks and gets; the codes are those of all targets that are told of.
+func (g *group) asks(which string, ts []*target) string {
+	var codes []string
+	for _, t := range ts {
+		for _, c := range t.codes {
+			codes = append(codes, strconv.Itoa(c))
+		}
+	}
+	return fmt.Sprintf("the health check of %s asks GET %s and gets %s", which, g.Check.Path, strings.Join(sorted(codes), " and "))
+}
+
+// sameProbe reports whether the readiness probe of a ready pod asks just what the health check asks.
+func sameProbe(g *group, hcPort int, pr *probe) bool {
+	return pr != nil && pr.port == hcPort && pr.path == g.Check.Path && pr.scheme == g.Check.Protocol
+}
+
+// grpcAnswer reads a status of gRPC (0 to 99): it is no status of HTTP.
+func (a *analysis) grpcAnswer(g *group, t *target, _ *probe, r *reading) bool {
+	c := t.code()
+	if g.ProtocolVersion != "GRPC" || c > 99 {
+		return false
+	}
+	pod, _, hcPort := t.behind()
 	switch {
-	case diff && a.notApplied():
-		return // told with what keeps the settings from being applied
-	case a.overridden(g) != "":
-		f.ID, f.Subject = "hc.override", "service/"+g.namespace+"/"+g.service
-		f.Summary = fmt.Sprintf("%s: annotation %s of Service %s/%s wins over that of the ingress", says, a.overridden(g), g.namespace, g.service)
-		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "health check path as annotated", Value: fmt.Sprintf("Service %s (wins), ingress %s", want.path, a.s.Ingress.Annotations[annotation(a.overridden(g))]), Source: "list services",
-			Repeat: fmt.Sprintf("kubectl get service %s -n %s -o jsonpath='{.metadata.annotations}'", g.service, g.namespace)})
-	case c == 400 && g.Check.Protocol == "HTTP" && ((pr != nil && pr.scheme == "HTTPS" && pr.port == t.hcPort) || t.hcPort == 443 || t.hcPort == 8443):
-		f.ID, f.Confidence = "tls.plain-to-tls", diagnostics.Likely
-		f.Summary = fmt.Sprintf("the load balancer speaks plain HTTP to port %d of %s, which expects TLS and answers %d", t.hcPort, which, c)
-	case hostSensitive(c) && pr != nil && pr.host != "":
-		f.ID, f.Confidence = "hc.host-header", diagnostics.Likely
-		f.Summary = fmt.Sprintf("%s: the application wants the Host header %s, as its readiness probe sends it, but the load balancer's check sends the address of the target", says, pr.host)
-	case c >= 500 && a.startsBehindSidecar(t):
-		f.ID, f.Confidence = "mesh.local-503", diagnostics.Possible
-		f.Summary = fmt.Sprintf("%s: the sidecar of %s answers while the application has only just started", says, t.pod.Name)
-	case c >= 500:
-		f.ID, f.Confidence = "app.unhealthy", diagnostics.Likely
-		f.Summary = says + ": the application itself says that it is not well; security groups and network are innocent, the answer came through"
-		if passes && (pr.path != g.Check.Path || pr.port != t.hcPort) {
-			f.Summary += fmt.Sprintf(" (its readiness probe asks %s, which passes)", pr.path)
+	case c == 0:
+		r.ID = "hc.codes"
+		r.says = func(which string, ts []*target) string {
+			return fmt.Sprintf("the health check of %s calls %s and gets status 0, which is OK in gRPC, but only %s counts as healthy", which, g.Check.Path, g.Check.Codes)
 		}
-		if a.measured() && a.total(target5xx) > 0 {
-			f.Evidence = append(f.Evidence, a.metric(target5xx))
+	case c == 12 && g.Check.Path != healthMethod && probesGRPC(pod, hcPort) && isReady(pod):
+		r.ID = "hc.path"
+		r.Evidence = append(r.Evidence, inPodEvidence(pod))
+		r.says = func(which string, ts []*target) string {
+			return fmt.Sprintf("%s, which is UNIMPLEMENTED in gRPC, while the readiness probe calls %s and passes", g.asks(which, ts), healthMethod)
 		}
-	case c == 404 && passes && pr.scheme == g.Check.Protocol && (pr.path != g.Check.Path || pr.port != t.hcPort):
-		f.ID = "hc.path"
-		if len(g.of(healthy)) > 0 {
-			f.Confidence = diagnostics.Likely // others of the group have the path
+	case c == 12:
+		r.ID, r.Confidence = "hc.path", diagnostics.Likely
+		r.says = func(which string, ts []*target) string {
+			return g.asks(which, ts) + ", which is UNIMPLEMENTED in gRPC: the application has no such method"
 		}
-		f.Summary = fmt.Sprintf("%s, while the readiness probe asks %s and passes", says, pr.path)
-		if a.defaulted(g) {
-			f.Summary += ": no annotation sets a path, so the default / is asked"
-		}
-	case c == 404 && (pr == nil || !passes):
-		f.ID, f.Confidence = "hc.path", diagnostics.Likely
-		f.Summary = says + ": the application has no such path"
-	case (c == 400 || c == 421) && a.measured() && a.lately(target2xx) > 0:
-		f.ID, f.Confidence = "hc.host-header", diagnostics.Likely
-		f.Summary = says + ", while requests of clients get 2xx: the application seems to reject the Host header, which in a check is the address of the target"
-		f.Evidence = append(f.Evidence, a.metric(target2xx))
-	case c >= 200 && c < 404 && c != 400:
-		f.ID = "hc.codes"
-		f.Summary = says + ", which the health check doesn't take: " + meaning(c)
-	case g.ProtocolVersion == "GRPC":
-		f.ID, f.Confidence = "app.unhealthy", diagnostics.Likely
-		f.Summary = fmt.Sprintf("the gRPC health check of %s gets status %d", which, c)
 	default:
-		return
+		r.ID, r.Confidence = "app.unhealthy", diagnostics.Likely
+		r.says = func(which string, ts []*target) string {
+			return fmt.Sprintf("the gRPC health check of %s gets status %d", which, c)
+		}
 	}
-	if source != "" && f.ID == "hc.path" {
-		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "where the path comes from", Value: source, Source: "list ingresses.networking.k8s.io", Repeat: a.ingressCommand()})
+	return true
+}
+
+// healthMethod is the health check of gRPC itself (grpc.health.v1), as the kubelet's gRPC probes call it.
+const healthMethod = "/grpc.health.v1.Health/Check"
+
+// overrideAnswer sees an annotation of the Service that keeps the ingress from having its way.
+func (a *analysis) overrideAnswer(g *group, t *target, pr *probe, r *reading) bool {
+	o := a.overridden(g, "healthcheck-path", "success-codes", "healthcheck-port", "healthcheck-protocol")
+	pod, _, hcPort := t.behind()
+	passes := pr != nil && isReady(pod)
+	switch {
+	case o.key == "", passes && sameProbe(g, hcPort, pr) && o.key != "success-codes":
+		return false // the probe asks just that, and passes
+	case o.key == "success-codes" && !takes(o.ingress, t.code()):
+		return false
+	case o.key == "healthcheck-path" && !(passes && pr.path == o.ingress):
+		if t.code() >= 500 {
+			return false // the application's own word
+		}
+		r.Confidence = diagnostics.Likely
 	}
-	a.report(f)
+	r.ID, r.Subject = "hc.override", "service/"+g.namespace+"/"+g.service
+	r.says = func(which string, ts []*target) string { return g.asks(which, ts) + ": " + o.text(g) }
+	r.Evidence = append(r.Evidence, o.evidence(a, g))
+	return true
+}
+
+// takes reports whether success codes, such as 200-299,301, hold a code.
+func takes(codes string, code int) bool { return lists(codes, code) }
+
+// tlsAnswer sees a server of TLS that answers plain HTTP with 400, as those of Go and nginx do.
+func (a *analysis) tlsAnswer(g *group, t *target, pr *probe, r *reading) bool {
+	_, _, hcPort := t.behind()
+	if t.code() != 400 || g.Check.Protocol != "HTTP" {
+		return false
+	}
+	if pr != nil && pr.port == hcPort && pr.scheme != "HTTPS" || !(pr != nil && pr.port == hcPort) && hcPort != 443 && hcPort != 8443 {
+		return false
+	}
+	r.ID, r.Confidence = "tls.plain-to-tls", diagnostics.Likely
+	r.says = func(which string, _ []*target) string {
+		return fmt.Sprintf("the load balancer speaks plain HTTP to port %d of %s, which expects TLS and answers 400", hcPort, which)
+	}
+	return true
+}
+
+// hostAnswer sees an application that wants another Host header than the address of the target, which checks send.
+func (a *analysis) hostAnswer(g *group, t *target, pr *probe, r *reading) bool {
+	c := t.code()
+	switch {
+	case hostSensitive(c) && pr != nil && pr.host != "" && (c != 404 || pr.path == g.Check.Path):
+		r.says = func(which string, ts []*target) string {
+			return fmt.Sprintf("%s: the application wants the Host header %s, as its readiness probe sends it, but the load balancer's check sends the address of the target", g.asks(which, ts), pr.host)
+		}
+	case (c == 400 || c == 421) && a.measured() && a.lately(target2xx) > 0:
+		r.says = func(which string, ts []*target) string {
+			return g.asks(which, ts) + ", while requests of clients get 2xx: the application seems to reject the Host header, which in a check is the address of the target"
+		}
+		r.Evidence = append(r.Evidence, a.metric(target2xx))
+	default:
+		return false
+	}
+	r.ID, r.Confidence = "hc.host-header", diagnostics.Likely
+	return true
+}
+
+// meshAnswer sees a proxy that answers in the application's place: Linkerd's 403 to callers without a certificate, and the
+// 503 of a sidecar whose application has only just started.
+func (a *analysis) meshAnswer(g *group, t *target, _ *probe, r *reading) bool {
+	pod, _, hcPort := t.behind()
+	switch e, why := a.mutualTLS(pod, hcPort); {
+	case t.code() == 403 && why != "":
+		r.ID, r.Confidence = "mesh.mtls", diagnostics.Likely
+		r.says = func(which string, ts []*target) string {
+			return fmt.Sprintf("%s: the mesh asks for mutual TLS (%s), which the load balancer can't speak", g.asks(which, ts), why)
+		}
+		r.Evidence = append(r.Evidence, e)
+		return true
+	case t.code() >= 500 && a.startsBehindSidecar(pod):
+		r.ID, r.Confidence = "mesh.local-503", diagnostics.Possible
+		r.says = func(which string, ts []*target) string {
+			return fmt.Sprintf("%s: the sidecar of %s answers while the application has only just started", g.asks(which, ts), pod.Name)
+		}
+		return true
+	}
+	return false
+}
+
+// ownAnswer sees the application say of itself that it is not well.
+func (a *analysis) ownAnswer(g *group, t *target, pr *probe, r *reading) bool {
+	if t.code() < 500 {
+		return false
+	}
+	pod, _, hcPort := t.behind()
+	r.ID, r.Confidence = "app.unhealthy", diagnostics.Likely
+	r.says = func(which string, ts []*target) string {
+		text := g.asks(which, ts) + ": the application itself says that it is not well; security groups and network are innocent, the answer came through"
+		if pr != nil && isReady(pod) && (pr.path != g.Check.Path || pr.port != hcPort) {
+			text += fmt.Sprintf(" (its readiness probe asks %s, which passes)", pr.path)
+		}
+		return text
+	}
+	if a.measured() && a.total(target5xx) > 0 {
+		r.Evidence = append(r.Evidence, a.metric(target5xx))
+	}
+	return true
+}
+
+// pathAnswer sees a path that the application doesn't have.
+func (a *analysis) pathAnswer(g *group, t *target, pr *probe, r *reading) bool {
+	pod, _, hcPort := t.behind()
+	passes := pr != nil && isReady(pod)
+	switch {
+	case t.code() != 404:
+		return false
+	case passes && pr.scheme == g.Check.Protocol && (pr.path != g.Check.Path || pr.port != hcPort):
+		if len(g.of(healthy)) > 0 || pr.host != "" {
+			r.Confidence = diagnostics.Likely // others of the group have the path, or it may be the Host header of the probe that makes it pass
+		}
+		r.says = func(which string, ts []*target) string {
+			text := fmt.Sprintf("%s, while the readiness probe asks %s and passes", g.asks(which, ts), pr.path)
+			if a.defaulted(g) {
+				text += ": no annotation sets a path, so the default / is asked"
+			}
+			return text
+		}
+	case !passes:
+		r.Confidence = diagnostics.Likely
+		r.says = func(which string, ts []*target) string {
+			return g.asks(which, ts) + ": the application has no such path"
+		}
+	default:
+		return false
+	}
+	r.ID = "hc.path"
+	if _, source, _ := a.desired(g); source != "" {
+		r.Evidence = append(r.Evidence, diagnostics.Evidence{What: "where the path comes from", Value: source, Source: "list ingresses.networking.k8s.io", Repeat: a.ingressCommand()})
+	}
+	return true
+}
+
+// codeAnswer sees an answer that may be right in itself but isn't one that the health check takes.
+func (a *analysis) codeAnswer(g *group, t *target, _ *probe, r *reading) bool {
+	c := t.code()
+	if c < 200 || c == 404 {
+		return false
+	}
+	if c == 400 || c > 404 {
+		r.Confidence = diagnostics.Likely // what the application doesn't like about the request isn't known
+	}
+	r.ID = "hc.codes"
+	r.says = func(which string, ts []*target) string {
+		return g.asks(which, ts) + ", which the health check doesn't take: " + meaning(c)
+	}
+	return true
 }
 
 // hostSensitive reports whether servers answer an unknown Host header with the code.
@@ -145,11 +298,11 @@ func meaning(c int) string {
 }
 
 // startsBehindSidecar reports whether the application container of a pod with a mesh sidecar (re)started within five minutes.
-func (a *analysis) startsBehindSidecar(t *target) bool {
-	if !hasSidecar(t.pod) {
+func (a *analysis) startsBehindSidecar(p *corev1.Pod) bool {
+	if !hasSidecar(p) {
 		return false
 	}
-	for _, c := range t.pod.Status.ContainerStatuses {
+	for _, c := range p.Status.ContainerStatuses {
 		if !isSidecar(c.Name) && (c.State.Running == nil || a.s.Now.Sub(c.State.Running.StartedAt.Time) < 5*time.Minute) {
 			return true
 		}
@@ -162,16 +315,4 @@ func (a *analysis) ingressCommand() string {
 		return ""
 	}
 	return fmt.Sprintf("kubectl get ingress %s -n %s -o jsonpath='{.metadata.annotations}'", a.s.Ingress.Name, a.s.Ingress.Namespace)
-}
-
-// notApplied reports whether something is known that keeps the controller from applying settings.
-func (a *analysis) notApplied() bool {
-	if a.s.Ingress == nil {
-		return false
-	}
-	if a.found("ingress.group-conflict", "ingress.not-reconciled", "lbc.down", "lbc.iam", "lbc.webhook", "hc.grpc") {
-		return true
-	}
-	e, ok := a.standing("Ingress", a.s.Ingress.Namespace, a.s.Ingress.Name)
-	return ok && strings.HasPrefix(e.Reason, "Failed")
 }

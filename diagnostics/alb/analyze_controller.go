@@ -49,17 +49,23 @@ func (a *analysis) controllerDown() {
 		return
 	}
 	var waiting []string
+	var unset []string
 	for _, g := range a.groups {
 		if g.foreign() {
 			waiting = append(waiting, g.Name)
+		} else if _, _, differs := a.desired(g); len(g.matters(differs)) > 0 {
+			unset = append(unset, g.Name)
 		}
 	}
-	if len(waiting) == 0 && a.s.Balancer != nil {
+	if len(waiting)+len(unset) == 0 && a.s.Balancer != nil {
 		return // it is missed by nobody yet
 	}
 	what := "the ingress has no load balancer"
-	if len(waiting) > 0 {
+	switch {
+	case len(waiting) > 0:
 		what = "the targets of " + joined(waiting) + " aren't the endpoints any more"
+	case len(unset) > 0:
+		what = "the health check of " + joined(unset) + " isn't the one that the annotations ask for"
 	}
 	a.report(diagnostics.Finding{
 		ID: "lbc.down", Subject: "deployment/" + c.Namespace + "/" + c.Name, Confidence: diagnostics.Confirmed, Weight: 90,
@@ -93,12 +99,23 @@ func (a *analysis) ingressFailed(e corev1.Event) {
 		f.ID = "hc.grpc"
 		f.Summary = "the success codes are no gRPC codes: " + trimmed(msg)
 		a.report(f)
+	case aboutHealthCheck(msg):
+		f.ID, f.Reason = "hc.not-applied", "refused"
+		f.Summary = fmt.Sprintf("the health check that ingress %s/%s asks for can't be applied: %s", ing.Namespace, ing.Name, trimmed(msg))
+		a.report(f)
 	default:
 		f.ID = "ingress.not-reconciled"
 		f.Reason = e.Reason
 		f.Summary = fmt.Sprintf("the controller can't apply ingress %s/%s: %s", ing.Namespace, ing.Name, trimmed(msg))
 		a.report(f)
 	}
+}
+
+// aboutHealthCheck recognises a complaint about the settings of a health check: the controller can't read an annotation, or
+// the load balancer API doesn't take a value.
+func aboutHealthCheck(msg string) bool {
+	msg = strings.ToLower(msg)
+	return strings.Contains(msg, "health check") || strings.Contains(msg, "healthcheck") || strings.Contains(msg, "success-codes")
 }
 
 // trimmed is a message of the controller without its standard opening, in one line of sensible length.

@@ -23,10 +23,12 @@ func (a *analysis) unanswered(g *group) {
 			rest = append(rest, t)
 		}
 	}
+	a.leftOut(g)
 	a.gone(g, lost)
 	rest = a.secondHop(g, rest)
 	rest = a.denied(g, rest)
-	rest = a.nodeDown(g, rest)
+	a.deniedTraffic(g)
+	rest = a.oneNode(g, rest)
 	a.slow(g, rest)
 }
 
@@ -83,20 +85,17 @@ func (a *analysis) vpcEvidence() diagnostics.Evidence {
 func (a *analysis) routeEvidence(addr netip.Addr) []diagnostics.Evidence {
 	var parts []string
 	for _, rt := range a.s.Routes {
-		used := rt.Main || slices.ContainsFunc(a.s.Balancer.Zones, func(z elb.Zone) bool { return slices.Contains(rt.Subnets, z.Subnet) })
-		if !used {
+		if !a.routes(rt) {
 			continue
 		}
 		best := -1
-		var to string
+		to := rt.ID + ": none"
 		for _, r := range rt.Routes {
 			if r.Destination.IsValid() && r.Destination.Contains(addr) && r.Destination.Bits() > best {
 				best, to = r.Destination.Bits(), fmt.Sprintf("%s: %s → %s (%s)", rt.ID, r.Destination, r.Target, r.State)
 			}
 		}
-		if to != "" {
-			parts = append(parts, to)
-		}
+		parts = append(parts, to)
 	}
 	if len(parts) == 0 {
 		return nil
@@ -106,27 +105,30 @@ func (a *analysis) routeEvidence(addr netip.Addr) []diagnostics.Evidence {
 		Repeat: "aws ec2 describe-route-tables --filters Name=vpc-id,Values=" + a.s.Balancer.VPC}}
 }
 
-// slow sees a health endpoint that answers too late: the way is open, and connections of real requests succeed.
+// routes reports whether a subnet of the load balancer follows the route table: its own, or the main one where it has none.
+func (a *analysis) routes(rt vpc.RouteTable) bool {
+	return slices.ContainsFunc(a.s.Balancer.Zones, func(z elb.Zone) bool {
+		own := slices.ContainsFunc(a.s.Routes, func(o vpc.RouteTable) bool { return slices.Contains(o.Subnets, z.Subnet) })
+		return slices.Contains(rt.Subnets, z.Subnet) || rt.Main && !own
+	})
+}
+
+// slow sees a health endpoint that answers too late: the way is open, and connections of real requests succeed, or the
+// kubelet's own probes are answered too late. Policies that can't be judged leave it a possibility.
 func (a *analysis) slow(g *group, ts []*target) {
 	if len(ts) == 0 {
 		return
 	}
 	var ev []diagnostics.Evidence
-	served := a.measured() && a.lately(failedOpen) > 0 && a.lately(connectErrors) == 0 && a.lately(elb504) <= 0.01*a.lately(requests)
+	served := a.measured() && g.failsOpen() && a.lately(failedOpen) > 0 && a.lately(connectErrors) == 0 && a.lately(elb504) <= 0.01*a.lately(requests)
 	if served {
 		ev = append(ev, a.metric(failedOpen), a.metric(connectErrors), a.metric(elb504))
 	}
 	late := 0
 	for _, t := range ts {
-		if t.pod == nil {
-			continue
-		}
-		for _, e := range a.events("Pod", t.pod.Namespace, t.pod.Name) {
-			if e.Reason == "Unhealthy" && (strings.Contains(e.Message, "context deadline exceeded") || strings.Contains(e.Message, "Client.Timeout") || strings.Contains(e.Message, "timed out")) {
-				late++
-				ev = append(ev, eventEvidence(e))
-				break
-			}
+		if e := a.lateProbe(t); e != nil {
+			late++
+			ev = append(ev, eventEvidence(*e))
 		}
 	}
 	if a.measured() && a.lately(connectErrors) > 0 && !served {
@@ -135,12 +137,16 @@ func (a *analysis) slow(g *group, ts []*target) {
 	if !served && late == 0 {
 		return
 	}
-	a.report(diagnostics.Finding{
+	f := diagnostics.Finding{
 		ID: "app.slow-health", Subject: g.subject(), Confidence: diagnostics.Likely, Affects: affected(ts), Weight: g.weight(ts) / 2,
 		Summary: fmt.Sprintf("%s answers GET %s later than the %s of the health check, so %s of %s time out although they can be reached",
 			g.subject(), g.Check.Path, g.Check.Timeout, some(len(ts), len(g.registered()), "target"), g.Name),
 		Evidence: append([]diagnostics.Evidence{g.evidence(ts), g.checkEvidence()}, ev[:min(len(ev), 5)]...),
-	})
+	}
+	if !served && (len(a.s.Enforcer.Foreign) > 0 || a.s.missed("list networkpolicies.networking.k8s.io")) {
+		f.Confidence = diagnostics.Possible
+	}
+	a.report(f)
 }
 
 // subject is the Service behind the group, or the group itself.

@@ -58,7 +58,7 @@ func (a *analysis) reachability() {
 	}
 	if ts := a.disproved; len(ts) > 0 {
 		a.contradict("the model says that port %d of %s can't be reached (%s), but %s: the port is reachable, and something that was not read lets the load balancer in",
-			ts[0].hcPort, joined(names(ts)), first(ts[0].to(ts[0].hcPort)).Reason, answer(ts[0]))
+			ts[0].hcPort, joined(names(ts)), first(ts[0].to(ts[0].hcPort)).Reason, replied(ts[0]))
 	}
 	if len(a.blocks) == 0 && len(a.s.Front) > 0 {
 		a.cleared()
@@ -169,8 +169,8 @@ func first(paths []path) vpc.Hop {
 	return vpc.Hop{}
 }
 
-// answer says what came back from a target.
-func answer(t *target) string {
+// replied says what came back from a target.
+func replied(t *target) string {
 	switch t.class {
 	case code:
 		return fmt.Sprintf("the target answered %q", t.Description)

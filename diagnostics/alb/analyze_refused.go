@@ -17,106 +17,183 @@ func (a *analysis) refused(g *group) {
 		return
 	}
 	if g.TargetType == "instance" && len(g.ready()) == 0 && g.service != "" && !a.s.missed("list endpointslices.discovery.k8s.io") {
-		a.report(diagnostics.Finding{
-			ID: "nodeport.reject-no-endpoints", Subject: g.subject(), Confidence: diagnostics.Confirmed, Affects: affected(ts), Weight: g.weight(ts),
-			Summary:  fmt.Sprintf("Service %s/%s has no ready endpoint, so every node rejects connections to its node port %d and clients get 502", g.namespace, g.service, ts[0].port),
-			Evidence: []diagnostics.Evidence{g.evidence(ts), g.serviceEvidence()},
-		})
+		a.rejected(g, ts)
 		return
 	}
-	ts = a.crashing(g, ts)
-	if len(ts) == 0 {
-		return
+	a.readings(g, a.crashing(g, ts), g.weight, a.broken)
+}
+
+// rejected reports node ports behind which there is nobody: kube-proxy rejects connections to them.
+func (a *analysis) rejected(g *group, ts []*target) {
+	f := diagnostics.Finding{
+		ID: "nodeport.reject-no-endpoints", Subject: g.subject(), Confidence: diagnostics.Confirmed, Affects: affected(ts), Weight: g.weight(ts),
+		Summary:  fmt.Sprintf("Service %s/%s has no ready endpoint, so every node rejects connections to its node port %d and clients get 502", g.namespace, g.service, ts[0].port),
+		Evidence: []diagnostics.Evidence{g.evidence(ts), g.serviceEvidence()},
 	}
-	t := ts[0]
-	pr := probeOf(t.pod, t.hcPort, t.port)
-	base := []diagnostics.Evidence{g.evidence(ts), g.checkEvidence()}
+	if g.svc != nil && !a.s.missed("list pods") {
+		pods := g.selected()
+		f.Evidence = append(f.Evidence, a.selectorEvidence(g, pods))
+		switch {
+		case len(pods) > 0:
+			f.Reason = "not-ready"
+			f.Summary += fmt.Sprintf(": %s of its pods %s ready", noneOf(len(pods), "pod"), verb(len(pods), "isn't", "is"))
+			f.Evidence = append(f.Evidence, podEvidence(pods[0]))
+		default:
+			f.Reason = "no-pods"
+			f.Summary += ": no pod matches its selector"
+			if near, ok := a.nearMiss(g); ok {
+				f.Summary += ", " + near
+			}
+		}
+	}
+	a.report(f)
+}
+
+// broken asks why a connection that got through is broken: what the pod says of its ports and probes is compared with what
+// the load balancer asks. The first that fits decides, from the provable to the merely possible.
+func (a *analysis) broken(g *group, t *target) (reading, bool) {
+	pod, port, hcPort := t.behind()
+	pr := probeOf(pod, hcPort, port)
+	var r reading
+	r.Confidence = diagnostics.Likely
 	if pr != nil {
-		base = append(base, a.probed(g, t.pod, pr))
+		r.Evidence = append(r.Evidence, a.probed(g, pod, pr))
 	}
-	finding := diagnostics.Finding{Subject: g.subject(), Confidence: diagnostics.Likely, Affects: affected(ts), Weight: g.weight(ts), Evidence: base}
-	which := some(len(ts), len(g.registered()), "target") + " of " + g.Name
+	if a.brokenTLS(g, pr, hcPort, &r) || a.brokenMesh(pod, hcPort, &r) || a.brokenVersion(g, pod, pr, hcPort, &r) || a.brokenOverride(g, pod, hcPort, &r) {
+		return r, true
+	}
 	switch {
-	case pr != nil && pr.port == t.hcPort && g.Check.Protocol == "HTTPS" && pr.scheme == "HTTP":
-		finding.ID, finding.Confidence = "tls.mismatch", diagnostics.Confirmed
-		finding.Summary = fmt.Sprintf("the load balancer speaks HTTPS to %s, but its pods answer plain HTTP on port %d", which, t.hcPort)
-		if a.measured() && a.total(tlsErrors) > 0 {
-			finding.Evidence = append(finding.Evidence, a.metric(tlsErrors))
+	case hcPort != port && declared(pod, port) && undeclared(pod, hcPort):
+		r.ID = "hc.port"
+		r.says = func(which string, _ []*target) string {
+			return fmt.Sprintf("the health check asks port %d of %s, on which no container listens; requests go to port %d", hcPort, which, port)
 		}
-	case a.strict(t.pod) != nil:
-		pa := a.strict(t.pod)
-		finding.ID = "mesh.mtls"
-		finding.Summary = fmt.Sprintf("the mesh asks for mutual TLS (PeerAuthentication %s/%s is STRICT), which the load balancer can't speak to %s", pa.Namespace, pa.Name, which)
-		finding.Evidence = append(finding.Evidence, diagnostics.Evidence{What: "PeerAuthentication " + pa.Namespace + "/" + pa.Name, Value: "mtls.mode " + pa.Mode, Source: "list peerauthentications.security.istio.io",
-			Repeat: fmt.Sprintf("kubectl get peerauthentication %s -n %s -o yaml", pa.Name, pa.Namespace)})
-	case (g.ProtocolVersion == "HTTP2" || g.ProtocolVersion == "GRPC") && pr != nil && pr.port == t.hcPort && pr.scheme == "HTTP" && !a.speaksH2(g):
-		finding.ID = "proto.version"
-		finding.Summary = fmt.Sprintf("the load balancer speaks %s to %s, but its pods answer HTTP/1.1 on port %d", g.ProtocolVersion, which, t.hcPort)
-	case t.hcPort != t.port && declared(t.pod, t.port) && undeclared(t.pod, t.hcPort):
-		finding.ID = "hc.port"
-		finding.Summary = fmt.Sprintf("the health check asks port %d, on which no container of %s listens; requests go to port %d", t.hcPort, g.subject(), t.port)
-		finding.Evidence = append(finding.Evidence, portEvidence(t.pod))
+		r.Evidence = append(r.Evidence, portEvidence(pod))
 		if a.measured() && a.total(failedOpen) > 0 {
-			finding.Evidence = append(finding.Evidence, a.metric(failedOpen), a.metric(elb502))
+			r.Evidence = append(r.Evidence, a.metric(failedOpen), a.metric(elb502))
 		}
-	case undeclared(t.pod, t.port) && (pr == nil || pr.port != t.port) && !probesTCP(t.pod, t.port):
-		finding.ID = "app.not-listening"
-		finding.Summary = fmt.Sprintf("no container of %s listens on port %d, to which the Service sends", g.subject(), t.port)
-		finding.Evidence = append(finding.Evidence, portEvidence(t.pod))
-	case t.pod != nil && pr == nil && !probesTCP(t.pod, t.hcPort) && isReady(t.pod):
-		finding.ID, finding.Confidence = "app.loopback-bind", diagnostics.Possible
-		finding.Summary = fmt.Sprintf("%s refuses connections to port %d from outside the pod although it counts as ready: its readiness probe doesn't connect over the network, so the application may listen on 127.0.0.1 only", g.subject(), t.hcPort)
-		finding.Evidence = append(finding.Evidence, inPodEvidence(t.pod))
-	case t.hcPort != t.port && undeclared(t.pod, t.hcPort):
-		finding.ID = "hc.port"
-		finding.Summary = fmt.Sprintf("the health check asks port %d, on which no container of %s listens", t.hcPort, g.subject())
-		finding.Evidence = append(finding.Evidence, portEvidence(t.pod))
+	case undeclared(pod, port) && undeclared(pod, hcPort) && (pr == nil || pr.port != port) && !probesTCP(pod, port):
+		r.ID = "app.not-listening"
+		r.says = func(string, []*target) string {
+			return fmt.Sprintf("no container of %s listens on port %d, to which the Service sends", g.subject(), port)
+		}
+		r.Evidence = append(r.Evidence, portEvidence(pod))
+	case pod != nil && isReady(pod) && (pr == nil || pr.port != hcPort) && !probesTCP(pod, hcPort):
+		r.ID, r.Confidence = "app.loopback-bind", diagnostics.Possible
+		r.says = func(string, []*target) string {
+			return fmt.Sprintf("%s refuses connections to port %d from outside the pod although it counts as ready: its readiness probe doesn't connect to this port over the network, so the application may listen on 127.0.0.1 only, or not there at all", g.subject(), hcPort)
+		}
+		r.Evidence = append(r.Evidence, inPodEvidence(pod))
+	case a.garbled(g, pod, pr, hcPort):
+		r.ID, r.Confidence = "app.malformed", diagnostics.Possible
+		r.says = func(which string, _ []*target) string {
+			return fmt.Sprintf("the kubelet gets an answer to %s GET %s on port %d of %s and the load balancer doesn't, although its connections succeed: the answer may not be well-formed HTTP, which only an access log or a capture can show", pr.scheme, pr.path, hcPort, which)
+		}
+		if a.measured() {
+			r.Evidence = append(r.Evidence, a.metric(connectErrors), a.metric(elb502))
+		}
 	default:
-		return
+		return r, false
 	}
-	a.report(finding)
+	return r, true
+}
+
+// brokenTLS compares who speaks TLS: the load balancer, and the readiness probe that passes on the same port. The load
+// balancer doesn't look at the certificate of a target, so an expired one breaks nothing.
+func (a *analysis) brokenTLS(g *group, pr *probe, hcPort int, r *reading) bool {
+	same := pr != nil && pr.port == hcPort
+	failed := a.measured() && a.total(tlsErrors) > 0
+	switch {
+	case g.Check.Protocol == "HTTPS" && same && pr.scheme == "HTTP":
+		r.ID, r.Confidence = "tls.mismatch", diagnostics.Confirmed
+		r.says = func(which string, _ []*target) string {
+			return fmt.Sprintf("the load balancer speaks HTTPS to %s, but its pods answer plain HTTP on port %d", which, hcPort)
+		}
+	case g.Check.Protocol == "HTTPS" && failed:
+		r.ID = "tls.mismatch"
+		if same {
+			r.Reason = "no-common-cipher"
+		}
+		r.says = func(which string, _ []*target) string {
+			if same { // the kubelet can
+				return fmt.Sprintf("the load balancer can't agree with %s on a TLS version and cipher for port %d, which the kubelet can", which, hcPort)
+			}
+			return fmt.Sprintf("the TLS handshake of the load balancer with %s fails on port %d: it may not speak TLS there, or no version and cipher that the load balancer knows", which, hcPort)
+		}
+	case g.Check.Protocol == "HTTP" && same && pr.scheme == "HTTPS":
+		r.ID = "tls.plain-to-tls"
+		r.says = func(which string, _ []*target) string {
+			return fmt.Sprintf("the load balancer speaks plain HTTP to port %d of %s, which expects TLS and ends the connection", hcPort, which)
+		}
+	default:
+		return false
+	}
+	if failed {
+		r.Evidence = append(r.Evidence, a.metric(tlsErrors))
+	}
+	return true
+}
+
+// brokenMesh sees a proxy beside the application that takes no connection without a certificate of the mesh.
+func (a *analysis) brokenMesh(pod *corev1.Pod, hcPort int, r *reading) bool {
+	e, why := a.mutualTLS(pod, hcPort)
+	if why == "" {
+		return false
+	}
+	r.ID = "mesh.mtls"
+	r.says = func(which string, _ []*target) string {
+		return fmt.Sprintf("the mesh asks for mutual TLS (%s), which the load balancer can't speak to %s", why, which)
+	}
+	r.Evidence = append(r.Evidence, e)
+	return true
+}
+
+// brokenVersion compares the version of HTTP that the load balancer speaks with that of the probe.
+func (a *analysis) brokenVersion(g *group, pod *corev1.Pod, pr *probe, hcPort int, r *reading) bool {
+	modern := g.ProtocolVersion == "HTTP2" || g.ProtocolVersion == "GRPC"
+	switch {
+	case modern && pr != nil && pr.port == hcPort && pr.scheme == "HTTP" && !a.speaksH2(g):
+		r.ID = "proto.version"
+		r.says = func(which string, _ []*target) string {
+			return fmt.Sprintf("the load balancer speaks %s to %s, but its pods answer HTTP/1.1 on port %d", g.ProtocolVersion, which, hcPort)
+		}
+	case !modern && probesGRPC(pod, hcPort):
+		r.ID, r.Reason = "proto.version", "serves-grpc"
+		r.says = func(which string, _ []*target) string {
+			return fmt.Sprintf("the load balancer speaks HTTP/1.1 to %s, but its pods serve gRPC on port %d, as their readiness probe shows", which, hcPort)
+		}
+		r.Evidence = append(r.Evidence, inPodEvidence(pod))
+	default:
+		return false
+	}
+	return true
+}
+
+// brokenOverride sees a health check port that the Service sets against the ingress, on which nothing listens.
+func (a *analysis) brokenOverride(g *group, pod *corev1.Pod, hcPort int, r *reading) bool {
+	o := a.overridden(g, "healthcheck-port", "healthcheck-protocol")
+	if o.key == "" || (o.key == "healthcheck-port" && !undeclared(pod, hcPort)) {
+		return false
+	}
+	r.ID, r.Confidence, r.Subject = "hc.override", diagnostics.Confirmed, "service/"+g.namespace+"/"+g.service
+	r.says = func(which string, _ []*target) string {
+		return fmt.Sprintf("the health check of %s asks %s on port %d and the connection is broken: %s", which, g.Check.Protocol, hcPort, o.text(g))
+	}
+	r.Evidence = append(r.Evidence, o.evidence(a, g))
+	return true
+}
+
+// garbled reports that everything that usually breaks a connection is ruled out: the pods are ready, their probe asks the
+// same of the same port over the network, and connections of the load balancer succeed.
+func (a *analysis) garbled(g *group, pod *corev1.Pod, pr *probe, hcPort int) bool {
+	return pod != nil && isReady(pod) && !inMesh(pod) && pr != nil && pr.port == hcPort && pr.scheme == g.Check.Protocol && g.ProtocolVersion != "HTTP2" && g.ProtocolVersion != "GRPC" &&
+		!(a.measured() && a.total(connectErrors) > 0)
 }
 
 // probed gives the readiness probe with how many of the group's pods pass it.
 func (a *analysis) probed(g *group, p *corev1.Pod, pr *probe) diagnostics.Evidence {
-	ready, all := 0, 0
-	for _, t := range g.registered() {
-		if t.pod != nil {
-			all++
-			if isReady(t.pod) {
-				ready++
-			}
-		}
-	}
+	ready, all := g.readyOf()
 	return probeEvidence(p, pr, ready, all)
-}
-
-// strict finds the setting that makes the mesh ask this pod's callers for mutual TLS: that of the pod before that of the
-// namespace before that of the mesh.
-func (a *analysis) strict(p *corev1.Pod) *PeerAuthentication {
-	if !hasSidecar(p) {
-		return nil
-	}
-	var found *PeerAuthentication
-	rank := 0
-	for i, pa := range a.s.Mesh {
-		r := 0
-		switch {
-		case pa.Namespace == p.Namespace && len(pa.Selector) > 0 && matches(pa.Selector, p.Labels):
-			r = 3
-		case pa.Namespace == p.Namespace && len(pa.Selector) == 0:
-			r = 2
-		case pa.Namespace == "istio-system" && len(pa.Selector) == 0:
-			r = 1
-		}
-		if r > rank && pa.Mode != "" && pa.Mode != "UNSET" {
-			found, rank = &a.s.Mesh[i], r
-		}
-	}
-	if found == nil || found.Mode != "STRICT" {
-		return nil
-	}
-	return found
 }
 
 // speaksH2 reports whether the Service says that its pods speak HTTP/2.
@@ -141,10 +218,17 @@ func undeclared(p *corev1.Pod, port int) bool {
 	return known && !ok
 }
 
-// probesTCP reports whether a readiness probe opens a TCP connection to the port.
+// probesTCP reports whether a readiness probe connects to the port over the network, without HTTP.
 func probesTCP(p *corev1.Pod, port int) bool {
+	return probesGRPC(p, port) || p != nil && slices.ContainsFunc(containers(p), func(c corev1.Container) bool {
+		return c.ReadinessProbe != nil && c.ReadinessProbe.TCPSocket != nil && c.ReadinessProbe.TCPSocket.Host == "" && portIn(c, c.ReadinessProbe.TCPSocket.Port) == port
+	})
+}
+
+// probesGRPC reports whether a readiness probe asks the port for grpc.health.v1.Health/Check.
+func probesGRPC(p *corev1.Pod, port int) bool {
 	return p != nil && slices.ContainsFunc(containers(p), func(c corev1.Container) bool {
-		return c.ReadinessProbe != nil && c.ReadinessProbe.TCPSocket != nil && int(c.ReadinessProbe.TCPSocket.Port.IntVal) == port
+		return c.ReadinessProbe != nil && c.ReadinessProbe.GRPC != nil && int(c.ReadinessProbe.GRPC.Port) == port
 	})
 }
 
@@ -162,8 +246,16 @@ func portEvidence(p *corev1.Pod) diagnostics.Evidence {
 func inPodEvidence(p *corev1.Pod) diagnostics.Evidence {
 	value := "none"
 	for _, c := range containers(p) {
-		if c.ReadinessProbe != nil && c.ReadinessProbe.Exec != nil {
-			value = fmt.Sprintf("exec %v, which runs inside the pod", c.ReadinessProbe.Exec.Command)
+		switch pr := c.ReadinessProbe; {
+		case pr == nil:
+		case pr.Exec != nil:
+			value = fmt.Sprintf("exec %v, which runs inside the pod", pr.Exec.Command)
+		case pr.GRPC != nil:
+			value = fmt.Sprintf("gRPC on port %d", pr.GRPC.Port)
+		case pr.HTTPGet != nil:
+			value = fmt.Sprintf("HTTP on port %d", portIn(c, pr.HTTPGet.Port))
+		case pr.TCPSocket != nil:
+			value = fmt.Sprintf("TCP on port %d", portIn(c, pr.TCPSocket.Port))
 		}
 	}
 	return diagnostics.Evidence{What: "readiness probe of " + p.Name, Value: value, Source: "list pods",
@@ -175,8 +267,11 @@ func (a *analysis) crashing(g *group, ts []*target) []*target {
 	var down []*target
 	var pods []*corev1.Pod
 	for _, t := range ts {
-		if t.pod != nil && crashes(t.pod, a.s.Now) {
-			down, pods = append(down, t), append(pods, t.pod)
+		if p, _, _ := t.behind(); p != nil && crashes(p, a.s.Now) {
+			down = append(down, t)
+			if !slices.Contains(pods, p) {
+				pods = append(pods, p)
+			}
 		}
 	}
 	if len(down) > 0 {

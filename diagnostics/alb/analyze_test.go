@@ -114,6 +114,7 @@ func TestCauses(t *testing.T) {
 			unmanaged(f)
 			f.sgRules = append(f.sgRules, vpc.SecurityGroupRule{ID: "sgr-8080", Group: "sg-node", Protocol: "tcp", From: 8080, To: 8080, Source: "sg-front"})
 			f.groups[0].Check.Port = "9090"
+			f.listen(9090)
 			f.all("unhealthy", timeout, "Request timed out")
 			for i := range f.health[tgARN] {
 				f.health[tgARN][i].HealthCheckPort = "9090"
@@ -187,7 +188,7 @@ func TestCauses(t *testing.T) {
 		}, cause: "hc.codes", fix: "fix-app", refused: "set-success-codes"},
 		"[204]": {broken: func(f *fake) {
 			f.all("unhealthy", mismatch, "Health checks failed with these codes: [204]")
-		}, cause: "hc.codes", fix: "fix-app"},
+		}, cause: "hc.codes", fix: "set-success-codes", executable: true},
 		"wrong health check port": {broken: func(f *fake) {
 			f.groups[0].Check.Port = "9090"
 			f.ingresses[0].Annotations["alb.ingress.kubernetes.io/healthcheck-port"] = "9090"

@@ -37,7 +37,8 @@ func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (
 	}
 	c.interfaces(ctx)
 	c.parallel(ctx, c.firewalls, c.metrics)
-	c.parallel(ctx, c.audit, c.logs)
+	c.parallel(ctx, c.audit, c.logs, c.agents, c.foreign)
+	c.order()
 	c.s.Unread = c.reads.Unread()
 	return *c.s, c.reads.Fault()
 }

@@ -133,7 +133,7 @@ func (c *collector) logs(ctx context.Context) {
 }
 
 // suspects lists the resources that CloudTrail is asked about: what denies a path, and target groups whose targets
-// aren't the endpoints of their Service or that lately had nobody to send to.
+// aren't the endpoints of their Service, that lately had nobody to send to, or that have another health check than annotated.
 func suspects(s *Snapshot) []string {
 	m := newModel(s)
 	var out []string
@@ -149,7 +149,8 @@ func suspects(s *Snapshot) []string {
 		}
 	}
 	for _, g := range m.groups {
-		if m.total(elb503) > 0 || g.foreign() {
+		_, _, differs := m.desired(g)
+		if m.total(elb503) > 0 || g.foreign() || len(g.matters(differs)) > 0 {
 			out = append(out, g.ARN)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -121,7 +122,14 @@ func (c *collector) mesh(ctx context.Context) {
 			for k, v := range labels {
 				selector[k], _ = v.(string)
 			}
-			c.s.Mesh = append(c.s.Mesh, PeerAuthentication{Namespace: u.GetNamespace(), Name: u.GetName(), Mode: mode, Selector: selector})
+			ports := map[int]string{}
+			levels, _ := field(u.Object, "spec", "portLevelMtls").(map[string]any)
+			for k, v := range levels {
+				if port, err := strconv.Atoi(k); err == nil {
+					ports[port], _ = field(v, "mode").(string)
+				}
+			}
+			c.s.Mesh = append(c.s.Mesh, PeerAuthentication{Namespace: u.GetNamespace(), Name: u.GetName(), Mode: mode, Selector: selector, Ports: ports})
 		}
 		slices.SortFunc(c.s.Mesh, func(a, b PeerAuthentication) int {
 			return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))

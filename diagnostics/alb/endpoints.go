@@ -133,8 +133,15 @@ func (g *group) targetPort() (intstr.IntOrString, bool) {
 	return p.TargetPort, true
 }
 
-// listens reports whether a container of the pod declares the port; none declared at all says nothing.
+// listens reports whether a container of the pod declares the port, a sidecar too; none declared at all by the
+// application's own containers says nothing.
 func listens(p *corev1.Pod, port int) (declares, known bool) {
+	for _, c := range append(slices.Clone(p.Spec.Containers), p.Spec.InitContainers...) {
+		if isSidecar(c.Name) && (slices.ContainsFunc(c.Ports, func(cp corev1.ContainerPort) bool { return int(cp.ContainerPort) == port }) ||
+			c.ReadinessProbe != nil && c.ReadinessProbe.HTTPGet != nil && portIn(c, c.ReadinessProbe.HTTPGet.Port) == port) {
+			return true, true
+		}
+	}
 	for _, c := range containers(p) {
 		for _, cp := range c.Ports {
 			known = true
@@ -168,6 +175,19 @@ func isReady(p *corev1.Pod) bool {
 	})
 }
 
+// portIn is a port of a container by number or name; 0 where it has none of that name.
+func portIn(c corev1.Container, port intstr.IntOrString) int {
+	if port.Type == intstr.Int {
+		return int(port.IntVal)
+	}
+	for _, cp := range c.Ports {
+		if cp.Name == port.StrVal {
+			return int(cp.ContainerPort)
+		}
+	}
+	return 0
+}
+
 // probe is a readiness probe over HTTP.
 type probe struct {
 	path, scheme string
@@ -188,14 +208,10 @@ func probeOf(p *corev1.Pod, ports ...int) *probe {
 			continue
 		}
 		get := c.ReadinessProbe.HTTPGet
-		x := probe{path: cmp.Or(get.Path, "/"), scheme: cmp.Or(string(get.Scheme), "HTTP"), port: int(get.Port.IntVal), host: get.Host, container: c.Name}
-		if get.Port.Type == intstr.String {
-			for _, cp := range c.Ports {
-				if cp.Name == get.Port.StrVal {
-					x.port = int(cp.ContainerPort)
-				}
-			}
+		if get.Host == "localhost" || get.Host == "127.0.0.1" || get.Host == "::1" {
+			continue // it asks the node's own loopback, not the pod
 		}
+		x := probe{path: cmp.Or(get.Path, "/"), scheme: cmp.Or(string(get.Scheme), "HTTP"), port: portIn(c, get.Port), host: get.Host, container: c.Name}
 		for _, h := range get.HTTPHeaders {
 			if strings.EqualFold(h.Name, "Host") {
 				x.host = h.Value

@@ -61,6 +61,7 @@ type fake struct {
 	lists       map[string][]string
 	metrics     map[string]float64 // a minute
 	audit       []trail.Event
+	customs     map[string][]unstructured.Unstructured // by plural.group
 	denied      []string
 
 	mu    sync.Mutex
@@ -167,6 +168,9 @@ func (f *fake) NetworkPolicies(_ context.Context, ns string) ([]networkingv1.Net
 }
 
 func (f *fake) Customs(_ context.Context, group, _, plural, _ string) ([]unstructured.Unstructured, error) {
+	if us := f.customs[plural+"."+group]; us != nil {
+		return give(us, f.asked("list "+plural+"."+group))
+	}
 	return nil, &diagnostics.ReadError{Permission: "list " + plural + "." + group, Reason: diagnostics.Absent, Err: fmt.Errorf("not served")}
 }
 
@@ -414,4 +418,25 @@ func enforcing() []appsv1.DaemonSet {
 	d.Namespace, d.Name = "kube-system", "aws-node"
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "aws-eks-nodeagent", Args: []string{"--enable-network-policy=true"}}}
 	return []appsv1.DaemonSet{d}
+}
+
+// custom adds an object of a custom resource.
+func (f *fake) custom(resource, namespace, name string, spec map[string]any) {
+	u := unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	u.SetNamespace(namespace)
+	u.SetName(name)
+	if f.customs == nil {
+		f.customs = map[string][]unstructured.Unstructured{}
+	}
+	f.customs[resource] = append(f.customs[resource], u)
+}
+
+// mesh puts a sidecar into the pods of the shop and sets their mode of mutual TLS, by port too.
+func (f *fake) mesh(mode string, ports map[string]any) {
+	for i := range f.pods {
+		f.pods[i].Spec.Containers = append(f.pods[i].Spec.Containers, corev1.Container{Name: "istio-proxy"})
+	}
+	f.custom("peerauthentications.security.istio.io", "shop", "cart", map[string]any{
+		"mtls": map[string]any{"mode": mode}, "selector": map[string]any{"matchLabels": map[string]any{"app": "cart"}}, "portLevelMtls": ports,
+	})
 }

@@ -115,14 +115,14 @@ func (a *analysis) fixFor(f diagnostics.Finding) {
 	case "hc.path", "hc.port", "hc.override", "hc.grpc":
 		a.fixCheck(f)
 	case "hc.codes":
-		if !a.fixCheck(f) {
+		copied := a.fixCheck(f) // to ask for a path that answers as it should goes before taking another answer
+		if taken := a.fixCodes(f); !copied && !taken {
 			a.fixApp(f)
-			a.fixCodes(f)
 		}
 	case "app.slow-health":
 		a.fixTimeout(f)
 		a.fixApp(f)
-	case "app.unhealthy", "mesh.local-503", "hc.host-header", "mesh.mtls", "app.loopback-bind":
+	case "app.unhealthy", "mesh.local-503", "hc.host-header", "mesh.mtls", "app.loopback-bind", "app.malformed":
 		if a.regressed(f) {
 			a.fixRollback(f)
 		}
@@ -133,6 +133,11 @@ func (a *analysis) fixFor(f diagnostics.Finding) {
 	case "ep.none-ready":
 		a.fixEndpoints(f)
 	case "nodeport.reject-no-endpoints":
+		if f.Reason == "no-pods" {
+			a.fixService(f)
+			return
+		}
+		a.fixRollback(f)
 		a.fixApp(f)
 		a.fixService(f)
 	case "app.not-listening", "ep.selector", "ep.port-name", "svc.missing", "nodes.excluded", "rule.weight-zero":

@@ -12,87 +12,155 @@ import (
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
+// newSetting is one health check annotation with the value that it should have.
+type newSetting struct{ key, value string }
+
 // fixCheck offers to ask what a readiness probe asks that passes. It reports whether there was something to copy.
 func (a *analysis) fixCheck(f diagnostics.Finding) bool {
 	g := a.groupFor(f)
-	if strings.TrimPrefix(f.ID, "alb/") == "hc.grpc" {
-		a.annotate(f, g, "success-codes", "0", "0 is the gRPC status OK, and only 0 to 99 are taken")
+	id := strings.TrimPrefix(f.ID, "alb/")
+	if id == "hc.grpc" {
+		a.fixGRPC(f, g)
 		return true
 	}
-	ts := g.bad()
+	ts := slices.DeleteFunc(g.bad(), func(t *target) bool { return !slices.Contains(f.Affects, t.affects()) })
 	if len(ts) == 0 {
 		return false
 	}
 	t := ts[0]
-	pr := probeOf(t.pod, t.hcPort, t.port)
-	if pr == nil || t.pod == nil || !isReady(t.pod) || (pr.host != "" && g.TargetType == "ip") {
-		return false
+	pod, port, hcPort := t.behind()
+	if pod != nil && isReady(pod) && g.ProtocolVersion == "GRPC" && probesGRPC(pod, hcPort) {
+		return a.fixMethod(f, g, t)
 	}
-	ready, all := 0, 0
-	for _, x := range g.registered() {
-		if x.pod != nil {
-			all++
-			if isReady(x.pod) {
-				ready++
-			}
-		}
+	pr := probeOf(pod, hcPort, port)
+	if pr == nil || !isReady(pod) {
+		return id == "hc.override" && a.fixOverride(f, g)
 	}
+	ready, all := g.readyOf()
 	proof := fmt.Sprintf("the readiness probe asks %s GET %s on port %d, and %d of %d pods pass it", pr.scheme, pr.path, pr.port, ready, all)
-	offered := false
-	if pr.port != t.hcPort && g.TargetType == "ip" {
-		if !a.reachableOn(g, pr.port) {
-			a.refuse("set-health-check", "port %d of the readiness probe can't be reached by the load balancer on %d of %d targets", pr.port, a.unreachable(g, pr.port), len(g.registered()))
+	if pr.host != "" {
+		proof += fmt.Sprintf(" (it sends the Host header %s, which a health check can't)", pr.host)
+	}
+	var set []newSetting
+	if pr.port != hcPort && g.TargetType == "ip" {
+		if n := a.unreachable(g, pr.port); n > 0 {
+			a.refuse("set-health-check", "port %d of the readiness probe can't be reached by the load balancer on %d of %d targets", pr.port, n, len(g.registered()))
 			return false
 		}
 		value := strconv.Itoa(pr.port)
-		if pr.port == t.port {
+		if pr.port == port {
 			value = "traffic-port"
 		}
-		a.annotate(f, g, "healthcheck-port", value, proof)
-		offered = true
+		set = append(set, newSetting{"healthcheck-port", value})
 	}
 	if pr.path != g.Check.Path {
-		a.annotate(f, g, "healthcheck-path", pr.path, proof)
-		offered = true
+		set = append(set, newSetting{"healthcheck-path", pr.path})
 	}
-	return offered
+	if len(set) == 0 {
+		return id == "hc.override" && a.fixOverride(f, g)
+	}
+	a.annotate(f, g, "set-health-check", proof, set...)
+	return true
 }
 
-// annotate offers to set one health check annotation on the object whose annotation counts.
-func (a *analysis) annotate(f diagnostics.Finding, g *group, key, value, proof string) {
-	x := diagnostics.Fix{
-		ID: "set-health-check", Proof: proof, Frees: len(g.bad()), Needs: len(g.bad()), SettlesIn: a.settlesCheck(g),
-		Title: fmt.Sprintf("Set %s of the health check to %s", strings.TrimPrefix(strings.TrimPrefix(key, "healthcheck-"), "success-"), value), Undo: "put the annotation back as it was",
+// fixOverride offers to let the Service say what the ingress says.
+func (a *analysis) fixOverride(f diagnostics.Finding, g *group) bool {
+	o := a.overridden(g, "healthcheck-path", "success-codes", "healthcheck-port", "healthcheck-protocol")
+	if o.key == "" {
+		return false
 	}
+	a.annotate(f, g, "set-health-check", fmt.Sprintf("%d of %d targets fail what the Service asks, and the ingress asks for something else that never counted", len(g.bad()), len(g.registered())), newSetting{o.key, o.ingress})
+	return true
+}
+
+// fixGRPC offers a success code that gRPC has: 0 where a method is named, and the default 12 (UNIMPLEMENTED) for the default path, which no server has.
+func (a *analysis) fixGRPC(f diagnostics.Finding, g *group) {
+	if _, where := a.setting(g, "healthcheck-path"); where != "" {
+		a.annotate(f, g, "set-health-check", "0 is the gRPC status OK, and only 0 to 99 are taken", newSetting{"success-codes", "0"})
+		return
+	}
+	a.annotate(f, g, "set-health-check", "no annotation sets a path: the default method /AWS.ALB/healthcheck is answered with status 12 (UNIMPLEMENTED), and only 0 to 99 are taken", newSetting{"success-codes", "12"})
+}
+
+// fixMethod offers to call what a gRPC readiness probe calls that passes.
+func (a *analysis) fixMethod(f diagnostics.Finding, g *group, t *target) bool {
+	var set []newSetting
+	if g.Check.Path != healthMethod {
+		set = append(set, newSetting{"healthcheck-path", healthMethod})
+	}
+	if g.Check.Codes != "0" {
+		set = append(set, newSetting{"success-codes", "0"})
+	}
+	if len(set) == 0 || (len(set) == 1 && set[0].key == "success-codes") {
+		return false // another code is all that it takes
+	}
+	ready, all := g.readyOf()
+	a.annotate(f, g, "set-health-check", fmt.Sprintf("the readiness probe calls %s on port %d, and %d of %d pods pass it", healthMethod, t.hcPort, ready, all), set...)
+	return true
+}
+
+// flags of aws elbv2 modify-target-group by annotation.
+var flags = map[string]string{
+	"healthcheck-path": "--health-check-path", "healthcheck-port": "--health-check-port", "healthcheck-protocol": "--health-check-protocol",
+	"healthcheck-timeout-seconds": "--health-check-timeout-seconds", "success-codes": "--matcher",
+}
+
+// annotate offers to set health check annotations on the object whose annotation counts. The bot can carry out a single
+// one; several that help only together are a text.
+func (a *analysis) annotate(f diagnostics.Finding, g *group, id, proof string, set ...newSetting) {
+	x := diagnostics.Fix{ID: id, Proof: proof, Frees: len(g.bad()), Needs: len(g.bad()), SettlesIn: a.settlesCheck(g), Undo: "put the annotation back as it was"}
+	var titles []string
+	for _, s := range set {
+		titles = append(titles, fmt.Sprintf("%s of the health check to %s", strings.TrimPrefix(strings.TrimPrefix(s.key, "healthcheck-"), "success-"), s.value))
+	}
+	x.Title = "Set " + strings.Join(titles, " and ")
 	if !a.annotatable(g) {
-		x.Owner = ownerNone
-		if declarativeTags(g.Tags) {
-			x.Owner = ownerTerraform
-		}
-		x.Changes = []string{fmt.Sprintf("target group %s: %s → %s, by whoever made it", g.Name, key, value)}
-		x.Commands = []string{fmt.Sprintf("aws elbv2 modify-target-group --target-group-arn %s %s", g.ARN, map[string]string{
-			"healthcheck-path": "--health-check-path " + quote(value), "healthcheck-port": "--health-check-port " + value,
-			"healthcheck-timeout-seconds": "--health-check-timeout-seconds " + value, "success-codes": "--matcher HttpCode=" + value}[key])}
-		a.offer(f, x)
+		a.modify(f, g, x, set)
 		return
 	}
 	if e, ok := a.standing("Ingress", a.s.Ingress.Namespace, a.s.Ingress.Name); ok && strings.HasPrefix(e.Reason, "Failed") && f.ID != "alb/hc.grpc" {
-		a.refuse(x.ID, "the controller can't apply the ingress as it is (%d times %s): the annotation would change nothing", max(count(e), 1), e.Reason)
+		a.refuse(id, "the controller can't apply the ingress as it is (%d times %s): the annotation would change nothing", max(count(e), 1), e.Reason)
 		return
 	}
-	resource, apiVersion, namespace, name, was := a.winner(g, key)
-	kind, old := "Ingress", "unset"
-	x.Owner = objectOwner(a.s.Ingress)
-	if resource == "services" {
-		kind, x.Owner = "Service", objectOwner(g.svc)
+	for _, s := range set {
+		w := a.winner(g, s.key)
+		if w.was != nil && *w.was == s.value {
+			a.refuse(id, "annotation %s of %s is %s already: %d of %d targets fail because it isn't in place, not for want of it", annotation(s.key), w.object(), s.value, len(g.bad()), len(g.registered()))
+			return
+		}
+		x.Owner = w.owner
+		x.Changes = append(x.Changes, fmt.Sprintf("%s: annotation %s %s → %s", w.object(), annotation(s.key), w.now("unset"), s.value))
+		x.Blast = fmt.Sprintf("every target group that %s makes gets it; the whole ingress is reconciled", w.object()) + drift(w.owner)
+		x.Commands = append(x.Commands, w.command(s.key, s.value))
+		x.Action = &remedy.Action{Annotate: &remedy.Annotate{APIVersion: w.apiVersion, Resource: w.resource, Namespace: w.namespace, Name: w.name, Key: annotation(s.key), Value: &s.value, Was: w.was}}
 	}
-	if was != nil {
-		old = *was
+	if len(set) > 1 {
+		x.Action = nil
+		x.Undo = "put the annotations back as they were"
 	}
-	x.Changes = []string{fmt.Sprintf("%s %s/%s: annotation %s %s → %s", kind, namespace, name, annotation(key), old, value)}
-	x.Blast = fmt.Sprintf("every target group that %s %s/%s makes gets it; the whole ingress is reconciled", kind, namespace, name) + drift(x.Owner)
-	x.Commands = []string{fmt.Sprintf("kubectl annotate %s %s -n %s %s --overwrite", strings.ToLower(kind), name, namespace, quote(annotation(key)+"="+value))}
-	x.Action = &remedy.Action{Annotate: &remedy.Annotate{APIVersion: apiVersion, Resource: resource, Namespace: namespace, Name: name, Key: annotation(key), Value: &value, Was: was}}
+	a.offer(f, x)
+}
+
+// modify offers the text for a target group that no ingress of the controller makes.
+func (a *analysis) modify(f diagnostics.Finding, g *group, x diagnostics.Fix, set []newSetting) {
+	x.Owner = ownerNone
+	if declarativeTags(g.Tags) {
+		x.Owner = ownerTerraform
+	}
+	command := "aws elbv2 modify-target-group --target-group-arn " + g.ARN
+	for _, s := range set {
+		x.Changes = append(x.Changes, fmt.Sprintf("target group %s: %s → %s, by whoever made it", g.Name, s.key, s.value))
+		value := quote(s.value)
+		if s.key == "success-codes" {
+			value = "HttpCode=" + value
+			if g.ProtocolVersion == "GRPC" {
+				value = "GrpcCode=" + quote(s.value)
+			}
+		}
+		command += " " + flags[s.key] + " " + value
+	}
+	x.Commands = []string{command}
+	x.Undo = "set the old values again"
 	a.offer(f, x)
 }
 
@@ -119,16 +187,19 @@ func (a *analysis) unreachable(g *group, port int) int {
 	return n
 }
 
-func (a *analysis) reachableOn(g *group, port int) bool { return a.unreachable(g, port) == 0 }
-
-// checkTrafficPort offers, where only the health check port is closed, to ask on the port of the traffic instead, provided that it answers there.
+// checkTrafficPort offers, where only the health check port is closed, to ask on the port of the traffic instead, provided
+// that it answers there.
 func (a *analysis) checkTrafficPort(f diagnostics.Finding, g *group) {
-	t := g.list[0]
-	pr := probeOf(t.pod, t.port)
-	if pr == nil || pr.port != t.port || pr.path != g.Check.Path {
+	pod, port, _ := g.list[0].behind()
+	pr := probeOf(pod, port)
+	if pr == nil || pr.port != port || pr.scheme != g.Check.Protocol {
 		return
 	}
-	a.annotate(f, g, "healthcheck-port", "traffic-port", fmt.Sprintf("port %d is open for all targets and the readiness probe passes there", t.port))
+	set := []newSetting{{"healthcheck-port", "traffic-port"}}
+	if pr.path != g.Check.Path {
+		set = append(set, newSetting{"healthcheck-path", pr.path})
+	}
+	a.annotate(f, g, "set-health-check", fmt.Sprintf("port %d is open for all targets and the readiness probe passes there", port), set...)
 }
 
 // fixTimeout offers to wait longer for the answer of the health endpoint.
@@ -139,11 +210,13 @@ func (a *analysis) fixTimeout(f diagnostics.Finding) {
 		a.refuse("set-health-check", "the timeout of %s can't grow: it must stay below the interval of %s", g.Check.Timeout, g.Check.Interval)
 		return
 	}
-	a.annotate(f, g, "healthcheck-timeout-seconds", strconv.Itoa(int(longer.Seconds())), fmt.Sprintf("requests of clients succeed, only the check gives up after %s", g.Check.Timeout))
+	a.annotate(f, g, "set-health-check", fmt.Sprintf("the way to %d of %d targets is open, only the check gives up after %s", len(f.Affects), len(g.registered()), g.Check.Timeout),
+		newSetting{"healthcheck-timeout-seconds", strconv.Itoa(int(longer.Seconds()))})
 }
 
-// fixCodes offers another success code, for codes that are right by design: 2xx. Anything else would hide failures.
-func (a *analysis) fixCodes(f diagnostics.Finding) {
+// fixCodes offers another success code for answers that are right by design: 2xx, or status 0 of gRPC. It reports whether
+// there is one; anything else would hide failures.
+func (a *analysis) fixCodes(f diagnostics.Finding) bool {
 	g := a.groupFor(f)
 	var codes []int
 	for _, t := range g.of(code) {
@@ -151,19 +224,25 @@ func (a *analysis) fixCodes(f diagnostics.Finding) {
 	}
 	slices.Sort(codes)
 	codes = slices.Compact(codes)
-	if len(codes) != 1 || codes[0] >= 300 || !a.annotatable(g) {
-		return
+	if len(codes) == 0 {
+		return false
 	}
-	value := fmt.Sprintf("%s,%d", g.Check.Codes, codes[0])
-	resource, apiVersion, namespace, name, was := a.winner(g, "success-codes")
-	a.offer(f, diagnostics.Fix{
-		ID: "set-success-codes", Title: fmt.Sprintf("Count %d as healthy", codes[0]), Owner: objectOwner(a.s.Ingress), SettlesIn: a.settlesCheck(g), Frees: len(g.bad()), Needs: len(g.bad()),
-		Proof: fmt.Sprintf("%d of %d targets answer %d, which is a success", len(g.bad()), len(g.registered()), codes[0]), Undo: "put the annotation back as it was",
-		Changes:  []string{fmt.Sprintf("%s %s/%s: annotation %s → %s", strings.TrimSuffix(resource, "s"), namespace, name, annotation("success-codes"), value)},
-		Blast:    "every target group of the ingress" + drift(objectOwner(a.s.Ingress)),
-		Commands: []string{fmt.Sprintf("kubectl annotate %s %s -n %s %s --overwrite", resource, name, namespace, quote(annotation("success-codes")+"="+value))},
-		Action:   &remedy.Action{Annotate: &remedy.Annotate{APIVersion: apiVersion, Resource: resource, Namespace: namespace, Name: name, Key: annotation("success-codes"), Value: &value, Was: was}},
-	})
+	if g.ProtocolVersion == "GRPC" {
+		if codes[len(codes)-1] > 0 {
+			return false
+		}
+		a.annotate(f, g, "set-success-codes", fmt.Sprintf("%d of %d targets answer with status 0, which is OK in gRPC", len(g.of(code)), len(g.registered())), newSetting{"success-codes", "0"})
+		return true
+	}
+	value := g.Check.Codes
+	for _, c := range codes {
+		if c < 200 || c >= 300 {
+			return false
+		}
+		value += "," + strconv.Itoa(c)
+	}
+	a.annotate(f, g, "set-success-codes", fmt.Sprintf("%d of %d targets answer %s with a success", len(g.of(code)), len(g.registered()), g.Check.Path), newSetting{"success-codes", value})
+	return true
 }
 
 // quote makes text one word of a POSIX shell.

@@ -102,15 +102,11 @@ func (a *analysis) fixTermination(f diagnostics.Finding) {
 		Proof: fmt.Sprintf("%d of %d targets are nodes; as pods they are deregistered when the node is drained, before it stops", len(g.registered()), len(g.registered())),
 		Risk:  "a new target group, during which clients may get 503 for a moment", Blast: "the target group is made anew",
 	}
-	if ing := a.s.Ingress; ing != nil && a.annotatable(g) {
-		_, _, namespace, name, was := a.winner(g, "target-type")
-		old := "instance"
-		if was != nil {
-			old = *was
-		}
-		x.Owner = objectOwner(ing)
-		x.Changes = append(x.Changes, fmt.Sprintf("Ingress %s/%s: annotation %s %s → ip", namespace, name, annotation("target-type"), old))
-		x.Commands = append(x.Commands, fmt.Sprintf("kubectl annotate ingress %s -n %s %s=ip --overwrite", ing.Name, ing.Namespace, annotation("target-type")))
+	if a.annotatable(g) {
+		w := a.winner(g, "target-type")
+		x.Owner = w.owner
+		x.Changes = append(x.Changes, fmt.Sprintf("%s: annotation %s %s → ip", w.object(), annotation("target-type"), w.now("instance")))
+		x.Commands = append(x.Commands, w.command("target-type", "ip"))
 		x.Blast += drift(x.Owner)
 	}
 	x.Changes = append(x.Changes, "or: nodes are cordoned and drained before they stop (Karpenter terminationGracePeriod, aws-node-termination-handler, a lifecycle hook of the Auto Scaling group)",

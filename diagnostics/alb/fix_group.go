@@ -54,17 +54,47 @@ func (a *analysis) fixGroup(f diagnostics.Finding) {
 		a.kick(f, b)
 	case "tgb-no-networking", "tgb-empty-ports":
 		a.bind(f, b)
-	case "hc-port-not-covered", "traffic-port-not-covered", "custom-sg-unmanaged", "stale-cidr", "wrong-sg", "unmanaged":
-		if g.binding.Networking == nil {
-			a.manage(f, b)
-		} else {
-			a.bind(f, b)
+	case "hc-port-not-covered":
+		if a.deadPort(f, b) {
+			return
 		}
+		a.own(f, b)
+	case "traffic-port-not-covered", "custom-sg-unmanaged", "stale-cidr", "wrong-sg", "unmanaged":
+		a.own(f, b)
 	}
 	a.allow(f, b)
 	if b.why.reason == "hc-port-not-covered" {
 		a.checkTrafficPort(f, g)
 	}
+}
+
+// own offers what makes the controller look after the rule.
+func (a *analysis) own(f diagnostics.Finding, b *block) {
+	if b.pairs[0].t.group.binding.Networking == nil {
+		a.manage(f, b)
+	} else {
+		a.bind(f, b)
+	}
+}
+
+// deadPort recognises a health check port that is closed and on which nothing listens: to open it would turn silence into
+// a refusal. It offers to ask on the port of the traffic.
+func (a *analysis) deadPort(f diagnostics.Finding, b *block) bool {
+	t := b.pairs[0].t
+	pod, _, hcPort := t.behind()
+	if !undeclared(pod, hcPort) || probesTCP(pod, hcPort) {
+		return false
+	}
+	if pr := probeOf(pod, hcPort); pr != nil && pr.port == hcPort {
+		return false
+	}
+	n := len(a.out.Fixes)
+	a.checkTrafficPort(f, t.group)
+	if len(a.out.Fixes) == n {
+		return false
+	}
+	a.refuse("allow-pod-port", "no container of %s listens on the health check port %d (they declare %s): opened, it would refuse %d of %d targets' checks", t.group.subject(), hcPort, portEvidence(pod).Value, len(b.targets()), len(t.group.registered()))
+	return true
 }
 
 // kick offers to have the controller look again: it skips bindings whose checkpoint says that nothing changed.
@@ -206,22 +236,46 @@ func (a *analysis) fixTags(f diagnostics.Finding, b *block) {
 		ID: "tag-security-group", Undo: "put the tag back", Frees: len(b.targets()), Needs: len(b.targets()), SettlesIn: "12m0s",
 		Blast: "every binding whose targets carry these groups, and whatever else finds groups by this tag",
 	}
+	x.Commands = []string{"aws ec2 describe-security-groups --group-ids " + strings.Join(groups, " ") + " --query 'SecurityGroups[].{id:GroupId,name:GroupName,tags:Tags}'"}
 	if len(tagged) == 0 {
 		x.Title = fmt.Sprintf("Tag one group of %s with the cluster", b.pairs[0].t.eni.ID)
-		x.Proof = fmt.Sprintf("%d groups and none tagged; with exactly 1 the controller can choose", len(groups))
+		x.Proof = fmt.Sprintf("%d groups and none tagged; with exactly 1 the controller can choose%s", len(groups), a.ruleIn(b, groups[0]))
+		x.Owner = groupOwner(a.s.group(groups[0]))
+		x.Blast += fmt.Sprintf("; %d interfaces seen here carry %s", a.carrying(groups[0]), groups[0]) + drift(x.Owner)
+		x.Undo = "delete the tag"
 		x.Changes = []string{fmt.Sprintf("security group %s: tag %s = owned", groups[0], key)}
-		x.Commands = []string{fmt.Sprintf("aws ec2 create-tags --resources %s --tags Key=%s,Value=owned", groups[0], key)}
+		x.Commands = append(x.Commands, fmt.Sprintf("aws ec2 create-tags --resources %s --tags Key=%s,Value=owned", groups[0], key))
 		a.offer(f, x)
 		return
 	}
 	extra := a.extra(tagged)
 	x.Owner = groupOwner(a.s.group(extra))
 	x.Title = fmt.Sprintf("Leave the cluster tag on one of the %d groups", len(tagged))
-	x.Proof = fmt.Sprintf("%d of %d groups on %s are tagged; without the tag on %s exactly %d is", len(tagged), len(groups), b.pairs[0].t.eni.ID, extra, len(tagged)-1)
+	kept := slices.DeleteFunc(slices.Clone(tagged), func(g string) bool { return g == extra })
+	x.Proof = fmt.Sprintf("%d of %d groups on %s are tagged; without the tag on %s %d is%s", len(tagged), len(groups), b.pairs[0].t.eni.ID, extra, len(kept), a.ruleIn(b, kept[0]))
 	x.Changes = []string{fmt.Sprintf("security group %s: tag %s removed", extra, key)}
-	x.Blast += drift(x.Owner)
-	x.Commands = []string{fmt.Sprintf("aws ec2 delete-tags --resources %s --tags Key=%s", extra, key)}
+	if x.Owner == ownerTerraform {
+		x.Changes = append(x.Changes, "in terraform-aws-eks: node_security_group_tags without this key, or attach_cluster_primary_security_group = false")
+	}
+	x.Blast += fmt.Sprintf("; %d interfaces seen here carry %s", a.carrying(extra), extra) + drift(x.Owner)
+	value := cmp.Or(a.s.group(extra).Tags[key], "owned")
+	x.Undo = fmt.Sprintf("aws ec2 create-tags --resources %s --tags Key=%s,Value=%s", extra, key, value)
+	x.Commands = append(x.Commands, fmt.Sprintf("aws ec2 delete-tags --resources %s --tags Key=%s", extra, key))
 	a.offer(f, x)
+}
+
+// ruleIn says what the rule that the controller would then write opens.
+func (a *analysis) ruleIn(b *block, group string) string {
+	source := a.source()
+	if source == "" {
+		return ""
+	}
+	fw := a.s.Firewall
+	for _, port := range b.ports() {
+		fw = fw.With(vpc.SecurityGroupRule{ID: "new rule", Group: group, Protocol: "tcp", From: port, To: port, Source: source})
+	}
+	opened, all, _ := a.proveAll(b, fw)
+	return fmt.Sprintf(", and its rule in %s opens %d of %d blocked paths", group, opened, all)
 }
 
 // extra picks the tagged group that should lose its tag: not the one that EKS made, because EKS puts its tag back.

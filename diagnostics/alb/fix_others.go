@@ -2,115 +2,10 @@ package alb
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-
-	appsv1 "k8s.io/api/apps/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
-
-// isOwner matches the owner reference of a Deployment.
-func isOwner(d *appsv1.Deployment) func(metav1.OwnerReference) bool {
-	return func(r metav1.OwnerReference) bool { return r.Kind == "Deployment" && r.Name == d.Name }
-}
-
-// fixEgress offers the text of an outbound rule of the load balancer's own group.
-func (a *analysis) fixEgress(f diagnostics.Finding) {
-	b := a.blockOf(f)
-	owner := groupOwner(a.s.group(b.subject))
-	to := a.chosen(sorted(slices.Clone(b.pairs[0].t.eni.Groups)))
-	var changes, commands []string
-	for _, port := range b.ports() {
-		changes = append(changes, fmt.Sprintf("security group %s: outbound tcp %d to %s", b.subject, port, to))
-		commands = append(commands, fmt.Sprintf("aws ec2 authorize-security-group-egress --group-id %s --ip-permissions 'IpProtocol=tcp,FromPort=%d,ToPort=%d,UserIdGroupPairs=[{GroupId=%s}]'", b.subject, port, port, to))
-	}
-	a.offer(f, diagnostics.Fix{
-		ID: "allow-alb-egress", Title: "Let the load balancer out to its targets", Owner: owner, Frees: len(b.targets()), Needs: len(b.targets()),
-		Proof: fmt.Sprintf("%d paths are blocked at the outbound rules of %s", len(b.pairs), b.subject), Changes: changes, Commands: commands,
-		Blast: "every load balancer that carries " + b.subject + drift(owner), Undo: "revoke the rule by its id", Risk: "changes a group of the network team",
-	})
-	a.refuse("allow-pod-port", "%d of %d paths are blocked before they reach the targets, at the outbound rules of %s: an inbound rule there would open none", len(b.pairs), len(b.pairs), b.subject)
-}
-
-// fixACL offers the text for the network team: an ACL concerns a whole subnet, so the bot keeps out of it.
-func (a *analysis) fixACL(f diagnostics.Finding) {
-	b := a.blockOf(f)
-	back := b.cause == "nacl.return"
-	var changes []string
-	for _, p := range b.pairs {
-		egress, span := "inbound", portList([]int{p.path.port})
-		if p.hop.Kind == "source-acl-out" || p.hop.Kind == "target-acl-return-out" {
-			egress = "outbound"
-		}
-		peer := a.subnetOf(a.s.network(p.path.from).Subnet)
-		if back {
-			span = "1024-65535"
-		}
-		if p.hop.Kind == "source-acl-out" || p.hop.Kind == "source-acl-return-in" {
-			peer = a.subnetOf(p.t.eni.Subnet)
-		}
-		changes = append(changes, fmt.Sprintf("network ACL %s: %s, allow tcp %s for %s, with a number below the entry that denies", b.subject, egress, span, peer))
-	}
-	a.offer(f, diagnostics.Fix{
-		ID: "edit-nacl", Title: "Let the load balancer's traffic through " + b.subject, Frees: len(b.targets(felt)), Needs: len(b.targets(felt)),
-		Proof: fmt.Sprintf("%d paths are blocked there, and nowhere before", len(b.pairs)), Changes: sorted(changes),
-		Blast: "every address of the subnets that " + b.subject + " guards; an ACL keeps no state, so both directions count", Undo: "delete the entry by its number", Risk: "whole subnets",
-		Commands: []string{"aws ec2 describe-network-acls --network-acl-ids " + b.subject},
-	})
-	a.refuse("allow-pod-port", "the security groups admit the load balancer; %d paths are blocked at network ACL %s", len(b.pairs), b.subject)
-}
-
-// subnetOf is the block of a subnet, or its id where that was not read.
-func (a *analysis) subnetOf(id string) string {
-	for _, s := range a.s.Subnets {
-		if s.ID == id {
-			return s.CIDR.String()
-		}
-	}
-	return id
-}
-
-// fixPolicy offers the text of a policy that lets the load balancer's subnets in; its addresses change, its subnets don't.
-func (a *analysis) fixPolicy(f diagnostics.Finding) {
-	g := a.groupFor(f)
-	var blocks []string
-	for _, id := range a.s.Front {
-		blocks = append(blocks, a.subnetOf(a.s.network(id).Subnet))
-	}
-	blocks = sorted(blocks)
-	var ports []int
-	for _, t := range g.registered() {
-		ports = append(ports, t.ports()...)
-	}
-	slices.Sort(ports)
-	ports = slices.Compact(ports)
-	a.offer(f, diagnostics.Fix{
-		ID: "allow-network-policy", Title: "Let the subnets of the load balancer in by a NetworkPolicy", Owner: ownerNone, Frees: len(g.bad()), Needs: len(g.bad()),
-		Proof:   fmt.Sprintf("no policy that selects the pods has an ipBlock with the %d addresses of the load balancer", len(a.front())),
-		Changes: []string{fmt.Sprintf("one more NetworkPolicy in %s for the pods of %s: ingress from ipBlock %s on tcp %s", g.namespace, g.subject(), joined(blocks), portList(ports))},
-		Blast:   "the selected pods only", Undo: "delete the policy", Risk: "opens the pods to these subnets",
-		Commands: []string{fmt.Sprintf("kubectl get networkpolicies -n %s -o yaml", g.namespace)},
-	})
-	a.refuse("allow-pod-port", "the security groups admit the load balancer on %d of %d targets already; the NetworkPolicy stops it behind them", len(g.registered()), len(g.registered()))
-}
-
-// fixNodes offers the text of a rule between nodes.
-func (a *analysis) fixNodes(f diagnostics.Finding) {
-	g := a.groupFor(f)
-	port := g.Port
-	if r := g.ready(); len(r) > 0 {
-		port = r[0].port
-	}
-	owner := groupOwner(a.s.group(f.Subject))
-	a.offer(f, diagnostics.Fix{
-		ID: "allow-pod-port", Title: fmt.Sprintf("Let nodes reach pods of other nodes on tcp %d", port), Owner: owner, Frees: len(f.Affects), Needs: len(f.Affects),
-		Changes: []string{fmt.Sprintf("security group %s: inbound tcp %d from %s", f.Subject, port, f.Subject), "or target-type ip, which leaves out the second hop"},
-		Blast:   "all nodes with " + f.Subject + drift(owner), Undo: "revoke the rule by its id",
-		Commands: []string{fmt.Sprintf("aws ec2 authorize-security-group-ingress --group-id %s --protocol tcp --port %d --source-group %s", f.Subject, port, f.Subject)},
-	})
-}
 
 // repairController offers what the platform team has to do about the controller.
 func (a *analysis) repairController(f diagnostics.Finding) {
@@ -125,6 +20,13 @@ func (a *analysis) repairController(f diagnostics.Finding) {
 		x.Changes = []string{"security group of the nodes: inbound tcp 9443 from the cluster security group, and ready pods of the controller"}
 	case "lbc.down", "target.reused-ip", "target.stale-ip":
 		x.Changes = []string{"get a replica of the controller ready; it then registers and deregisters what is due"}
+	case "hc.not-applied":
+		x.Title = "See why the controller doesn't apply the health check"
+		x.Changes = []string{"the controller compares every target group when it reconciles the ingress, and then sets the health check as annotated: its log says what keeps it from that"}
+		if f.Reason == "changed-outside" {
+			x.Title = "Have the controller set the health check back"
+			x.Changes = []string{"the next reconciliation puts the annotated health check back (any new annotation of the ingress starts one); whoever changed the target group must change the annotations instead"}
+		}
 	default:
 		x.Changes = []string{"IAM policy of the controller as of its version (docs/install/iam_policy.json), and the trust of its role in the service account"}
 		if a.autoMode() {
@@ -146,6 +48,9 @@ func (a *analysis) propose(f diagnostics.Finding) {
 	switch strings.TrimPrefix(f.ID, "alb/") {
 	case "lbc.iam", "lbc.webhook", "lbc.down", "target.reused-ip", "target.stale-ip":
 		a.repairController(f)
+		return
+	case "hc.not-applied":
+		a.fixApplied(f)
 		return
 	case "ingress.not-reconciled":
 		a.fixIngress(f)
@@ -178,21 +83,52 @@ func (a *analysis) propose(f diagnostics.Finding) {
 	a.offer(f, x)
 }
 
-// fixProtocol offers the protocol that the pods speak; it makes a new target group, so it is no button.
+// fixApplied offers what gets a health check into place that the annotations ask for.
+func (a *analysis) fixApplied(f diagnostics.Finding) {
+	switch f.Reason {
+	case "refused":
+		a.fixIngress(f)
+	case "applying":
+		a.refuse("set-health-check", "the annotations are right since a moment and the controller takes about 1 minute to apply them: wait and look again")
+	default:
+		a.repairController(f)
+		a.refuse("set-health-check", "the annotations ask for the right thing already, which %d of %d targets don't get: another value would not get there either", len(f.Affects), len(a.groupFor(f).registered()))
+	}
+}
+
+// fixProtocol offers the protocol that the pods speak. For the target group itself that makes a new one, so it is no button;
+// where only the health check speaks another one, its annotation will do.
 func (a *analysis) fixProtocol(f diagnostics.Finding, x diagnostics.Fix) {
+	g := a.groupFor(f)
 	key, value := "backend-protocol", "HTTP"
-	switch strings.TrimPrefix(f.ID, "alb/") {
-	case "tls.plain-to-tls":
+	switch id := strings.TrimPrefix(f.ID, "alb/"); {
+	case id == "tls.mismatch" && f.Reason == "no-common-cipher":
+		a.fixApp(f)
+		return
+	case id == "tls.mismatch" && g != nil && g.Protocol == "HTTP":
+		a.annotate(f, g, "set-health-check", fmt.Sprintf("requests go to %s in plain HTTP already, only the health check speaks HTTPS", g.subject()), newSetting{"healthcheck-protocol", "HTTP"})
+		return
+	case id == "tls.plain-to-tls" && g != nil && g.Protocol == "HTTPS":
+		a.annotate(f, g, "set-health-check", fmt.Sprintf("requests go to %s over HTTPS already, only the health check speaks plain HTTP", g.subject()), newSetting{"healthcheck-protocol", "HTTPS"})
+		return
+	case id == "tls.plain-to-tls":
 		value = "HTTPS"
-	case "proto.version":
+	case f.Reason == "serves-grpc":
+		key, value = "backend-protocol-version", "GRPC"
+	case id == "proto.version":
 		key, value = "backend-protocol-version", "HTTP1"
 	}
 	x.ID, x.Title = "set-protocol", fmt.Sprintf("Speak %s to the targets", value)
 	x.Changes = []string{fmt.Sprintf("annotation %s: %s", annotation(key), value)}
 	x.Blast = "the controller makes a new target group, during which clients may get 503 for a moment: do it in a quiet hour, or with a second ingress and weights"
 	x.Risk = "a short outage"
-	if a.s.Ingress != nil {
-		x.Commands = []string{fmt.Sprintf("kubectl annotate ingress %s -n %s %s=%s --overwrite", a.s.Ingress.Name, a.s.Ingress.Namespace, annotation(key), value)}
+	if a.s.Ingress != nil && g != nil {
+		w := a.winner(g, key)
+		x.Owner = w.owner
+		x.Undo = "put the annotation back as it was, which makes a new target group again"
+		x.Blast += drift(w.owner)
+		x.Changes = []string{fmt.Sprintf("%s: annotation %s %s → %s", w.object(), annotation(key), w.now("unset"), value)}
+		x.Commands = []string{w.command(key, value)}
 	}
 	a.offer(f, x)
 }

@@ -96,17 +96,8 @@ func (a *analysis) attribute(g *group, key, attribute, was, to string) (change, 
 		return fmt.Sprintf("load balancer %s: %s %s → %s", a.balancerName(), attribute, was, to),
 			fmt.Sprintf("aws elbv2 modify-load-balancer-attributes --load-balancer-arn %s --attributes Key=%s,Value=%s", a.s.Balancer.ARN, attribute, to), ownerNone
 	}
-	resource, _, namespace, name, old := a.winner(g, key)
-	kind, owner := "Ingress", objectOwner(a.s.Ingress)
-	if resource == "services" {
-		kind, owner = "Service", objectOwner(g.svc)
-	}
-	now := ""
-	if old != nil {
-		now = *old
-	}
-	return fmt.Sprintf("%s %s/%s: annotation %s: %s %s → %s", kind, namespace, name, annotation(key), attribute, was, to),
-		fmt.Sprintf("kubectl annotate %s %s -n %s %s --overwrite", strings.ToLower(kind), name, namespace, quote(annotation(key)+"="+merged(now, attribute, to))), owner
+	w := a.winner(g, key)
+	return fmt.Sprintf("%s: annotation %s: %s %s → %s", w.object(), annotation(key), attribute, was, to), w.command(key, merged(w.now(""), attribute, to)), w.owner
 }
 
 // fixIdle offers to wait longer for answers that are meant to be slow: longer than the slowest that was seen, or twice as
@@ -244,12 +235,8 @@ func (a *analysis) fixVersion(f diagnostics.Finding) {
 		a.offer(f, x)
 		return
 	}
-	resource, _, namespace, name, was := a.winner(g, "backend-protocol-version")
-	kind := "ingress"
-	x.Owner = objectOwner(a.s.Ingress)
-	if resource == "services" {
-		kind, x.Owner = "service", objectOwner(g.svc)
-	}
+	w := a.winner(g, "backend-protocol-version")
+	x.Owner = w.owner
 	if version == "HTTP1" && spoken {
 		x.Title = "Give clients that speak HTTP/1.1 a target group of their own"
 		x.Changes = []string{fmt.Sprintf("a second Service on a port of the pods that speaks HTTP/1.1, with annotation %s: HTTP1, and a rule of its own in ingress %s/%s; or clients that speak %s", key, a.s.Ingress.Namespace, a.s.Ingress.Name, g.ProtocolVersion)}
@@ -258,13 +245,9 @@ func (a *analysis) fixVersion(f diagnostics.Finding) {
 		a.offer(f, x)
 		return
 	}
-	old := "unset"
-	if was != nil {
-		old = *was
-	}
-	x.Changes = []string{fmt.Sprintf("%s %s/%s: annotation %s %s → %s", kind, namespace, name, key, old, version)}
+	x.Changes = []string{fmt.Sprintf("%s: annotation %s %s → %s", w.object(), key, w.now("unset"), version)}
 	x.Blast += drift(x.Owner)
-	x.Commands = []string{fmt.Sprintf("kubectl annotate %s %s -n %s %s=%s --overwrite", kind, name, namespace, key, version)}
+	x.Commands = []string{w.command("backend-protocol-version", version)}
 	a.offer(f, x)
 }
 

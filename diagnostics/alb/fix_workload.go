@@ -9,6 +9,8 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
@@ -22,7 +24,9 @@ func (a *analysis) fixApp(f diagnostics.Finding) {
 	port := g.Port
 	path := g.Check.Path
 	if len(g.list) > 0 {
-		port = g.list[0].hcPort
+		if _, _, hcPort := g.list[0].behind(); hcPort > 0 {
+			port = hcPort
+		}
 	}
 	title, change := "Make the application healthy", fmt.Sprintf("%s answers GET %s on port %d with a success code: look at what its health check depends on", g.subject(), path, port)
 	switch strings.TrimPrefix(f.ID, "alb/") {
@@ -31,7 +35,12 @@ func (a *analysis) fixApp(f diagnostics.Finding) {
 	case "hc.codes":
 		title, change = "Answer the health path itself", fmt.Sprintf("answer %s with 200, without redirect or login", path)
 	case "mesh.mtls":
-		title, change = "Exempt the port from mutual TLS", fmt.Sprintf("PeerAuthentication with portLevelMtls %d: PERMISSIVE for these pods, or an ingress gateway of the mesh behind the load balancer", port)
+		pods := append(g.pods(), nil)
+		title, change = "Exempt the port from mutual TLS", mtlsText(pods[0], port)
+	case "tls.mismatch":
+		title, change = "Offer a TLS version and cipher that the load balancer speaks", fmt.Sprintf("TLS 1.2 or 1.3 with a usual cipher on port %d; the certificate itself is not looked at, an expired one would do", port)
+	case "app.malformed":
+		title, change = "Look at the answer on the wire", fmt.Sprintf("switch the access logs of the load balancer on, or capture one answer to GET %s on port %d: status line, headers and length must be well-formed HTTP", path, port)
 	case "mesh.local-503":
 		title, change = "Start the sidecar's traffic after the application", "hold the application's readiness until it serves, or start it before the sidecar takes traffic (holdApplicationUntilProxyStarts, startup probe)"
 	case "app.loopback-bind":
@@ -64,10 +73,8 @@ func (a *analysis) lookInside(g *group) []string {
 	if g.service == "" {
 		return nil
 	}
-	for _, t := range g.list {
-		if t.pod != nil {
-			return []string{fmt.Sprintf("kubectl logs %s -n %s --tail 100", t.pod.Name, t.pod.Namespace), fmt.Sprintf("kubectl describe pod %s -n %s", t.pod.Name, t.pod.Namespace)}
-		}
+	if pods := g.pods(); len(pods) > 0 {
+		return []string{fmt.Sprintf("kubectl logs %s -n %s --tail 100", pods[0].Name, pods[0].Namespace), fmt.Sprintf("kubectl describe pod %s -n %s", pods[0].Name, pods[0].Namespace)}
 	}
 	if pods := g.selected(); len(pods) > 0 {
 		return []string{fmt.Sprintf("kubectl describe pod %s -n %s", pods[0].Name, pods[0].Namespace), fmt.Sprintf("kubectl logs %s -n %s --previous --tail 100", pods[0].Name, pods[0].Namespace)}
@@ -93,6 +100,11 @@ func (a *analysis) workloadOwner(g *group) string {
 		return objectOwner(d)
 	}
 	return ownerNone
+}
+
+// isOwner matches the owner reference of a Deployment.
+func isOwner(d *appsv1.Deployment) func(metav1.OwnerReference) bool {
+	return func(r metav1.OwnerReference) bool { return r.Kind == "Deployment" && r.Name == d.Name }
 }
 
 // revisions gives the current ReplicaSet of a Deployment and the one before it; nil where there is none.
@@ -190,7 +202,9 @@ func (a *analysis) fixService(f diagnostics.Finding) {
 			x.Changes = []string{fmt.Sprintf("Service %s/%s: a spec.selector that matches its pods (now %s)", g.namespace, g.service, labels(g.svc.Spec.Selector))}
 		}
 		x.Commands = []string{fmt.Sprintf("kubectl get pods -n %s --show-labels", g.namespace), fmt.Sprintf("kubectl edit service %s -n %s", g.service, g.namespace)}
-	case "ep.port-name", "app.not-listening":
+	case "app.not-listening":
+		a.retarget(g, &x)
+	case "ep.port-name":
 		var ports []string
 		for _, p := range g.selected() {
 			for _, c := range containers(p) {
@@ -230,4 +244,43 @@ func (a *analysis) fixService(f diagnostics.Finding) {
 		x.Changes = []string{fmt.Sprintf("Service %s/%s: a selector and targetPort that lead to ready pods", g.namespace, g.service)}
 	}
 	a.offer(f, x)
+}
+
+// retarget changes the target port of a Service to the one on which the pods pass their readiness probe, or the only one
+// that they declare.
+func (a *analysis) retarget(g *group, x *diagnostics.Fix) {
+	to := 0
+	for _, p := range g.pods() {
+		if pr := probeOf(p); pr != nil && isReady(p) {
+			to = pr.port
+			x.Proof = fmt.Sprintf("the readiness probe of %s passes on port %d, and the Service sends to %d", p.Name, to, g.Port)
+		} else if ports := declares(p); len(ports) == 1 {
+			to = ports[0]
+			x.Proof = fmt.Sprintf("port %d is the only one that the containers of %s declare, and the Service sends to %d", to, p.Name, g.Port)
+		}
+		break
+	}
+	svcPort := servicePort(g.svc, a.s.portOf(*g.TargetGroup))
+	if to == 0 || svcPort == nil {
+		x.Changes = []string{fmt.Sprintf("Service %s/%s: targetPort of port %s → the one on which the application listens", g.namespace, g.service, a.s.portOf(*g.TargetGroup))}
+		x.Commands = []string{fmt.Sprintf("kubectl edit service %s -n %s", g.service, g.namespace)}
+		return
+	}
+	i := slices.IndexFunc(g.svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == svcPort.Port && p.Protocol == svcPort.Protocol })
+	x.Title = fmt.Sprintf("Send to port %d of the pods", to)
+	x.Changes = []string{fmt.Sprintf("Service %s/%s: targetPort of port %d %s → %d", g.namespace, g.service, svcPort.Port, svcPort.TargetPort.String(), to)}
+	x.Blast = "everybody who uses this port of the Service; the targets are registered anew on the new port" + drift(x.Owner)
+	x.Commands = []string{fmt.Sprintf(`kubectl patch service %s -n %s --type json -p '[{"op":"replace","path":"/spec/ports/%d/targetPort","value":%d}]'`, g.service, g.namespace, i, to)}
+}
+
+// declares lists the ports that the application's containers declare.
+func declares(p *corev1.Pod) []int {
+	var out []int
+	for _, c := range containers(p) {
+		for _, cp := range c.Ports {
+			out = append(out, int(cp.ContainerPort))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

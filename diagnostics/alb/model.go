@@ -168,6 +168,11 @@ func (t *target) verdict(port int) vpc.Verdict {
 	return vpc.Allowed
 }
 
+// blocked lists the paths to the health check port on which something is known to stop packets.
+func (t *target) blocked() []path {
+	return slices.DeleteFunc(t.to(t.hcPort), func(p path) bool { return len(p.reach.Blocking()) == 0 })
+}
+
 // name is the target as reports spell it.
 func (t *target) name() string { return t.ID + ":" + strconv.Itoa(t.port) }
 

@@ -18,6 +18,8 @@ func (c *collector) order() {
 	byName(s.Services)
 	byName(s.Slices)
 	byName(s.Pods)
+	byName(s.Agents)
+	slices.Sort(s.Enforcer.Foreign)
 	byName(s.Nodes)
 	byName(s.Deployments)
 	byName(s.ReplicaSets)

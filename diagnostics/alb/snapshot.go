@@ -50,6 +50,7 @@ type Snapshot struct {
 	Slices      []discoveryv1.EndpointSlice  `json:"slices,omitempty"`
 	Pods        []corev1.Pod                 `json:"pods,omitempty"`
 	Nodes       []corev1.Node                `json:"nodes,omitempty"`
+	Agents      []corev1.Pod                 `json:"agents,omitempty"` // network agents (kube-proxy, aws-node, …) on nodes whose targets don't answer
 	Deployments []appsv1.Deployment          `json:"deployments,omitempty"`
 	ReplicaSets []appsv1.ReplicaSet          `json:"replicaSets,omitempty"`
 	Policies    []networkingv1.NetworkPolicy `json:"policies,omitempty"`
@@ -102,12 +103,14 @@ type Enforcer struct {
 	Foreign []string `json:"foreign,omitempty"`
 }
 
-// PeerAuthentication is Istio's setting of mutual TLS for a namespace, or for the pods that Selector matches.
+// PeerAuthentication is Istio's setting of mutual TLS for a namespace, or for the pods that Selector matches; only there
+// Ports (spec.portLevelMtls) counts.
 type PeerAuthentication struct {
 	Namespace string            `json:"namespace"`
 	Name      string            `json:"name"`
 	Mode      string            `json:"mode"` // STRICT, PERMISSIVE, DISABLE
 	Selector  map[string]string `json:"selector,omitempty"`
+	Ports     map[int]string    `json:"ports,omitempty"` // mode by port of the pod
 }
 
 // DNSRecord is a name that external-dns manages, with what it points to.

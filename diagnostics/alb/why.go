@@ -85,7 +85,7 @@ func (a *analysis) unmanaged(b *block, binding elb.TargetGroupBinding) why {
 		return why{reason: "drift-removed", removed: true, actor: revoked.User, evidence: []diagnostics.Evidence{auditEvidence(*revoked, b.subject)},
 			text: fmt.Sprintf("%s called %s at %s", revoked.User, revoked.Name, clock(revoked.At))}
 	case a.openOnNode(b):
-		return why{reason: "wrong-sg", text: fmt.Sprintf("the group of the node would admit it, but %s has an interface of its own with other groups", p.t.name())}
+		return why{reason: "wrong-sg", text: fmt.Sprintf("the groups of the node would admit it, but %s has an interface of its own (%s) with other groups, so a rule in those of the node opens 0 of %d paths", p.t.name(), p.t.eni.ID, len(b.pairs))}
 	case p.t.port != p.t.hcPort && slices.Equal(b.ports(), []int{p.t.hcPort}) && p.t.verdict(p.t.port) == vpc.Allowed:
 		return why{reason: "hc-port-not-covered", text: fmt.Sprintf("it covers the traffic port %d but not the health check port", p.t.port)}
 	case p.t.port != p.t.hcPort && slices.Equal(b.ports(), []int{p.t.port}) && p.t.verdict(p.t.hcPort) == vpc.Allowed:

@@ -105,9 +105,9 @@ type Firewall struct {
 // PortRange is an inclusive range of ports.
 type PortRange struct{ From, To int }
 
-// The source ports of a load balancer node are these, to which answers must get back (VPC user guide, network
-// ACLs: requests that originate from Elastic Load Balancing use ports 1024-65535).
-const ephemeralFrom, ephemeralTo = 1024, 65535
+// EphemeralFrom and EphemeralTo bound the source ports of a load balancer node, to which answers must get back (VPC user
+// guide, network ACLs: requests that originate from Elastic Load Balancing use ports 1024-65535).
+const EphemeralFrom, EphemeralTo = 1024, 65535
 
 // Path tells whether a TCP connection from one interface reaches an address of another on a port, and the answer gets
 // back. Network ACLs are met only by packets that enter or leave a subnet.
@@ -116,7 +116,7 @@ func (f Firewall) Path(from, to NetworkInterface, toAddr netip.Addr, port int) R
 	if !ok {
 		return Reach{Denied, []Hop{{Kind: NoFamily, Verdict: Denied, By: from.ID, Reason: fmt.Sprintf("%s has no address of the family of %s", from.ID, toAddr)}}}
 	}
-	dst, ephemeral := PortRange{port, port}, PortRange{ephemeralFrom, ephemeralTo}
+	dst, ephemeral := PortRange{port, port}, PortRange{EphemeralFrom, EphemeralTo}
 	hops := []Hop{f.group(SourceEgress, from, true, toAddr, to.Groups, port)}
 	cross := from.Subnet != to.Subnet
 	if cross {
@@ -148,6 +148,19 @@ func (f Firewall) With(rule SecurityGroupRule) Firewall {
 	maps.Copy(rules, f.Rules)
 	rules[rule.Group] = append(slices.Clone(old), rule)
 	f.Rules = rules
+	return f
+}
+
+// WithEntry is the firewall with one more entry of a network ACL, on every subnet that the ACL guards.
+func (f Firewall) WithEntry(acl string, e ACLEntry) Firewall {
+	acls := make(map[string][]ACLEntry, len(f.ACLs))
+	for subnet, entries := range f.ACLs {
+		acls[subnet] = entries
+		if f.ACLIDs[subnet] == acl {
+			acls[subnet] = append(slices.Clone(entries), e)
+		}
+	}
+	f.ACLs = acls
 	return f
 }
 
