@@ -58,6 +58,7 @@ type fake struct {
 	sgs         []vpc.SecurityGroup
 	sgRules     []vpc.SecurityGroupRule
 	acls        []vpc.NetworkACL
+	routes      []vpc.RouteTable
 	lists       map[string][]string
 	metrics     map[string]float64 // a minute
 	audit       []trail.Event
@@ -124,7 +125,7 @@ func (f *fake) EndpointSlices(_ context.Context, ns string) ([]discoveryv1.Endpo
 }
 
 func (f *fake) Pods(_ context.Context, q diagnostics.PodQuery) ([]corev1.Pod, error) {
-	return give(in(f.pods, q.Namespace), f.asked("list pods"))
+	return give(slices.DeleteFunc(in(f.pods, q.Namespace), func(p corev1.Pod) bool { return q.Node != "" && p.Spec.NodeName != q.Node }), f.asked("list pods"))
 }
 
 func (f *fake) CNIMetrics(context.Context, string, string) (string, error) {
@@ -177,7 +178,8 @@ func (f *fake) Customs(_ context.Context, group, _, plural, _ string) ([]unstruc
 func (f *fake) Subnets(_ context.Context, ids ...string) ([]vpc.Subnet, error) {
 	var out []vpc.Subnet
 	for _, id := range ids {
-		out = append(out, vpc.Subnet{ID: id, VPC: "vpc-1"})
+		out = append(out, vpc.Subnet{ID: id, VPC: "vpc-1", CIDR: map[string]netip.Prefix{"subnet-pa": netip.MustParsePrefix("10.0.101.0/24"), "subnet-pb": netip.MustParsePrefix("10.0.102.0/24"),
+			"subnet-a": netip.MustParsePrefix("10.0.1.0/24"), "subnet-b": netip.MustParsePrefix("10.0.2.0/24")}[id]})
 	}
 	return give(out, f.asked("ec2:DescribeSubnets"))
 }
@@ -216,7 +218,7 @@ func (f *fake) NetworkACLs(context.Context, ...string) ([]vpc.NetworkACL, error)
 }
 
 func (f *fake) RouteTables(context.Context, string) ([]vpc.RouteTable, error) {
-	return nil, f.asked("ec2:DescribeRouteTables")
+	return give(f.routes, f.asked("ec2:DescribeRouteTables"))
 }
 
 func (f *fake) Reservations(context.Context, string) ([]vpc.Reservation, error) { return nil, nil }

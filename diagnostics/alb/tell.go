@@ -95,6 +95,9 @@ func (a *analysis) noCause() string {
 		if len(ruled) > 0 {
 			text += "; ruled out: " + joined(ruled)
 		}
+		if kinds := a.s.Enforcer.Foreign; len(kinds) > 0 {
+			text += "; network policies of kinds that are not evaluated here are in use: " + joined(kinds)
+		}
 		return text
 	case a.measured() && a.errors() > 0:
 		return fmt.Sprintf("%s; the load balancer made %.0f errors in the last hour, whose cause is not known", state, a.errors())
