@@ -47,14 +47,16 @@ func TestFixesHelp(t *testing.T) {
 		name, dir, fix, kind string
 		change               func(*world.World)
 	}{
-		{"warm pool through the add-on", "seed-ip-exhaustion", "pending/tune-warm-pool", "AddonConfig", nil},
-		{"warm pool of an unowned DaemonSet", "seed-ip-exhaustion", "pending/tune-warm-pool", "DaemonSetEnv", unowned},
-		{"rules through the controller", "seed-alb-502", "alb/manage-rules", "Annotate", nil},
-		{"one port for one security group", "seed-alb-502", "alb/allow-pod-port", "AllowIngress", nil},
+		{"warm pool through the add-on", "seeds/seed-ip-exhaustion", "pending/tune-warm-pool", "AddonConfig", nil},
+		{"warm pool of an unowned DaemonSet", "seeds/seed-ip-exhaustion", "pending/tune-warm-pool", "DaemonSetEnv", unowned},
+		{"rules through the controller", "seeds/seed-alb-502", "alb/manage-rules", "Annotate", nil},
+		{"one port for one security group", "seeds/seed-alb-502", "alb/allow-pod-port", "AllowIngress", nil},
+		{"a health check of what the readiness probe asks", "own/alb/hc-override-service-path", "alb/set-health-check", "Annotate", nil},
+		{"one more code that counts as healthy", "own/alb/hc-codes-no-content", "alb/set-success-codes", "Annotate", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLife(t, filepath.Join(worlds, "seeds", c.dir), c.change)
+			l := newLife(t, filepath.Join(worlds, c.dir), c.change)
 			before, r := l.propose(c.fix)
 			if r.Plan.Fix.Action.Kind() != c.kind {
 				t.Fatalf("the action is %s, want %s", r.Plan.Fix.Action.Kind(), c.kind)
