@@ -279,7 +279,7 @@ func (a *analysis) codeAnswer(g *group, t *target, _ *probe, r *reading) bool {
 	}
 	r.ID = "hc.codes"
 	r.says = func(which string, ts []*target) string {
-		return g.asks(which, ts) + ", which the health check doesn't take: " + meaning(c)
+		return g.asks(which, ts) + ", which the health check doesn't take: " + g.meaning(c)
 	}
 	return true
 }
@@ -287,14 +287,15 @@ func (a *analysis) codeAnswer(g *group, t *target, _ *probe, r *reading) bool {
 // hostSensitive reports whether servers answer an unknown Host header with the code.
 func hostSensitive(c int) bool { return c == 400 || c == 403 || c == 404 || c == 421 }
 
-func meaning(c int) string {
+// meaning says what a code that isn't taken tells.
+func (g *group) meaning(c int) string {
 	switch {
 	case c >= 300 && c < 400:
 		return "the path redirects"
 	case c == 401 || c == 403:
 		return "the path asks for a login"
 	}
-	return "only other codes count as healthy"
+	return "only " + g.Check.Codes + " counts as healthy"
 }
 
 // startsBehindSidecar reports whether the application container of a pod with a mesh sidecar (re)started within five minutes.

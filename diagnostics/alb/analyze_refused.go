@@ -36,7 +36,7 @@ func (a *analysis) rejected(g *group, ts []*target) {
 		switch {
 		case len(pods) > 0:
 			f.Reason = "not-ready"
-			f.Summary += fmt.Sprintf(": %s of its pods %s ready", noneOf(len(pods), "pod"), verb(len(pods), "isn't", "is"))
+			f.Summary += fmt.Sprintf(": %s %s ready", noneOf(len(pods), "pod"), verb(len(pods), "isn't", "is"))
 			f.Evidence = append(f.Evidence, podEvidence(pods[0]))
 		default:
 			f.Reason = "no-pods"
@@ -52,6 +52,9 @@ func (a *analysis) rejected(g *group, ts []*target) {
 // broken asks why a connection that got through is broken: what the pod says of its ports and probes is compared with what
 // the load balancer asks. The first that fits decides, from the provable to the merely possible.
 func (a *analysis) broken(g *group, t *target) (reading, bool) {
+	if a.unapplied(g) {
+		return reading{}, false // told with the settings that are not in place
+	}
 	pod, port, hcPort := t.behind()
 	pr := probeOf(pod, hcPort, port)
 	var r reading

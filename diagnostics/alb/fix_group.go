@@ -115,7 +115,7 @@ func (a *analysis) kick(f diagnostics.Finding, b *block) {
 	empty := ""
 	a.offer(f, diagnostics.Fix{
 		ID: "reconcile-kick", Title: "Have the controller put its rule back", Owner: ownerController, Frees: len(b.targets()), Needs: len(b.targets()),
-		Proof:   fmt.Sprintf("TargetGroupBinding %s asks for tcp %s and no warning stands against it; the controller only believes that the rule is there", binding.Name, portList(b.ports())),
+		Proof:   fmt.Sprintf("TargetGroupBinding %s asks for tcp %s and no warning stands against it; the controller only believes that the rule is there%s", binding.Name, portList(b.ports()), a.ruleIn(b, b.subject)),
 		Changes: []string{fmt.Sprintf("TargetGroupBinding %s/%s: annotation elbv2.k8s.aws/checkpoint emptied, so that the controller reconciles it", binding.Namespace, binding.Name)},
 		Blast:   "one binding is reconciled again; the controller recomputes its own rules in the cluster's security groups" + a.remover(b),
 		Undo:    "none needed: the controller writes the annotation itself", SettlesIn: "12m0s",
@@ -215,7 +215,7 @@ func (a *analysis) bind(f diagnostics.Finding, b *block) {
 	patch := fmt.Sprintf(`{"spec":{"networking":{"ingress":[{"from":[{"securityGroup":{"groupID":"%s"}}],"ports":[%s]}]}}}`, source, strings.Join(ports, ","))
 	a.offer(f, diagnostics.Fix{
 		ID: "bind-target-group", Title: fmt.Sprintf("Name the ports in TargetGroupBinding %s", g.binding.Name), Owner: owner, Frees: len(b.targets()), Needs: len(b.targets()),
-		Proof:   fmt.Sprintf("with tcp %s named, the controller makes the rule that %d blocked paths lack", portList(b.ports()), len(b.pairs)),
+		Proof:   fmt.Sprintf("with tcp %s named, the controller makes the rule that %d blocked paths lack%s", portList(b.ports()), len(b.pairs), a.ruleIn(b, b.subject)),
 		Changes: []string{fmt.Sprintf("TargetGroupBinding %s/%s: spec.networking.ingress.ports → %s, from %s", g.binding.Namespace, g.binding.Name, portList(b.ports()), source)},
 		Blast:   fmt.Sprintf("the controller adds one rule to %s", b.subject) + drift(owner), Undo: "put the old spec back",
 		Commands: []string{fmt.Sprintf("kubectl patch targetgroupbinding %s -n %s --type merge -p '%s'", g.binding.Name, g.binding.Namespace, patch)},

@@ -86,7 +86,7 @@ func (a *analysis) fixACL(f diagnostics.Finding) {
 	opened, all, still := a.proveAll(b, fw)
 	x := diagnostics.Fix{
 		ID: "edit-nacl", Title: "Let the load balancer's traffic through " + b.subject, Frees: len(b.targets()), Needs: len(b.targets()),
-		Proof: proofOf("with "+plural(len(changes), "entry"), opened, all, still), Changes: changes,
+		Proof: proofOf(fmt.Sprintf("with %d more entries", len(changes)), opened, all, still), Changes: changes,
 		Blast: "every address of the subnets that " + b.subject + " guards; an ACL keeps no state, so both directions count", Undo: "delete the entry by its number",
 		Risk:     fmt.Sprintf("whole subnets; the ACL holds %d inbound and %d outbound entries of %d that it takes by default", a.entries(b.subject, false), a.entries(b.subject, true), aclEntries),
 		Commands: append([]string{"aws ec2 describe-network-acls --network-acl-ids " + b.subject}, commands...),

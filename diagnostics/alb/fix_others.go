@@ -2,6 +2,7 @@ package alb
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -18,7 +19,14 @@ func (a *analysis) repairController(f diagnostics.Finding) {
 	case "lbc.webhook":
 		x.Title = "Let the API server reach the webhook of the controller"
 		x.Changes = []string{"security group of the nodes: inbound tcp 9443 from the cluster security group, and ready pods of the controller"}
-	case "lbc.down", "target.reused-ip", "target.stale-ip":
+	case "target.reused-ip", "target.stale-ip":
+		x.Title = "Have the controller deregister the address"
+		x.Changes = []string{"the controller deregisters " + f.Subject + " when it reconciles the binding: its log says what keeps it from that (permissions, a queue that stands still)"}
+		if c := a.s.Controller; c != nil && c.Ready == 0 {
+			x.Changes = []string{"get a replica of the controller ready; it then registers and deregisters what is due"}
+		}
+		a.refuse("allow-pod-port", "%s is not the address of a pod of the Service: a rule for it would open 0 paths to one", f.Subject)
+	case "lbc.down":
 		x.Changes = []string{"get a replica of the controller ready; it then registers and deregisters what is due"}
 	case "hc.not-applied":
 		x.Title = "See why the controller doesn't apply the health check"
@@ -34,6 +42,9 @@ func (a *analysis) repairController(f diagnostics.Finding) {
 		}
 	}
 	x.Commands = []string{"kubectl logs " + name + " --tail 100", "kubectl get " + strings.Replace(name, " -n", " -o wide -n", 1)}
+	if b := a.blockOf(f); b != nil {
+		x.Proof = "the controller holds the rule as soon as it may" + a.ruleIn(b, b.subject)
+	}
 	a.offer(f, x)
 }
 
@@ -87,7 +98,7 @@ func (a *analysis) propose(f diagnostics.Finding) {
 func (a *analysis) fixApplied(f diagnostics.Finding) {
 	switch f.Reason {
 	case "refused":
-		a.fixIngress(f)
+		a.fixRefused(f)
 	case "applying":
 		a.refuse("set-health-check", "the annotations are right since a moment and the controller takes about 1 minute to apply them: wait and look again")
 	default:
@@ -119,6 +130,7 @@ func (a *analysis) fixProtocol(f diagnostics.Finding, x diagnostics.Fix) {
 		key, value = "backend-protocol-version", "HTTP1"
 	}
 	x.ID, x.Title = "set-protocol", fmt.Sprintf("Speak %s to the targets", value)
+	x.Proof = a.spoken(g)
 	x.Changes = []string{fmt.Sprintf("annotation %s: %s", annotation(key), value)}
 	x.Blast = "the controller makes a new target group, during which clients may get 503 for a moment: do it in a quiet hour, or with a second ingress and weights"
 	x.Risk = "a short outage"
@@ -131,6 +143,49 @@ func (a *analysis) fixProtocol(f diagnostics.Finding, x diagnostics.Fix) {
 		x.Commands = []string{w.command(key, value)}
 	}
 	a.offer(f, x)
+}
+
+// fixRefused offers to correct a health check that AWS or the controller doesn't take. A timeout that isn't below the interval
+// is the usual one.
+func (a *analysis) fixRefused(f diagnostics.Finding) {
+	x := diagnostics.Fix{ID: "fix-ingress-group", Title: "Correct the health check that the annotations ask for", Owner: objectOwner(a.s.Ingress), Undo: "put the annotation back as it was", SettlesIn: a.settlesCheck(a.groupFor(f)),
+		Risk: "everything that waits in the ingress is applied with it", Changes: []string{f.Summary}, Commands: []string{fmt.Sprintf("kubectl edit ingress %s -n %s", a.s.Ingress.Name, a.s.Ingress.Namespace)}}
+	g := a.groupFor(f)
+	number := func(key string, none int) int {
+		v, _ := a.setting(g, key)
+		if n, err := strconv.Atoi(v); err == nil {
+			return n
+		}
+		return none
+	}
+	timeout, interval := number("healthcheck-timeout-seconds", 5), number("healthcheck-interval-seconds", 15)
+	if timeout >= interval && interval > 2 {
+		w := a.winner(g, "healthcheck-timeout-seconds")
+		to := strconv.Itoa(interval - 1)
+		x.Title, x.Owner = "Keep the timeout of the health check below its interval", w.owner
+		x.Proof = fmt.Sprintf("a timeout of %d s is asked for with an interval of %d s, and it must be smaller", timeout, interval)
+		x.Changes = []string{fmt.Sprintf("%s: annotation %s %s → %s at most, or a longer %s", w.object(), annotation("healthcheck-timeout-seconds"), w.now("unset"), to, annotation("healthcheck-interval-seconds"))}
+		x.Commands = []string{w.command("healthcheck-timeout-seconds", to)}
+	}
+	a.offer(f, x)
+}
+
+// spoken says what the readiness probe speaks that passes; empty where there is none.
+func (a *analysis) spoken(g *group) string {
+	if g == nil {
+		return ""
+	}
+	ready, all := g.readyOf()
+	for _, t := range g.bad() {
+		pod, port, hcPort := t.behind()
+		switch pr := probeOf(pod, hcPort, port); {
+		case probesGRPC(pod, hcPort):
+			return fmt.Sprintf("the readiness probe speaks gRPC on port %d, and %d of %d pods pass it", hcPort, ready, all)
+		case pr != nil:
+			return fmt.Sprintf("the readiness probe speaks %s on port %d, and %d of %d pods pass it", pr.scheme, pr.port, ready, all)
+		}
+	}
+	return ""
 }
 
 // fixIngress offers what the controller's message asks for.

@@ -1,11 +1,16 @@
 package alb
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/netdiag/netdiag/diagnostics"
+)
 
 // refusals names tempting fixes that would not help here, with the numbers that say so.
 func (a *analysis) refusals() {
 	for _, g := range a.groups {
-		answered := g.of(code)
+		offered := slices.ContainsFunc(a.out.Fixes, func(x diagnostics.Fix) bool { return x.ID == "alb/allow-pod-port" })
+		answered := slices.DeleteFunc(g.of(code), g.byDesign)
 		for _, t := range answered {
 			if len(t.codes) == 0 {
 				continue
@@ -24,7 +29,7 @@ func (a *analysis) refusals() {
 		}
 		refused := g.of(refuse)
 		if len(refused) > 0 && !a.found("sg.target-ingress") {
-			a.refuse("allow-pod-port", "port %d is reachable: %d of %d targets answered with a reset, which no security group sends", refused[0].hcPort, len(refused), len(g.registered()))
+			a.refuse("allow-pod-port", "port %d is reachable: %d of %d targets answered, if only by breaking the connection, which no security group does", refused[0].hcPort, len(refused), len(g.registered()))
 		}
 		if a.found("ep.none-ready", "ep.selector", "ep.port-name", "app.crashloop", "svc.missing", "lbc.iam", "lbc.webhook", "lbc.down") && g.HealthRead && len(g.registered()) == 0 {
 			a.refuse("allow-pod-port", "%s has 0 registered targets: the controller takes its rule away with the last one and puts it back with the next", g.Name)
@@ -32,7 +37,7 @@ func (a *analysis) refusals() {
 		if a.found("app.slow-health") && len(g.of(drop)) > 0 {
 			a.refuse("allow-pod-port", "all paths to %d of %d targets are open already", len(g.of(drop)), len(g.registered()))
 		}
-		if slices.ContainsFunc(g.list, g.byDesign) {
+		if slices.ContainsFunc(g.list, g.byDesign) && !offered {
 			a.refuse("allow-pod-port", "nodes without a ready pod don't answer by design of externalTrafficPolicy Local: %d of %d here", a.designed(g), len(g.registered()))
 		}
 	}

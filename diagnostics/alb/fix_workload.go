@@ -59,7 +59,7 @@ func (a *analysis) fixApp(f diagnostics.Finding) {
 		title, change = "Send smaller headers", fmt.Sprintf("keep all response headers below %d bytes: fewer or smaller cookies", headerLimit)
 	case "resp.malformed":
 		title, change = "Send answers that keep to HTTP", "the Content-Length of an answer is the number of bytes that it brings, and its headers are such that a parser takes them"
-	case "ep.none-ready":
+	case "ep.none-ready", "nodeport.reject-no-endpoints":
 		title, change = "Make the readiness probe pass", "see why it fails: the events and logs of the pods"
 	}
 	a.offer(f, diagnostics.Fix{

@@ -188,7 +188,11 @@ func (a *analysis) impact() string {
 		case g.failsOpen():
 			parts = append(parts, fmt.Sprintf("no target of %s is healthy, so requests go to %s: %s", g.Name, them(r), a.felt()))
 		case bad > 0 && well > 0:
-			parts = append(parts, fmt.Sprintf("%s of %s are unhealthy; the load balancer sends them nothing, so no request fails for that alone, but %d of %d are left to serve", fraction(bad, r), g.Name, well, r))
+			text := fmt.Sprintf("%s of %s are unhealthy; the load balancer sends them nothing, so no request fails for that alone, but %d of %d are left to serve", fraction(bad, r), g.Name, well, r)
+			if a.measured() && a.lately(elb502)+a.lately(elb504) > 0 {
+				text += ": " + a.felt()
+			}
+			parts = append(parts, text)
 		case slices.ContainsFunc(g.of(healthy), func(t *target) bool { return t.port != t.hcPort && t.verdict(t.port) == vpc.Denied }):
 			parts = append(parts, fmt.Sprintf("all targets of %s count as healthy, yet no request reaches them: %s", g.Name, a.felt()))
 		}
