@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/netdiag/netdiag/diagnostics"
 )
 
@@ -20,57 +22,99 @@ func (a *analysis) rejected() {
 }
 
 var (
-	quotaName   = regexp.MustCompile(`exceeded quota: ([^,\s]+)`)
-	webhookName = regexp.MustCompile(`(?:failed calling webhook|admission webhook) "([^"]+)"`)
+	webhookName  = regexp.MustCompile(`(?:failed calling webhook|admission webhook) "([^"]+)"`)
+	podSecurity  = regexp.MustCompile(`violates PodSecurity "([^"]+)"`)
+	noAccount    = regexp.MustCompile(`error looking up service account [^/\s]+/([^:\s]+)`)
+	policyDenied = regexp.MustCompile(`ValidatingAdmissionPolicy '([^']+)'`)
 )
 
 // absent explains controllers that can't make their pods: then there is no pod to look at.
 func (a *analysis) absent() {
 	for _, s := range a.shorts() {
-		message, evidence := s.Message, []diagnostics.Evidence{}
-		command := fmt.Sprintf("kubectl describe %s -n %s %s", strings.ToLower(s.Kind), a.s.Target.Namespace, s.Name)
-		for n := range a.s.Events {
-			e := &a.s.Events[n]
-			if e.Reason == "FailedCreate" && e.InvolvedObject.Kind == s.Kind && e.InvolvedObject.Name == s.Name && a.s.At.Sub(when(e)) <= 2*fresh {
-				message = e.Message
-				evidence = []diagnostics.Evidence{eventEvidence(e)}
-			}
+		kind := strings.ToLower(s.Kind)
+		command := fmt.Sprintf("kubectl describe %s -n %s %s", kind, a.s.Target.Namespace, s.Name)
+		message, evidence := s.Message, diagnostics.Evidence{What: "condition ReplicaFailure of " + s.Name, Value: shorten(s.Message), Source: "list replicasets.apps", Repeat: command}
+		if e := a.failedCreate(s); e != nil {
+			message, evidence = e.Message, eventEvidence(e)
 		}
+		missing := fmt.Sprintf("%s of %s %s", plural(s.Desired-s.Have, "pod"), kind, s.Name)
 		if message == "" {
+			if s.Kind != "ReplicaSet" && len(a.stuck()) == 0 && a.leaves("list events", "quota", "admission-webhook", "admission-denied") {
+				a.unmade = append(a.unmade, missing+" are not there, and events, which would tell why, could not be read")
+			}
 			continue
 		}
-		if len(evidence) == 0 {
-			evidence = append(evidence, diagnostics.Evidence{What: "condition ReplicaFailure of " + s.Name, Value: shorten(message), Source: "list replicasets.apps", Repeat: command})
-		}
-		evidence = append(evidence, diagnostics.Evidence{What: strings.ToLower(s.Kind) + " " + s.Name, Value: fmt.Sprintf("%d of %s", s.Have, plural(s.Desired, "pod")),
-			Source: "list " + permissionOf(s.Kind), Repeat: command})
-		f := diagnostics.Finding{Confidence: diagnostics.Confirmed, Evidence: evidence, Weight: s.Desired - s.Have,
-			Affects: []string{strings.ToLower(s.Kind) + "/" + a.s.Target.Namespace + "/" + s.Name}}
-		missing := fmt.Sprintf("%s of %s %s", plural(s.Desired-s.Have, "pod"), strings.ToLower(s.Kind), s.Name)
-		f.Subject = s.Kind + "/" + s.Name
+		f := diagnostics.Finding{Subject: s.Kind + "/" + s.Name, Confidence: diagnostics.Confirmed, Weight: s.Desired - s.Have, Affects: []string{kind + "/" + a.s.Target.Namespace + "/" + s.Name},
+			Evidence: []diagnostics.Evidence{evidence, {What: kind + " " + s.Name, Value: fmt.Sprintf("%d of %s", s.Have, plural(s.Desired, "pod")), Source: "list " + permissionOf(s.Kind), Repeat: command}}}
 		switch {
-		case strings.Contains(message, "exceeded quota"):
-			f.ID = "quota"
-			if m := quotaName.FindStringSubmatch(message); m != nil {
-				f.Subject = m[1]
+		case strings.Contains(message, "exceeded quota"), strings.Contains(message, "failed quota"):
+			if !a.quota(&f, message, missing) {
+				continue
 			}
-			f.Summary = fmt.Sprintf("resource quota %s leaves no room for %s", f.Subject, missing)
 		case strings.Contains(message, "failed calling webhook") || strings.Contains(message, "failed to call webhook"):
 			f.ID = "admission-webhook"
 			if m := webhookName.FindStringSubmatch(message); m != nil {
 				f.Subject = m[1]
 			}
-			f.Summary = fmt.Sprintf("admission webhook %s does not answer: %s can't be made", f.Subject, missing)
-		case strings.Contains(message, "violates PodSecurity"), strings.Contains(message, "denied the request"), strings.Contains(message, "error looking up service account"),
-			strings.Contains(message, "is forbidden"), strings.Contains(message, "is invalid"):
+			f.Summary = fmt.Sprintf("admission webhook %s does not answer%s: %s can't be made", f.Subject, howItFails(message), missing)
+		case isDenied(message):
 			f.ID = "admission-denied"
+			f.Subject = deniedBy(message, f.Subject)
 			f.Summary = fmt.Sprintf("%s may not be made: %s", missing, shorten(message))
 		default:
-			a.res.Contradictions = append(a.res.Contradictions, fmt.Sprintf("%s can't be made, for a reason that netdiag doesn't know: %s", missing, shorten(message)))
+			a.unmade = append(a.unmade, fmt.Sprintf("%s can't be made, for a reason that netdiag doesn't know: %s", missing, shorten(message)))
 			continue
 		}
 		a.find(f, nil)
 	}
+}
+
+// failedCreate is the last event that tells that a controller could not make a pod. Controllers wait up to a quarter of an
+// hour before they try again.
+func (a *analysis) failedCreate(w Workload) *corev1.Event {
+	var found *corev1.Event
+	for n := range a.s.Events {
+		e := &a.s.Events[n]
+		if e.Reason == "FailedCreate" && e.InvolvedObject.Kind == w.Kind && e.InvolvedObject.Name == w.Name && a.s.At.Sub(when(e)) <= 2*fresh {
+			found = e
+		}
+	}
+	return found
+}
+
+// howItFails says what the text of a failed call means.
+func howItFails(message string) string {
+	for _, t := range []struct{ text, means string }{
+		{"connection refused", " (nothing listens: its pods are down)"},
+		{"no endpoints available", " (its Service has no ready pod)"},
+		{"x509", " (its certificate is not the one that the webhook configuration trusts)"},
+		{"deadline exceeded", " (no answer in time: the control plane may not reach its pods, for want of a security group rule or because they are in a block that the VPC got within the last five hours)"},
+		{"i/o timeout", " (no answer in time: the control plane may not reach its pods, for want of a security group rule or because they are in a block that the VPC got within the last five hours)"},
+		{"not found", " (its Service does not exist)"},
+	} {
+		if strings.Contains(message, t.text) {
+			return t.means
+		}
+	}
+	return ""
+}
+
+func isDenied(message string) bool {
+	return slices.ContainsFunc([]string{"violates PodSecurity", "denied the request", "denied request", "error looking up service account", "no PriorityClass with name", "RuntimeClass", "is forbidden", "is invalid"},
+		func(t string) bool { return strings.Contains(message, t) })
+}
+
+// deniedBy names what denies a pod; the controller where the message does not tell.
+func deniedBy(message, controller string) string {
+	for _, m := range []struct {
+		text *regexp.Regexp
+		kind string
+	}{{podSecurity, "podsecurity/"}, {webhookName, ""}, {noAccount, "serviceaccount/"}, {policyDenied, "validatingadmissionpolicy/"}} {
+		if found := m.text.FindStringSubmatch(message); found != nil {
+			return m.kind + found[1]
+		}
+	}
+	return controller
 }
 
 // shorts lists the controllers that are short of pods; where a kind could not be listed, those that complain.

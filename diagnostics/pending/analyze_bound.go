@@ -98,9 +98,8 @@ func (a *analysis) network(node *Node, w waiting) bool {
 		return a.notReady(node, []waiting{w}, false)
 	case has("No trunk ENI found"), has("failed to get Branch ENI resource"):
 		return a.branch(node, w, f)
-	case has("failed to reserve sandbox name"), has("no runtime for"), has("failed to create containerd task"):
-		f.ID, f.Confidence = "runtime", diagnostics.Likely
-		f.Summary = "the container runtime of node " + node.Name + " could not make the sandbox"
+	case runtimeTrouble(text):
+		return a.sandbox(node, w, f)
 	case a.branchEvent(w) != nil:
 		return a.branch(node, w, f)
 	default:

@@ -13,10 +13,22 @@ import (
 
 // fargate explains pods that wait for a Fargate microVM: one address of a profile's subnet each, and a way to the registry.
 func (a *analysis) fargate() {
-	pods := a.at(onFargate)
-	if len(pods) == 0 {
-		return
+	groups := map[string][]waiting{}
+	for _, w := range a.at(onFargate) {
+		var names []string
+		for _, p := range a.profiles(w.pod) {
+			names = append(names, p.Name)
+		}
+		key := strings.Join(names, " ")
+		groups[key] = append(groups[key], w)
 	}
+	for _, key := range sortedKeys(groups) {
+		a.onProfile(groups[key])
+	}
+}
+
+// onProfile explains pods that the same profiles may take.
+func (a *analysis) onProfile(pods []waiting) {
 	f := diagnostics.Finding{Confidence: diagnostics.Confirmed, Evidence: []diagnostics.Evidence{podEvidence(pods[0])}}
 	subnets := map[string]bool{}
 	for _, p := range a.profiles(pods[0].pod) {
@@ -52,8 +64,13 @@ func (a *analysis) fargate() {
 	case known == 0:
 		a.leaves("ec2:DescribeSubnets", "fargate-no-ip", "egress")
 		a.unsolve(pods, "the subnets of their Fargate profile could not be read")
+	case strings.Contains(pods[0].text, "Your AWS account has reached the limit"):
+		a.unsolve(pods, "Fargate does not start them for a quota of the account, which is no matter of addresses: "+said(pods[0]))
 	case full == known:
 		f.ID = "fargate-no-ip"
+		if known < len(subnets) {
+			f.Confidence = diagnostics.Likely
+		}
 		f.Summary = fmt.Sprintf("no subnet of Fargate profile %s has a free address", f.Subject)
 		a.find(f, pods)
 	case isolated == known && strings.Contains(pods[0].text, "timed out"):

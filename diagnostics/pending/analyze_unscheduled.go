@@ -47,10 +47,10 @@ func (a *analysis) clauses(text string, pods []waiting) {
 		r := rule{clause: c, nodes: nodes, proved: true}
 		for _, w := range pods {
 			now, can := a.refused(c, nodes, w)
-			if can && now.over() {
+			if can && now.over() || c.cause == "volume-binding" && a.volumeOver(c, w) {
 				continue
 			}
-			r.proved = r.proved && (!can || now.proves(c.count))
+			r.proved = r.proved && (!can || now.proves(c.count)) && (c.cause != "volume-binding" || a.volumeRead(c))
 			r.pods = append(r.pods, w)
 			told[w.ref()] = true
 		}

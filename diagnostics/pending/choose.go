@@ -137,6 +137,26 @@ func (c *collector) lacksNode() bool {
 	})
 }
 
+// pullsTimeOut reports that a registry can't be reached from a node.
+func (c *collector) pullsTimeOut() bool {
+	events := byPod(c.s.Events)
+	for n := range c.s.Pods {
+		own := events[string(c.s.Pods[n].UID)]
+		if judge(&c.s.Pods[n], own, c.s.At).stage != connected {
+			continue
+		}
+		if e := pullFailure(own, c.s.At); e != nil && unreachable(e.Message) {
+			return true
+		}
+		for _, s := range slices.Concat(c.s.Pods[n].Status.InitContainerStatuses, c.s.Pods[n].Status.ContainerStatuses) {
+			if s.State.Waiting != nil && unreachable(s.State.Waiting.Message) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // claimed reports that a pod without a node or without its volumes uses a claim.
 func (c *collector) claimed() bool {
 	events := byPod(c.s.Events)

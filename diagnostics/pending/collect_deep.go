@@ -93,6 +93,8 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 			c.s.Profiles, err = in.Nodegroups.FargateProfiles(ctx, c.s.Target.Cluster)
 			return err
 		})
+	}
+	if c.anyOn(onFargate) || c.pullsTimeOut() {
 		if id := c.vpcID(); id != "" {
 			g.read("", into(&c.s.RouteTables, func() ([]vpc.RouteTable, error) { return in.Routing.RouteTables(ctx, id) }))
 		}

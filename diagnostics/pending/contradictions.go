@@ -33,6 +33,9 @@ func (a *analysis) contradictions() {
 			add("%s", u.why)
 		}
 	}
+	if len(a.roots()) > 0 || len(a.unsolved) > 0 {
+		a.res.Contradictions = append(a.res.Contradictions, append(a.unmade, a.notes...)...)
+	}
 	slices.Sort(a.res.Contradictions)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -182,7 +183,7 @@ func short(m makers) []Workload {
 		add("StatefulSet", s.Name, replicas(s.Spec.Replicas), int(s.Status.Replicas), "")
 	}
 	for _, j := range m.jobs {
-		if j.Spec.Suspend != nil && *j.Spec.Suspend || j.Status.CompletionTime != nil {
+		if j.Spec.Suspend != nil && *j.Spec.Suspend || ended(j) {
 			continue
 		}
 		want := replicas(j.Spec.Parallelism)
@@ -198,11 +199,18 @@ func short(m makers) []Workload {
 	return out
 }
 
+// ended reports a Job that makes no more pods.
+func ended(j batchv1.Job) bool {
+	return j.Status.CompletionTime != nil || slices.ContainsFunc(j.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed || c.Type == batchv1.JobFailureTarget) && c.Status == corev1.ConditionTrue
+	})
+}
+
 // suspended lists the Jobs that somebody has suspended, sorted.
 func suspended(m makers) []string {
 	set := map[string]bool{}
 	for _, j := range m.jobs {
-		if j.Spec.Suspend != nil && *j.Spec.Suspend && j.Status.CompletionTime == nil {
+		if j.Spec.Suspend != nil && *j.Spec.Suspend && !ended(j) {
 			set[j.Name] = true
 		}
 	}

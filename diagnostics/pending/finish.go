@@ -71,6 +71,9 @@ func (a *analysis) summarize() {
 		if n := a.unsolvedPods(); n > 0 {
 			r.Summary += fmt.Sprintf("; why %s more wait is not known", plural(n, "pod"))
 		}
+	case len(a.unmade) > 0 && a.unsolvedPods() == 0:
+		r.Severity, r.Layer = "P2", diagnostics.ControlPlane
+		r.Summary = strings.Join(a.unmade, "; ")
 	case a.unsolvedPods() > 0:
 		r.Severity, r.Layer = "P2", diagnostics.Workload
 		r.Summary = fmt.Sprintf("%s of %s cannot start, and the cause is not known: %s", plural(a.unsolvedPods(), "pod"), ns, a.unsolved[0].why)
@@ -79,7 +82,7 @@ func (a *analysis) summarize() {
 			r.Layer = diagnostics.L3
 		}
 	default:
-		r.Summary = a.quiet()
+		r.Summary = strings.Join(append([]string{a.quiet()}, a.notes...), "; ")
 	}
 	if n := len(a.skipped); n > 0 {
 		r.Summary += fmt.Sprintf("; %s more wait on %s that were not looked at (%d were, of those with the most waiting pods)", plural(n, "pod"), plural(a.s.Skipped, "node"), deepNodes)

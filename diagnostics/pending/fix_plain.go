@@ -91,10 +91,10 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 	case "ipamd-down", "ipamd-leak", "insufficiency-backoff":
 		a.fixRestart(f)
 	case "nau-limit":
-		a.quota(f, "network address units per VPC", "vpc")
+		a.raiseQuota(f, "network address units per VPC", "vpc")
 		a.refuseRoom(f)
 	case "eni-quota":
-		a.quota(f, "network interfaces per Region", "vpc")
+		a.raiseQuota(f, "network interfaces per Region", "vpc")
 		a.fixMove(f)
 		a.refuseRoom(f)
 	case "branch-eni-failed", "branch-eni-capacity":
@@ -161,7 +161,7 @@ func (a *analysis) refuseRoom(f *diagnostics.Finding) {
 	}
 }
 
-func (a *analysis) quota(f *diagnostics.Finding, what, service string) {
+func (a *analysis) raiseQuota(f *diagnostics.Finding, what, service string) {
 	a.offer("raise-quota", diagnostics.Fix{Title: "Ask AWS for more " + what, Needs: len(f.Affects), Owner: "account", Proof: f.Summary, Undo: "nothing to undo", SettlesIn: "48h",
 		Commands: []string{"aws service-quotas list-service-quotas --service-code " + service, "aws service-quotas request-service-quota-increase --service-code " + service + " --quota-code <code> --desired-value <value>"}}, f)
 }

@@ -15,7 +15,7 @@ func (a *analysis) gaps() {
 		key.What = ""
 		g := diagnostics.Gap{Permission: u.Permission, Reason: u.Reason, Summary: gapText(u)}
 		// A pod whose trouble is known doesn't hang on what could not be read.
-		if len(a.unsolved) > 0 {
+		if len(a.unsolved)+len(a.unmade) > 0 {
 			g.Caps = slices.Clone(a.open[key])
 		}
 		if u.Permission == "list pods" && len(a.s.Pods) == 0 {

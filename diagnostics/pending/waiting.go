@@ -66,7 +66,7 @@ func judge(p *corev1.Pod, events []*corev1.Event, now time.Time) waiting {
 		w.stage = placeholder
 	case now.Sub(p.CreationTimestamp.Time) < young && !warned(events):
 		w.stage = starting
-	case p.Labels["eks.amazonaws.com/fargate-profile"] != "" || p.Spec.SchedulerName == "fargate-scheduler":
+	case p.Spec.NodeName == "" && (p.Labels["eks.amazonaws.com/fargate-profile"] != "" || p.Spec.SchedulerName == "fargate-scheduler"):
 		w.stage = onFargate
 		w.take(last(events, now, fresh, "FailedScheduling", "FailedCreatePodSandBox"))
 	case p.Spec.NodeName == "":
@@ -85,12 +85,15 @@ func judge(p *corev1.Pod, events []*corev1.Event, now time.Time) waiting {
 	return w
 }
 
+// mountReasons are the reasons of events about volumes that can't be attached or mounted.
+var mountReasons = []string{"FailedMount", "FailedAttachVolume", "FailedMapVolume"}
+
 // bound judges a pod that has a node but no network: the kubelet mounts volumes before it makes the sandbox, so that the
 // later of the two failures tells which step it has come to.
 func (w *waiting) bound(events []*corev1.Event, now time.Time) {
 	w.stage = unconnected
 	sandbox := last(events, now, fresh, "FailedCreatePodSandBox", "NetworkNotReady")
-	mount := last(events, now, fresh, "FailedMount", "FailedAttachVolume", "FailedMapVolume")
+	mount := last(events, now, fresh, mountReasons...)
 	switch {
 	case mount != nil && (sandbox == nil || when(mount).After(when(sandbox))):
 		w.stage = unmounted
@@ -137,9 +140,13 @@ func networked(p *corev1.Pod) bool {
 	return false
 }
 
-// refusedByKubelet reports that a pod failed before it started because its node would not take it.
+// refusedByKubelet reports that a pod failed before it started because its node would not take it: the reasons of
+// pkg/kubelet/lifecycle and of the managers that admit pods, old ones included.
 func refusedByKubelet(reason string) bool {
-	return strings.HasPrefix(reason, "OutOf") || slices.Contains([]string{"NodeAffinity", "HostPortConflict", "UnexpectedAdmissionError", "TopologyAffinityError", "InvalidNodeInfo"}, reason)
+	return strings.HasPrefix(reason, "OutOf") || slices.Contains([]string{
+		"NodeAffinity", "NodeName", "NodePorts", "TaintToleration", "HostPortConflict", "PodFitsHostPorts", "MatchNodeSelector", "UnexpectedAdmissionError", "TopologyAffinityError",
+		"InvalidNodeInfo", "SMTAlignmentError", "PodOSSelectorNodeLabelDoesNotMatch", "PodOSNotSupported", "PodFeatureUnsupported", "SysctlForbidden", "AppArmor", "NodeShutdown",
+	}, reason)
 }
 
 func condition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
