@@ -66,7 +66,7 @@ func (a *analysis) noSubnet(p *pool, f diagnostics.Finding, pods []waiting) bool
 		return false
 	}
 	f.ID, f.Subject = "subnet-discovery", home.ID
-	f.Summary = fmt.Sprintf("subnet %s of node %s is tagged %s=0, and no subnet of zone %s is tagged for pods: the CNI has none to make an interface in", home.ID, p.node.Name, tagCNI, p.node.Zone)
+	f.Summary = fmt.Sprintf("subnet %s of node %s is tagged %s=0, and no subnet of zone %s is tagged for pods of this cluster: the CNI has none to make an interface in", home.ID, p.node.Name, tagCNI, p.node.Zone)
 	if !p.settings.SubnetDiscovery {
 		f.Summary = fmt.Sprintf("subnet %s of node %s is tagged %s=0, and subnet discovery is off: the CNI has none to make an interface in", home.ID, p.node.Name, tagCNI)
 	}

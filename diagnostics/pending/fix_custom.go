@@ -36,7 +36,6 @@ func (a *analysis) fixENIConfig(f *diagnostics.Finding) {
 		Changes: []string{fmt.Sprintf("ENIConfig %s: subnet %s → %s", name, orNone(a.s.ENIConfigs[name]), subnet)},
 		Undo:    fmt.Sprintf("set ENIConfig %s back to subnet %s, or delete it where it was new", name, orNone(a.s.ENIConfigs[name])), SettlesIn: "3m",
 		Commands: []string{fmt.Sprintf("kubectl apply -f - <<EOF\napiVersion: crd.k8s.amazonaws.com/v1alpha1\nkind: ENIConfig\nmetadata: {name: %s}\nspec: {subnet: %s, securityGroups: [<security group of the pods>]}\nEOF", name, subnet)}}, f)
-	a.refuse("tune-warm-pool", "targets move 0 addresses to node %s: no interface can be made for its pods", f.Subject)
 }
 
 func orNone(s string) string {

@@ -155,6 +155,9 @@ func (a *analysis) fixRestart(f *diagnostics.Finding) {
 func (a *analysis) refuseRoom(f *diagnostics.Finding) {
 	for _, p := range a.affected(f) {
 		for _, w := range a.places(p) {
+			if a.shortOf(p, w) {
+				continue
+			}
 			a.refuse("add-pod-subnet", "subnet %s has %d free addresses: room is not what is missing", w.subnet.ID, w.subnet.Available)
 			a.refuse("enable-prefix-delegation", "subnet %s has %d free addresses: room is not what is missing", w.subnet.ID, w.subnet.Available)
 		}

@@ -72,6 +72,12 @@ func (s *Score) causes(want world.Want, r diagnostics.Report) {
 	if want.Subject != "" && !slices.ContainsFunc(r.Causes, func(f diagnostics.Finding) bool { return names(f, want.Subject) }) {
 		differ("subject %s missing", want.Subject)
 	}
+	for _, f := range r.Contributing {
+		if diagnostics.CauseByID(f.ID).Contributing && slices.Contains(want.Forbid, f.ID) { // it can be wrong nowhere else
+			s.Forbidden = append(s.Forbidden, f.ID)
+			differ("contributing %s is forbidden", f.ID)
+		}
+	}
 	for _, f := range r.Causes {
 		switch {
 		case slices.Contains(want.Forbid, f.ID):

@@ -30,6 +30,10 @@ func TestCompare(t *testing.T) {
 		"a cause too many": {func(_ *world.Want, r *diagnostics.Report) {
 			r.Causes = append(r.Causes, diagnostics.Finding{ID: "pending/taint", Confidence: diagnostics.Confirmed})
 		}, "96", "cause pending/taint is wrong"},
+		"forbidden contributing": {func(w *world.Want, r *diagnostics.Report) {
+			w.Forbid = []string{"pending/leaked-enis"}
+			r.Contributing = []diagnostics.Finding{{ID: "pending/leaked-enis"}}
+		}, "96", "contributing pending/leaked-enis is forbidden"},
 		"forbidden": {func(w *world.Want, r *diagnostics.Report) {
 			w.Forbid = []string{"pending/taint"}
 			r.Causes = append(r.Causes, diagnostics.Finding{ID: "pending/taint", Confidence: diagnostics.Confirmed})
