@@ -68,7 +68,7 @@ func (a *analysis) prepare() {
 		nodes[node.Instance] = true
 	}
 	delete(nodes, "")
-	tenancy := vpc.Tenancy{Cluster: a.s.Target.Cluster, Nodes: nodes, States: a.s.States, Now: a.s.At}
+	tenancy := vpc.Tenancy{Cluster: a.s.Target.Cluster, Nodes: nodes, States: a.s.States, Clusters: a.s.Clusters, Now: a.s.At}
 	for _, id := range a.s.Whole {
 		if s := a.s.subnet(id); s != nil {
 			a.ledgers[id] = vpc.NewLedger(*s, a.s.Interfaces, a.s.Reservations, tenancy)

@@ -17,6 +17,9 @@ func (a *analysis) contributing() {
 		if !ok {
 			continue
 		}
+		if e, ok := unseenEvidence(l); ok {
+			f.Evidence = append(f.Evidence, e)
+		}
 		a.leaked(l)
 		a.tenants(l, f)
 		if plan := a.warmPlan(f.Subject); f.ID != "pending/no-free-prefix" && plan != nil && plan.helps() {

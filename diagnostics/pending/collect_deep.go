@@ -129,19 +129,12 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 	return c.fourth(outer)
 }
 
-// fourth counts the pods of the other nodes in the subnets that are short, and asks after the instances for which
-// unattached interfaces were made.
+// fourth counts the pods of the other nodes in the subnets that are short, and asks after instances that are no nodes: those
+// for which unattached interfaces were made, and those of which it isn't known whose they are.
 func (c *collector) fourth(outer context.Context) error {
 	g, ctx := c.group(outer)
-	instances, nodes := map[string]bool{}, map[string]bool{}
-	for n := range c.s.Nodes {
-		nodes[c.s.Nodes[n].Instance] = true
-	}
 	holders := map[string]bool{}
 	for _, i := range c.s.Interfaces {
-		if id := i.CNIInstance(); id != "" && !nodes[id] {
-			instances[id] = true
-		}
 		holders[i.Instance] = true
 	}
 	left := poolNodes
@@ -151,21 +144,8 @@ func (c *collector) fourth(outer context.Context) error {
 			c.readPods(ctx, g, node)
 		}
 	}
-	if asked := sorted(instances); len(asked) > 0 {
-		g.read("", func() error {
-			found, err := c.in.Instances.Instances(ctx, asked...)
-			if err != nil {
-				return err
-			}
-			c.s.States = map[string]string{}
-			for _, id := range asked {
-				c.s.States[id] = "gone"
-			}
-			for _, i := range found {
-				c.s.States[i.ID] = i.State
-			}
-			return nil
-		})
+	if asked := c.strangers(); len(asked) > 0 {
+		g.read("", func() error { return c.readInstances(ctx, asked) })
 	}
 	if err := g.Wait(); err != nil {
 		return err

@@ -133,3 +133,44 @@ func (c *collector) readNodeClass(ctx context.Context) error {
 	}
 	return nil
 }
+
+// strangers lists instances that are no nodes of the cluster: those for which its CNI made interfaces that are unattached, all
+// of them, and some of those that have interfaces in the subnets that were read.
+func (c *collector) strangers() []string {
+	const most = 100 // beyond them nothing more is told apart than other instances
+	nodes, made, attached := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for n := range c.s.Nodes {
+		nodes[c.s.Nodes[n].Instance] = true
+	}
+	for _, i := range c.s.Interfaces {
+		if id := i.CNIInstance(); id != "" && !nodes[id] {
+			made[id] = true
+		}
+		if i.Instance != "" && !nodes[i.Instance] && i.Cluster() == "" {
+			attached[i.Instance] = true
+		}
+	}
+	for _, id := range sorted(attached)[:min(len(attached), most)] {
+		made[id] = true
+	}
+	return sorted(made)
+}
+
+// readInstances keeps the state of instances, and the cluster that their tags name. One that EC2 doesn't know is gone.
+func (c *collector) readInstances(ctx context.Context, ids []string) error {
+	found, err := c.in.Instances.Instances(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	c.s.States, c.s.Clusters = map[string]string{}, map[string]string{}
+	for _, id := range ids {
+		c.s.States[id] = "gone"
+	}
+	for _, i := range found {
+		c.s.States[i.ID] = i.State
+		if name := vpc.ClusterTag(i.Tags); name != "" {
+			c.s.Clusters[i.ID] = name
+		}
+	}
+	return nil
+}

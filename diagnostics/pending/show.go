@@ -114,13 +114,12 @@ func (a *analysis) touched() []vpc.Subnet {
 const tableRows = 12
 
 func (a *analysis) tables() {
-	subnets := diagnostics.Table{Title: "Subnets", Columns: []string{"Subnet", "Zone", "Block", "Available", "Usable", "Holders", "Unaccounted", "Free /28"}}
+	subnets := diagnostics.Table{Title: "Subnets", Columns: []string{"Subnet", "Zone", "Block", "Available", "Usable", "Unaccounted", "Free /28"}}
 	for _, s := range a.touched() {
-		row := []string{s.ID, s.Zone, s.CIDR.String(), fmt.Sprint(s.Available), fmt.Sprint(vpc.Usable(s.CIDR)), "not read", "", ""}
+		row := []string{s.ID, s.Zone, s.CIDR.String(), fmt.Sprint(s.Available), fmt.Sprint(vpc.Usable(s.CIDR)), "not read", ""}
 		if l, ok := a.ledgers[s.ID]; ok {
-			row[5] = holders(l, false, 4)
-			row[6] = fmt.Sprint(l.Unaccounted)
-			row[7] = blocksText(vpc.FreePrefixes(l, a.s.Interfaces, a.s.Reservations))
+			row[5] = fmt.Sprint(l.Unaccounted)
+			row[6] = blocksText(vpc.FreePrefixes(l, a.s.Interfaces, a.s.Reservations))
 		}
 		subnets.Rows = append(subnets.Rows, row)
 	}
@@ -140,8 +139,12 @@ func (a *analysis) tables() {
 		}
 		nodes.Rows = append(nodes.Rows, row)
 	}
-	for _, t := range []diagnostics.Table{subnets, nodes} {
+	for _, t := range []diagnostics.Table{subnets, a.holdersTable(), nodes} {
 		if len(t.Rows) == 0 {
+			continue
+		}
+		if t.Title == holdersTitle {
+			a.res.Tables = append(a.res.Tables, t) // its rows add up: none may be left out
 			continue
 		}
 		if more := len(t.Rows) - tableRows; more > 0 {
@@ -194,6 +197,7 @@ func (a *analysis) steps() {
 		add("Check the subnets of the nodes", strings.Join(parts, "; "), fmt.Sprintf("%d of %s have no free address", full, plural(len(touched), "subnet")),
 			"aws ec2 describe-subnets --subnet-ids "+strings.Join(names, " "))
 	}
+	a.tellHolders(add)
 	spare, used, known, waits := 0, 0, 0, 0
 	for n := range a.s.Nodes {
 		if p := a.pools[a.s.Nodes[n].Name]; p.known {

@@ -46,7 +46,8 @@ type Snapshot struct {
 	Interfaces   []vpc.NetworkInterface `json:"interfaces,omitempty"`
 	Whole        []string               `json:"whole,omitempty"` // subnets whose interfaces were all read, sorted
 	Reservations []vpc.Reservation      `json:"reservations,omitempty"`
-	States       map[string]string      `json:"states,omitempty"` // of instances asked for: their state, or gone
+	States       map[string]string      `json:"states,omitempty"`   // of instances asked for: their state, or gone
+	Clusters     map[string]string      `json:"clusters,omitempty"` // the EKS cluster that an instance asked for names in its tags
 	Types        []vpc.InstanceType     `json:"types,omitempty"`
 	RouteTables  []vpc.RouteTable       `json:"routeTables,omitempty"`
 	Audit        []trail.Event          `json:"audit,omitempty"`

@@ -25,8 +25,8 @@ const (
 	NATGateway     Class = "NAT gateways"
 	Lambda         Class = "Lambda functions"
 	Endpoint       Class = "VPC endpoints"
-	ManagedService Class = "databases, caches and file systems" // RDS, Redshift, ElastiCache, EFS, transit gateways, directories
-	Stopped        Class = "stopped instances"                  // their addresses count as used
+	ManagedService Class = "databases, caches, file systems and other services" // RDS, Redshift, ElastiCache, EFS, transit gateways, directories …
+	Stopped        Class = "stopped instances"                                  // their addresses count as used
 	OtherInstance  Class = "other instances and interfaces"
 )
 
@@ -41,7 +41,9 @@ type Tenancy struct {
 	// States has the state of each instance that was asked for, and "gone" for those that don't exist. An instance that
 	// isn't in it was not asked for, and nothing is leaked because of it.
 	States map[string]string
-	Now    time.Time
+	// Clusters has the EKS cluster that an instance's own tags name, of those that were asked for.
+	Clusters map[string]string
+	Now      time.Time
 }
 
 // Holder is a class of tenants with what it holds. Owner names the other cluster of OtherCluster.
@@ -167,7 +169,10 @@ func (i NetworkInterface) each() func(func(netip.Addr) bool) {
 
 // Classify tells what holds an interface; owner is the name of another cluster, where it is one.
 func (t Tenancy) Classify(i NetworkInterface) (class Class, owner string) {
-	cluster, instance := i.cluster(), i.cniInstance()
+	cluster, instance := i.Cluster(), i.cniInstance()
+	if cluster == "" && i.Instance != "" {
+		cluster = t.Clusters[i.Instance] // the interfaces of a node needn't carry the tags that it has
+	}
 	switch {
 	case i.Type == "trunk" || i.Type == "branch" || i.Description == "aws-k8s-trunk-eni" || i.Description == "aws-k8s-branch-eni":
 		if cluster != "" && cluster != t.Cluster {
@@ -199,16 +204,18 @@ func (t Tenancy) classifyService(i NetworkInterface) Class {
 		return ControlPlane
 	case i.Managed && strings.Contains(strings.ToLower(d), "fargate"):
 		return Fargate
-	case begins("ELB ") || i.Requester == "amazon-elb" || strings.HasSuffix(i.Type, "load_balancer"):
+	case begins("ELB ") || i.Requester == "amazon-elb" || strings.HasSuffix(i.Type, "load_balancer"): // one load balancer has many, and more under load
 		return LoadBalancer
-	case i.Type == "nat_gateway" || begins("Interface for NAT Gateway"):
+	case i.Type == "nat_gateway" || i.Type == "natGateway" || begins("Interface for NAT Gateway"): // the SDK spells the type otherwise than the API
 		return NATGateway
 	case i.Type == "lambda" || begins("AWS Lambda VPC ENI"):
 		return Lambda
-	case i.Type == "vpc_endpoint" || begins("VPC Endpoint Interface"):
+	case i.Type == "vpc_endpoint" || i.Type == "gateway_load_balancer_endpoint" || begins("VPC Endpoint Interface"):
 		return Endpoint
 	case begins("RDSNetworkInterface", "RedshiftNetworkInterface", "ElastiCache", "EFS mount target",
-		"Network Interface for Transit Gateway", "Directory Service"):
+		"Network Interface for Transit Gateway", "Directory Service", "Created By Amazon Workspaces") || i.Type == "transit_gateway":
+		return ManagedService
+	case i.Managed && i.Instance == "":
 		return ManagedService
 	case i.Instance != "" && t.States[i.Instance] == "stopped":
 		return Stopped
@@ -231,19 +238,22 @@ func (t Tenancy) leaked(i NetworkInterface) bool {
 	return !t.Nodes[instance] && (state == "gone" || state == "terminated")
 }
 
-// cluster is the name of the cluster that an interface says it belongs to.
-func (i NetworkInterface) cluster() string {
-	if name := i.Tags["cluster.k8s.amazonaws.com/name"]; name != "" {
+// Cluster is the name of the EKS cluster that an interface says it belongs to; empty where it names none.
+func (i NetworkInterface) Cluster() string { return ClusterTag(i.Tags) }
+
+// ClusterTag is the name of the EKS cluster that tags of an interface or an instance name; empty where they name none.
+func ClusterTag(tags map[string]string) string {
+	if name := tags["cluster.k8s.amazonaws.com/name"]; name != "" {
 		return name
 	}
 	var names []string
-	for key := range i.Tags {
+	for key := range tags {
 		if name, ok := strings.CutPrefix(key, "kubernetes.io/cluster/"); ok {
 			names = append(names, name)
 		}
 	}
 	if len(names) == 0 {
-		return i.Tags["eks:cluster-name"]
+		return tags["eks:cluster-name"]
 	}
 	slices.Sort(names)
 	return names[0]

@@ -78,7 +78,7 @@ func TestLedgerAddsUp(t *testing.T) {
 	want := map[string]int{
 		"nodes of this cluster ": 10, "further interfaces of its nodes ": 25, "leaked CNI interfaces ": 5, "unattached CNI interfaces ": 10,
 		"other clusters legacy": 15, "EKS control planes ": 1, "load balancers ": 1, "NAT gateways ": 1, "Lambda functions ": 1, "VPC endpoints ": 1,
-		"databases, caches and file systems ": 1, "Fargate pods ": 1, "stopped instances ": 2, "other instances and interfaces ": 2,
+		"databases, caches, file systems and other services ": 1, "Fargate pods ": 1, "stopped instances ": 2, "other instances and interfaces ": 2,
 		"trunk and branch interfaces ": 1,
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -143,5 +143,80 @@ func TestFreeBlock(t *testing.T) {
 	}
 	if got, ok := FreeBlock(v, append(subnets, Subnet{CIDR: netip.MustParsePrefix("10.0.0.0/16")}), 24); ok {
 		t.Errorf("a full VPC has a free block %v", got)
+	}
+}
+
+// Who holds an interface is told by its attachment, its tags, its type and its description, in this order.
+func TestClassify(t *testing.T) {
+	old := noon.Add(-48 * time.Hour)
+	tenancy := Tenancy{Cluster: "prod", Now: noon, Nodes: map[string]bool{"i-node": true},
+		States:   map[string]string{"i-gone": "gone", "i-terminated": "terminated", "i-lives": "running", "i-stopped": "stopped", "i-legacy": "running"},
+		Clusters: map[string]string{"i-legacy": "legacy", "i-lives": "prod"}}
+	described := func(text string) NetworkInterface {
+		return NetworkInterface{Status: "in-use", Type: "interface", Description: text}
+	}
+	typed := func(kind string) NetworkInterface { return NetworkInterface{Status: "in-use", Type: kind} }
+	loose := func(tags map[string]string, edit func(*NetworkInterface)) NetworkInterface {
+		i := NetworkInterface{Status: "available", Type: "interface", Description: "aws-K8S-" + tags["node.k8s.amazonaws.com/instance_id"], Tags: tags}
+		if edit != nil {
+			edit(&i)
+		}
+		return i
+	}
+	for _, c := range []struct {
+		name  string
+		i     NetworkInterface
+		class Class
+		owner string
+	}{
+		{"first interface of a node", NetworkInterface{Type: "interface", Instance: "i-node", Tags: map[string]string{"kubernetes.io/cluster/prod": "owned"}}, NodePrimary, ""},
+		{"further interface of a node", NetworkInterface{Type: "interface", Instance: "i-node", Device: 1, Description: "aws-K8S-i-node"}, NodeSecondary, ""},
+		{"interface of another network card", NetworkInterface{Type: "interface", Instance: "i-node", Card: 1}, NodeSecondary, ""},
+		{"trunk", NetworkInterface{Type: "trunk", Instance: "i-node", Device: 2}, TrunkBranch, ""},
+		{"branch, by its description", described("aws-k8s-branch-eni"), TrunkBranch, ""},
+		{"branch of another cluster", NetworkInterface{Type: "branch", Tags: map[string]string{"cluster.k8s.amazonaws.com/name": "legacy"}}, OtherCluster, "legacy"},
+		{"interface of another cluster's CNI", NetworkInterface{Type: "interface", Instance: "i-x", Device: 1, Tags: cniTags("legacy", "i-x", old)}, OtherCluster, "legacy"},
+		{"first interface of another cluster's node, by the tags of the instance", NetworkInterface{Type: "interface", Instance: "i-legacy"}, OtherCluster, "legacy"},
+		{"instance of this cluster that is no node", NetworkInterface{Type: "interface", Instance: "i-lives"}, OtherInstance, ""},
+		{"leaked: the instance is gone", loose(cniTags("prod", "i-gone", old), nil), Leaked, ""},
+		{"leaked: the instance is terminated", loose(cniTags("prod", "i-terminated", old), nil), Leaked, ""},
+		{"not leaked: attached", loose(cniTags("prod", "i-gone", old), func(i *NetworkInterface) { i.Status = "in-use" }), OtherInstance, ""},
+		{"not leaked: of another cluster", loose(cniTags("legacy", "i-gone", old), nil), OtherCluster, "legacy"},
+		{"not leaked: managed by AWS", loose(cniTags("prod", "i-gone", old), func(i *NetworkInterface) { i.Managed = true }), Unattached, ""},
+		{"not proved: young", loose(cniTags("prod", "i-gone", noon.Add(-59*time.Minute)), nil), Unattached, ""},
+		{"not proved: no time", loose(map[string]string{"cluster.k8s.amazonaws.com/name": "prod", "node.k8s.amazonaws.com/instance_id": "i-gone"}, nil), Unattached, ""},
+		{"not proved: its instance lives", loose(cniTags("prod", "i-lives", old), nil), Unattached, ""},
+		{"not proved: its instance is stopped", loose(cniTags("prod", "i-stopped", old), nil), Unattached, ""},
+		{"not proved: its instance was not asked for", loose(cniTags("prod", "i-unknown", old), nil), Unattached, ""},
+		{"not proved: its instance is a node", loose(cniTags("prod", "i-node", old), nil), Unattached, ""},
+		{"unattached, of nobody", loose(nil, func(i *NetworkInterface) { i.Description = "standby" }), OtherInstance, ""},
+		{"control plane", described("Amazon EKS prod"), ControlPlane, ""},
+		{"Fargate", NetworkInterface{Managed: true, Type: "interface", Description: "fargate-1234"}, Fargate, ""},
+		{"application load balancer", described("ELB app/shop/50dc6c495c0c9188"), LoadBalancer, ""},
+		{"gateway load balancer", described("ELB gwy/fw/50dc6c495c0c9188"), LoadBalancer, ""},
+		{"classic load balancer", described("ELB shop"), LoadBalancer, ""},
+		{"network load balancer, by its type", typed("network_load_balancer"), LoadBalancer, ""},
+		{"load balancer, by who asked for it", NetworkInterface{Type: "interface", Requester: "amazon-elb"}, LoadBalancer, ""},
+		{"NAT gateway", typed("nat_gateway"), NATGateway, ""},
+		{"NAT gateway, as the SDK spells it", typed("natGateway"), NATGateway, ""},
+		{"NAT gateway, by its description", described("Interface for NAT Gateway nat-1"), NATGateway, ""},
+		{"function", typed("lambda"), Lambda, ""},
+		{"function, by its description", described("AWS Lambda VPC ENI-thumbs-1"), Lambda, ""},
+		{"endpoint", described("VPC Endpoint Interface vpce-1"), Endpoint, ""},
+		{"endpoint of a gateway load balancer", typed("gateway_load_balancer_endpoint"), Endpoint, ""},
+		{"database", described("RDSNetworkInterface"), ManagedService, ""},
+		{"warehouse", described("RedshiftNetworkInterface"), ManagedService, ""},
+		{"cache", described("ElastiCache sessions-001"), ManagedService, ""},
+		{"file system", described("EFS mount target for fs-1 (fsmt-1)"), ManagedService, ""},
+		{"transit gateway", described("Network Interface for Transit Gateway Attachment tgw-attach-1"), ManagedService, ""},
+		{"directory", described("AWS created network interface for directory d-1"), OtherInstance, ""},
+		{"directory service", described("Directory Service d-1"), ManagedService, ""},
+		{"service that has no test of its own", NetworkInterface{Managed: true, Type: "interface", Description: "DMSNetworkInterface"}, ManagedService, ""},
+		{"stopped instance", NetworkInterface{Type: "interface", Instance: "i-stopped"}, Stopped, ""},
+		{"running instance", NetworkInterface{Type: "interface", Instance: "i-unknown"}, OtherInstance, ""},
+	} {
+		if class, owner := tenancy.Classify(c.i); class != c.class || owner != c.owner {
+			t.Errorf("%s: %s %q, want %s %q", c.name, class, owner, c.class, c.owner)
+		}
 	}
 }
