@@ -59,7 +59,7 @@ func TestTroubleOfTheNode(t *testing.T) {
 			c.node("n1", "a", 9, 9).Metrics = &Metrics{Total: 9, Assigned: 9, Failures: map[string]int{waitAttached: 3}}
 			c.wait("n1", 2, assignFailed, nil)
 			return c
-		}, []string{"imds-lag possible"}, nil, "", "gives up"},
+		}, []string{"imds-lag possible"}, nil, "observe-ipam", "gives up"},
 		{"the metadata lagged once, but EC2 has no attachment left", func() *scene {
 			c := newScene(100, 100)
 			n := c.node("n1", "a", 9, 9)
@@ -74,7 +74,7 @@ func TestTroubleOfTheNode(t *testing.T) {
 			n.Metrics = &Metrics{Total: 8, Assigned: 8, Errors: []APIError{{"AttachNetworkInterface", "AttachmentLimitExceeded", 40}}}
 			c.wait("n1", 2, assignFailed, nil)
 			return c
-		}, nil, nil, "", ""},
+		}, nil, nil, "observe-ipam", ""},
 		{"the quota is hit, but an interface has room, and calls are throttled", func() *scene {
 			c := newScene(100, 100)
 			n := c.node("n1", "a", 8, 8)
@@ -95,7 +95,7 @@ func TestTroubleOfTheNode(t *testing.T) {
 			n.Agent.Log = []string{`{"level":"error","msg":"operation error EC2: DeleteNetworkInterface, api error UnauthorizedOperation"}`}
 			c.wait("n1", 2, assignFailed, nil)
 			return c
-		}, nil, nil, "", ""},
+		}, nil, nil, "observe-ipam", ""},
 		{"cordoned, and the subnet would be next", func() *scene {
 			c := newScene(0, 100)
 			c.node("n1", "a", 9, 9).Cordoned = true
@@ -129,7 +129,7 @@ func TestTroubleOfTheNode(t *testing.T) {
 			c.node("n1", "a", 5, 9).Metrics = &Metrics{Total: 9, Assigned: 5}
 			c.wait("n1", 2, assignFailed, nil)
 			return c
-		}, nil, nil, "", ""},
+		}, nil, nil, "observe-ipam", ""},
 		{"the policy agent does not answer", func() *scene {
 			c := newScene(0, 100)
 			c.node("n1", "a", 5, 9)

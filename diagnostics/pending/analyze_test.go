@@ -60,7 +60,7 @@ func TestOneTextManyCauses(t *testing.T) {
 			c.node("n1", "a", 8, 8)
 			c.wait("n1", 2, assignFailed, nil)
 			return c
-		}, nil, ""},
+		}, nil, "observe-ipam"},
 		{"interfaces and addresses of the type are used up", func() *scene {
 			c := newScene(0, 100)
 			c.node("n1", "a", 27, 9, 9, 9)
@@ -118,7 +118,7 @@ func TestOneTextManyCauses(t *testing.T) {
 			c.node("n1", "a", 5, 9)
 			c.wait("n1", 2, assignFailed, nil)
 			return c
-		}, nil, ""},
+		}, nil, "observe-ipam"},
 		{"a permission is missing", func() *scene {
 			c := newScene(150, 100)
 			c.node("n1", "a", 9, 9)

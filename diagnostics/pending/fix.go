@@ -40,6 +40,7 @@ func (a *analysis) fixes() {
 			a.fixPlainly(f)
 		}
 	}
+	a.observe()
 }
 
 // ranked lists the findings that may be root causes, the most damaging first.
@@ -99,8 +100,11 @@ func (a *analysis) fixSubnet(f *diagnostics.Finding) {
 	a.fixLeaked(f)
 	a.fixWarmPool(f)
 	a.fixMove(f)
-	a.fixAddSubnet(f)
+	a.rebalance(f)
+	a.furtherSubnet(f)
 	a.fixNewNodes(f)
+	a.reduceDemand(f)
+	a.lasting(f)
 	a.refusePrefixes(f.Subject)
 }
 
