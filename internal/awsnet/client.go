@@ -47,6 +47,8 @@ type Options struct {
 	Within time.Duration
 	// Poll is how long to wait between two looks at a running change; 0 means 5 seconds.
 	Poll time.Duration
+	// Observe is told of every call and its answer, by several goroutines at once; nil where nobody wants to know.
+	Observe func(Answer)
 }
 
 // Static makes credentials of an access key, for a simulated account: a real one is better reached by the environment.
@@ -97,6 +99,9 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	}
 	cfg.Credentials = credentials{cfg.Credentials}
 	cfg.APIOptions = append(cfg.APIOptions, bounded(cmp.Or(o.Within, within)))
+	if o.Observe != nil {
+		cfg.APIOptions = append(cfg.APIOptions, observed(o.Observe))
+	}
 	slow, turns := cfg.Copy(), rate.NewLimiter(elbPerSecond, elbBurst)
 	slow.APIOptions = append(slow.APIOptions, inTurn(turns))
 	slow.Retryer = func() aws.Retryer { return sparing{standard(), turns} }

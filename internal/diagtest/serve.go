@@ -19,6 +19,7 @@ import (
 	simaws "github.com/netdiag/netdiag/internal/sim/aws"
 	simkube "github.com/netdiag/netdiag/internal/sim/kube"
 	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/record"
 )
 
 // Served is a world that answers on loopback.
@@ -81,12 +82,20 @@ func (s *Served) Close() {
 }
 
 // Source gives the adapters on the served world, at the world's own time.
-func (s *Served) Source(ctx context.Context) (live.Source, error) {
-	a, err := awsnet.New(ctx, access.AWS(s.World.Meta.Region, s.AWSURL))
+func (s *Served) Source(ctx context.Context) (live.Source, error) { return s.Recorded(ctx, nil) }
+
+// Recorded is Source, with a recorder that listens to what is read; nil where none does.
+func (s *Served) Recorded(ctx context.Context, r *record.Recorder) (live.Source, error) {
+	cloud, cluster := access.AWS(s.World.Meta.Region, s.AWSURL), access.Kubernetes(s.KubeURL, "netdiag")
+	if r != nil {
+		cloud.Observe = r.AWS
+		cluster.Wrap(r.Kubernetes)
+	}
+	a, err := awsnet.New(ctx, cloud)
 	if err != nil {
 		return live.Source{}, err
 	}
-	k, err := kube.New(access.Kubernetes(s.KubeURL, "netdiag"))
+	k, err := kube.New(cluster)
 	if err != nil {
 		return live.Source{}, err
 	}
@@ -95,6 +104,30 @@ func (s *Served) Source(ctx context.Context) (live.Source, error) {
 
 // Diagnose answers what the world asks, or question where it is not empty, at the world's own time.
 func (s *Served) Diagnose(ctx context.Context, question string) (diagnostics.Outcome, error) {
+	src, err := s.Source(ctx)
+	if err != nil {
+		return diagnostics.Outcome{}, err
+	}
+	return s.diagnose(ctx, src, question)
+}
+
+// Capture answers what the world asks, and saves what was read for it as a world of its own at dir.
+func (s *Served) Capture(ctx context.Context, dir string) (diagnostics.Outcome, error) {
+	r := record.New()
+	src, err := s.Recorded(ctx, r)
+	if err != nil {
+		return diagnostics.Outcome{}, err
+	}
+	out, err := s.diagnose(ctx, src, "")
+	if err != nil {
+		return out, err
+	}
+	m := s.World.Meta
+	_, err = r.Save(dir, world.Meta{Ask: m.Ask, Now: m.Now, Cluster: m.Cluster, Region: m.Region, Account: m.Account}, out.Report)
+	return out, err
+}
+
+func (s *Served) diagnose(ctx context.Context, src live.Source, question string) (diagnostics.Outcome, error) {
 	if question == "" {
 		question = s.World.Meta.Ask
 	}
@@ -105,10 +138,6 @@ func (s *Served) Diagnose(ctx context.Context, question string) (diagnostics.Out
 	d, ok := all.Find(c.Verb)
 	if !ok {
 		return diagnostics.Outcome{}, fmt.Errorf("%s: no such diagnosis", c.Verb)
-	}
-	src, err := s.Source(ctx)
-	if err != nil {
-		return diagnostics.Outcome{}, err
 	}
 	m := s.World.Meta
 	return src.Diagnose(ctx, d, diagnostics.Target{Cluster: m.Cluster, Region: m.Region, Account: m.Account, Namespace: c.Namespace, Name: c.Name}, nil)

@@ -38,40 +38,40 @@ type AWS map[string]map[string]json.RawMessage
 
 // Meta is world.yaml.
 type Meta struct {
-	Story     string    `yaml:"story"`
+	Story     string    `yaml:"story,omitempty"`
 	Ask       string    `yaml:"ask"`
 	Now       time.Time `yaml:"now"`
 	Cluster   string    `yaml:"cluster"`
 	Region    string    `yaml:"region"`
-	Account   string    `yaml:"account"`
-	Denied    Denied    `yaml:"denied"`
-	Throttled []string  `yaml:"throttled"`
-	Want      Want      `yaml:"want"`
+	Account   string    `yaml:"account,omitempty"`
+	Denied    Denied    `yaml:"denied,omitempty"`
+	Throttled []string  `yaml:"throttled,omitempty"`
+	Want      Want      `yaml:"want,omitempty"`
 
 	// Base is the folder, relative to this world's, of the world that this one changes; empty for a complete world.
-	Base    string      `yaml:"base"`
-	Changes []yaml.Node `yaml:"changes"`
+	Base    string      `yaml:"base,omitempty"`
+	Changes []yaml.Node `yaml:"changes,omitempty"`
 }
 
 // Denied lists the calls that answer AccessDenied or Forbidden.
 type Denied struct {
-	AWS        []string `yaml:"aws"`        // "ec2:DescribeSubnets"
-	Kubernetes []string `yaml:"kubernetes"` // "list events", "get pods/proxy"
+	AWS        []string `yaml:"aws,omitempty"`        // "ec2:DescribeSubnets"
+	Kubernetes []string `yaml:"kubernetes,omitempty"` // "list events", "get pods/proxy"
 }
 
 // Want is the ground truth.
 type Want struct {
 	Causes       []string `yaml:"causes"`
-	Contributing []string `yaml:"contributing"`
-	Allow        []string `yaml:"allow"`
-	Forbid       []string `yaml:"forbid"`
-	Subject      string   `yaml:"subject"`
-	Fix          []string `yaml:"fix"`
-	Refuse       []string `yaml:"refuse"`
-	Refused      []string `yaml:"refused"`
-	Confidence   string   `yaml:"confidence"`
-	Gaps         []string `yaml:"gaps"`
-	Facts        []string `yaml:"facts"`
+	Contributing []string `yaml:"contributing,omitempty"`
+	Allow        []string `yaml:"allow,omitempty"`
+	Forbid       []string `yaml:"forbid,omitempty"`
+	Subject      string   `yaml:"subject,omitempty"`
+	Fix          []string `yaml:"fix,omitempty"`
+	Refuse       []string `yaml:"refuse,omitempty"`
+	Refused      []string `yaml:"refused,omitempty"`
+	Confidence   string   `yaml:"confidence,omitempty"`
+	Gaps         []string `yaml:"gaps,omitempty"`
+	Facts        []string `yaml:"facts,omitempty"`
 }
 
 // Name is the name of the world's folder.

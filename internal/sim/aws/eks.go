@@ -68,6 +68,15 @@ func (s *Server) cluster(c *call) (object, error) {
 	return o, nil
 }
 
+// inCluster refuses what is asked about a cluster that isn't there. A world that didn't record clusters can't tell.
+func (s *Server) inCluster(c *call) error {
+	if _, recorded := s.lists["eks"]["Clusters"]; !recorded {
+		return nil
+	}
+	_, err := s.cluster(c)
+	return err
+}
+
 func describeCluster(s *Server, c *call) (object, error) {
 	o, err := s.cluster(c)
 	if err != nil {
@@ -107,7 +116,7 @@ func tokened(c *call, out string, names []string) (object, error) {
 // names lists what belongs to the cluster of the call.
 func names(list, field, out string) operation {
 	return func(s *Server, c *call) (object, error) {
-		if _, err := s.cluster(c); err != nil {
+		if err := s.inCluster(c); err != nil {
 			return nil, err
 		}
 		items, err := s.list("eks", list)
@@ -136,7 +145,7 @@ func member(list, field, out, noun string) operation {
 }
 
 func (s *Server) memberOf(c *call, list, field, noun string) (object, error) {
-	if _, err := s.cluster(c); err != nil {
+	if err := s.inCluster(c); err != nil {
 		return nil, err
 	}
 	items, err := s.list("eks", list)

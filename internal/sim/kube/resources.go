@@ -1,8 +1,10 @@
 package kube
 
 import (
+	"encoding/json"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -129,6 +131,47 @@ func parseResources(table string, custom bool) []*resource {
 		out = append(out, r)
 	}
 	return out
+}
+
+// defined gives the resources of a CustomResourceDefinition, one for each version that is served; none of anything else.
+func defined(o *unstructured.Unstructured) []*resource {
+	if o.GetKind() != "CustomResourceDefinition" {
+		return nil
+	}
+	var definition struct {
+		Spec apiextensions `json:"spec"`
+	}
+	b, err := json.Marshal(o.Object)
+	if err != nil || json.Unmarshal(b, &definition) != nil {
+		return nil
+	}
+	var out []*resource
+	spec := definition.Spec
+	for _, v := range spec.Versions {
+		r := &resource{
+			GroupVersionKind: schema.GroupVersionKind{Group: spec.Group, Version: v.Name, Kind: spec.Names.Kind}, name: spec.Names.Plural,
+			namespaced: spec.Scope != "Cluster", short: spec.Names.ShortNames, status: true, custom: true,
+		}
+		if r.storage = r.gr().String(); v.Served && r.name != "" && r.Kind != "" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// apiextensions is what of a definition says how its resource is served.
+type apiextensions struct {
+	Group string `json:"group"`
+	Scope string `json:"scope"`
+	Names struct {
+		Plural     string   `json:"plural"`
+		Kind       string   `json:"kind"`
+		ShortNames []string `json:"shortNames"`
+	} `json:"names"`
+	Versions []struct {
+		Name   string `json:"name"`
+		Served bool   `json:"served"`
+	} `json:"versions"`
 }
 
 // guess describes a custom resource that no table knows by one of its objects.

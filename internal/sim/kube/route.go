@@ -174,7 +174,7 @@ func identify(r *http.Request) (user string, known bool) {
 
 // authorize refuses what the world denies, or the hook.
 func (s *Server) authorize(q *request) error {
-	allowed := !s.denied[q.permission()]
+	allowed := !s.denies(q.permission(), q.namespace)
 	if allowed && s.options.Authorize != nil && !reviewing(q) {
 		allowed = s.options.Authorize(q.user, q.verb, q.kind(), q.namespace, q.name)
 	}
@@ -205,4 +205,14 @@ func forbidden(q *request) error {
 		res += "/" + q.subresource
 	}
 	return apierrors.NewForbidden(q.gr(), q.name, fmt.Errorf("User %q cannot %s resource %q in API group %q %s", q.user, q.verb, res, q.Group, where))
+}
+
+// denies tells what the world denies: a permission everywhere, or, as in "list pods in backend" and "list pods in all
+// namespaces", in one scope only.
+func (s *Server) denies(permission, namespace string) bool {
+	scope := namespace
+	if scope == "" {
+		scope = "all namespaces"
+	}
+	return s.denied[permission] || s.denied[permission+" in "+scope]
 }

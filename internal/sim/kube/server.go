@@ -126,7 +126,7 @@ func normal(m map[string]any) (*unstructured.Unstructured, error) {
 	return u, nil
 }
 
-// learn adds the custom resources that the world has objects of or denies reading, with those that come along.
+// learn adds the custom resources that the world defines, has objects of or denies reading, with those that come along.
 func (s *Server) learn(w *world.World) {
 	known := wellKnown()
 	groups := map[string]bool{}
@@ -134,6 +134,11 @@ func (s *Server) learn(w *world.World) {
 		groups[r.Group] = true
 		if s.byKind(r.GroupVersionKind) == nil {
 			s.resources = append(s.resources, r)
+		}
+	}
+	for _, o := range w.Objects {
+		for _, r := range defined(o) {
+			add(r)
 		}
 	}
 	for _, o := range w.Objects {
@@ -153,6 +158,7 @@ func (s *Server) learn(w *world.World) {
 	}
 	for d := range s.denied {
 		_, what, _ := strings.Cut(d, " ")
+		what, _, _ = strings.Cut(what, " in ")
 		what, _, _ = strings.Cut(what, "/")
 		gr := schema.ParseGroupResource(what)
 		for _, k := range known {

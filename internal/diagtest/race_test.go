@@ -1,0 +1,5 @@
+//go:build race
+
+package diagtest_test
+
+const raced = true
