@@ -12,7 +12,9 @@ import (
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/kube"
 	"github.com/netdiag/netdiag/internal/live"
+	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/store/crd"
+	"github.com/netdiag/netdiag/internal/world/record"
 )
 
 // access says how to reach the cluster and the account.
@@ -21,10 +23,10 @@ type access struct {
 }
 
 func (a *access) flags(c *cobra.Command) {
-	c.Flags().StringVar(&a.cluster, "cluster", os.Getenv("NETDIAG_CLUSTER"), "name of the EKS cluster (default: $NETDIAG_CLUSTER, or that of the kubeconfig context)")
-	c.Flags().StringVar(&a.region, "region", "", "AWS region (default: that of the AWS configuration)")
-	c.Flags().StringVar(&a.kubeconfig, "kubeconfig", "", "kubeconfig file (default: the service account in a pod, else $KUBECONFIG or ~/.kube/config)")
-	c.Flags().StringVar(&a.context, "context", "", "kubeconfig context")
+	c.PersistentFlags().StringVar(&a.cluster, "cluster", os.Getenv("NETDIAG_CLUSTER"), "name of the EKS cluster (default: $NETDIAG_CLUSTER, or that of the kubeconfig context)")
+	c.PersistentFlags().StringVar(&a.region, "region", "", "AWS region (default: that of the AWS configuration)")
+	c.PersistentFlags().StringVar(&a.kubeconfig, "kubeconfig", "", "kubeconfig file (default: the service account in a pod, else $KUBECONFIG or ~/.kube/config)")
+	c.PersistentFlags().StringVar(&a.context, "context", "", "kubeconfig context")
 }
 
 // connection is a cluster and account that can be read.
@@ -35,26 +37,31 @@ type connection struct {
 	store func(namespace string, fault func(error)) (casebook.Store, error)
 }
 
-// connect finds the cluster and the account. It asks neither anything yet.
-func (a *access) connect(ctx context.Context) (connection, error) {
+// connect finds the cluster and the account. It asks neither anything yet. r, where it isn't nil, listens to what is read.
+func (a *access) connect(ctx context.Context, r *record.Recorder) (connection, error) {
 	cfg, err := kube.Config(a.kubeconfig, a.context)
 	if err != nil {
-		return connection{}, &exitError{exitUnreadable, err}
+		return connection{}, &program.Exit{Status: program.Unreadable, Err: err}
+	}
+	options := awsnet.Options{Region: a.region}
+	if r != nil {
+		cfg.Wrap(r.Kubernetes)
+		options.Observe = r.AWS
 	}
 	k, err := kube.New(cfg)
 	if err != nil {
-		return connection{}, &exitError{exitUnreadable, err}
+		return connection{}, &program.Exit{Status: program.Unreadable, Err: err}
 	}
 	cluster := a.cluster
 	if cluster == "" {
 		cluster = kube.ClusterOf(a.kubeconfig, a.context)
 	}
 	if cluster == "" {
-		return connection{}, &exitError{exitUsage, diagnostics.Refusal("which EKS cluster is this? Give its name with --cluster, or set NETDIAG_CLUSTER")}
+		return connection{}, program.Misuse("which EKS cluster is this? Give its name with --cluster, or set NETDIAG_CLUSTER")
 	}
-	n, err := awsnet.New(ctx, awsnet.Options{Region: a.region})
+	n, err := awsnet.New(ctx, options)
 	if err != nil {
-		return connection{}, &exitError{exitUnreadable, err}
+		return connection{}, &program.Exit{Status: program.Unreadable, Err: err}
 	}
 	return connection{
 		source: live.Source{AWS: n, Kube: k, Now: time.Now, Clock: time.Now},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/diagtest"
+	"github.com/netdiag/netdiag/internal/program"
 	simaccess "github.com/netdiag/netdiag/internal/sim/access"
 	"github.com/netdiag/netdiag/internal/sim/kube"
 	"github.com/netdiag/netdiag/internal/world"
@@ -24,8 +25,8 @@ import (
 
 const worlds = "../../testdata/worlds"
 
-// program is the real program, built once, to run in processes of its own.
-var program = sync.OnceValues(func() (string, error) {
+// built is the real program, built once, to run in processes of its own.
+var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "netdiag-bot-")
 	if err != nil {
 		return "", err
@@ -40,7 +41,7 @@ var program = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if file, err := program(); err == nil {
+	if file, err := built(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(file))
 	}
 	os.Exit(code)
@@ -82,7 +83,7 @@ func serve(t *testing.T, dir string, change func(*world.World)) bot {
 // run runs the program; env overrides, NAME= unsets.
 func (b bot) run(env []string, args ...string) (stdout, stderr string, code int) {
 	b.t.Helper()
-	file, err := program()
+	file, err := built()
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -116,7 +117,7 @@ func TestDiagnoseSaysWhatTheLaboratorySays(t *testing.T) {
 			stdout, stderr, code := b.run(nil, append([]string{"diagnose", "--cluster", m.Cluster, "-o", "json"}, strings.Fields(m.Ask)...)...)
 			wantCode := 0
 			if out.Report.Open() {
-				wantCode = exitOpen
+				wantCode = program.Open
 			}
 			if code != wantCode {
 				t.Fatalf("exit status %d, want %d\n%s", code, wantCode, stderr)

@@ -1,77 +1,89 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/netdiag/netdiag/diagnostics"
-	"github.com/netdiag/netdiag/diagnostics/all"
-	"github.com/netdiag/netdiag/internal/ask"
+	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/render/output"
+	"github.com/netdiag/netdiag/internal/world/record"
 )
 
 func diagnoseCommand() *cobra.Command {
 	var a access
-	var namespace, format string
+	var format, snapshot string
 	c := &cobra.Command{
-		Use:   "diagnose " + usages(),
+		Use:   "diagnose " + program.Usages(),
 		Short: "Answer one question on the command line",
-		Long: `Answer one question on the command line. It reads the cluster and AWS, and changes nothing.
+		Long: `Answer one question on the command line. It reads the cluster and AWS, and changes nothing; the help of each question
+lists what it reads. The report goes to standard output, progress to standard error.
 
-Exit status: 0 the question could be answered, trouble or not; 1 nothing could be read; 2 wrong command line or a name
-that is not there; 3 something that decides could not be read (the report names the permission).`,
-		Example: "  bot diagnose pending backend\n  bot diagnose alb api-ingress -n backend -o markdown",
-		RunE: func(c *cobra.Command, args []string) error {
-			text := strings.Join(args, " ")
-			if namespace != "" {
-				text += " -n " + namespace
-			}
-			q, err := ask.Parse(text)
-			if err != nil {
-				return &exitError{exitUsage, err}
-			}
-			d, ok := all.Find(q.Verb)
-			if !ok {
-				return &exitError{exitUsage, diagnostics.Refusal("which question? " + usages())}
-			}
-			write, err := output.Writer(format, os.Stdout)
-			if err != nil {
-				return &exitError{exitUsage, err}
-			}
-			conn, err := a.connect(c.Context())
-			if err != nil {
-				return err
-			}
-			target := conn.target
-			target.Namespace, target.Name = q.Namespace, q.Name
-			target.Account, _ = conn.source.AWS.Account(c.Context()) // shown only; the diagnosis itself says what can't be read
-			out, err := conn.source.Diagnose(c.Context(), d, target, func(s string) { fmt.Fprintln(os.Stderr, s) })
-			if err != nil {
-				return err
-			}
-			if err := write(out.Report); err != nil {
-				return err
-			}
-			if out.Report.Open() {
-				return &exitError{code: exitOpen}
-			}
-			return nil
-		},
+` + program.Statuses,
+		Example: `  bot diagnose pending backend
+  bot diagnose alb api-ingress -n backend -o markdown
+  bot diagnose pending backend --context staging --region eu-west-1
+  bot diagnose pending backend -o json --snapshot incident.json`,
 	}
 	a.flags(c)
-	c.Flags().StringVarP(&namespace, "namespace", "n", "", "namespace of the ingress (default: wherever it is found)")
-	c.Flags().StringVarP(&format, "output", "o", "term", "term, markdown or json")
-	return c
+	program.Formats(c, &format)
+	c.PersistentFlags().StringVar(&snapshot, "snapshot", "", "also write what was read to this file, for bot replay")
+	return program.Ask(c, func(c *cobra.Command, text string) error {
+		write, err := output.Writer(format, os.Stdout)
+		if err != nil {
+			return err
+		}
+		q, err := program.Parse(c, text)
+		if err != nil {
+			return err
+		}
+		out, _, err := a.ask(c.Context(), q, nil)
+		if err != nil {
+			return err
+		}
+		if snapshot != "" {
+			if err := keep(snapshot, out); err != nil {
+				return err
+			}
+		}
+		return tell(write, out)
+	})
 }
 
-// usages lists the questions as people type them.
-func usages() string {
-	var out []string
-	for _, d := range all.Diagnoses() {
-		out = append(out, d.Name+" "+d.Usage)
+// ask connects and answers a question; r, where it isn't nil, listens to what is read.
+func (a *access) ask(ctx context.Context, q program.Question, r *record.Recorder) (diagnostics.Outcome, connection, error) {
+	conn, err := a.connect(ctx, r)
+	if err != nil {
+		return diagnostics.Outcome{}, conn, err
 	}
-	return strings.Join(out, " | ")
+	conn.target.Namespace, conn.target.Name = q.Namespace, q.Name
+	conn.target.Account, _ = conn.source.AWS.Account(ctx) // shown only; the diagnosis itself says what can't be read
+	out, err := conn.source.Diagnose(ctx, q.Diagnosis, conn.target, func(s string) { fmt.Fprintln(os.Stderr, s) })
+	return out, conn, err
+}
+
+// keep writes a run to a file that only its owner can read: what was read is not redacted.
+func keep(file string, out diagnostics.Outcome) error {
+	text, err := out.Save(program.Version())
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return program.Misuse("the snapshot can't be written: %v", err)
+	}
+	return nil
+}
+
+// tell writes the report, and gives the status of an open question.
+func tell(write func(diagnostics.Report) error, out diagnostics.Outcome) error {
+	if err := write(out.Report); err != nil {
+		return err
+	}
+	if out.Report.Open() {
+		return &program.Exit{Status: program.Open}
+	}
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/netdiag/netdiag/diagnostics/all"
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/live"
+	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/remedy"
 )
 
@@ -29,13 +30,13 @@ func executeCommand() *cobra.Command {
 		Long: `Carry out approved fixes. It takes each approved Remediation, diagnoses again and goes on only if the very same fix is still
 proposed, applies it, and diagnoses until the trouble is gone. It holds no Slack token; custom resources are all that it
 shares with bot serve.`,
-		Args: cobra.NoArgs,
+		Args: program.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			log, err := logger()
 			if err != nil {
 				return err
 			}
-			conn, err := a.connect(c.Context())
+			conn, err := a.connect(c.Context(), nil)
 			if err != nil {
 				return err
 			}
@@ -66,7 +67,7 @@ shares with bot serve.`,
 	a.flags(c)
 	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
 	c.Flags().DurationVar(&poll, "poll", 5*time.Second, "time between two diagnoses while a change is watched")
-	return c
+	return program.Graceful(c)
 }
 
 // diagnoseFor diagnoses anew: every call reads everything again.

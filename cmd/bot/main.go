@@ -1,91 +1,26 @@
 // Command bot is netdiag: it answers questions in Slack (serve), carries out approved fixes (execute), and answers on
-// the command line (diagnose).
+// the command line (diagnose), with all that is needed to look again later (replay) or elsewhere (capture).
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"github.com/spf13/cobra"
 
-	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/program"
 )
 
-// Exit codes of bot diagnose; the report's format fixes them.
-const (
-	exitUnreadable = 1 // nothing could be read at all
-	exitUsage      = 2 // wrong command line, or a name that is not there
-	exitOpen       = 3 // a gap left the question open
-)
+func main() { program.Main(root()) }
 
-// exitError carries the exit code of a failed command.
-type exitError struct {
-	code int
-	err  error // nil: everything has been said
-}
-
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return ""
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "bot",
+		Short: "Diagnose EKS networking: pods without addresses, load balancers that answer 5xx",
+		Long: `Diagnose EKS networking: why pods wait for an address, and why a load balancer answers 5xx. It says what is wrong, the
+evidence with the command that repeats it, what was ruled out, what could not be read, and the fixes that would really help.`,
+		Example: `  bot diagnose pending backend                  # why pods of namespace backend don't start
+  bot diagnose alb api-ingress -n backend       # why the load balancer of an ingress answers 502, 503 or 504
+  bot capture pending backend -o world          # keep what was read, redacted, as a folder that lab can serve
+  source <(bot completion bash)                 # complete commands, questions and flags`,
 	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:]))
-}
-
-// run executes one command line and gives its exit code.
-func run(ctx context.Context, args []string) int {
-	root := &cobra.Command{
-		Use:           "bot",
-		Short:         "Diagnose EKS networking: pods without addresses, load balancers that answer 5xx",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return c.Help()
-			}
-			var names []string
-			for _, sub := range c.Commands() {
-				names = append(names, sub.Name())
-			}
-			return diagnostics.Refusal(args[0] + " is no command. Did you mean " + c.Name() + " " + diagnostics.Nearest(args[0], names, 1)[0] + "?")
-		},
-	}
-	root.AddCommand(diagnoseCommand(), serveCommand(), executeCommand(), versionCommand())
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &exitError{exitUsage, fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
-	})
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, "bot: "+text)
-	}
-	var exit *exitError
-	var unreachable diagnostics.Unreachable
-	var refusal diagnostics.Refusal
-	switch {
-	case errors.As(err, &exit):
-		return exit.code
-	case errors.As(err, &unreachable):
-		return exitUnreadable
-	case errors.As(err, &refusal):
-		return exitUsage
-	case ctx.Err() != nil:
-		return 130
-	}
-	return exitUnreadable
+	c.AddCommand(diagnoseCommand(), captureCommand(), replayCommand(), serveCommand(), executeCommand())
+	return c
 }

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
-	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/diagnostics/all"
 	"github.com/netdiag/netdiag/handlers"
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/policy"
+	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/store/memory"
 )
 
@@ -28,7 +27,7 @@ func serveCommand() *cobra.Command {
 Investigations and Remediations; approved fixes are carried out by bot execute.
 
 The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_TOKEN (xoxb-…). It runs as one replica.`,
-		Args: cobra.NoArgs,
+		Args: program.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
 			log, err := logger()
@@ -38,10 +37,10 @@ The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_T
 			app, bot := os.Getenv("SLACK_APP_TOKEN"), os.Getenv("SLACK_BOT_TOKEN")
 			for name, token := range map[string]string{"SLACK_APP_TOKEN": app, "SLACK_BOT_TOKEN": bot} {
 				if token == "" {
-					return &exitError{exitUsage, diagnostics.Refusal(name + " is not set: the app-level token (xapp-…) and the bot token (xoxb-…) of the Slack app come from the environment")}
+					return program.Misuse("%s is not set: the app-level token (xapp-…) and the bot token (xoxb-…) of the Slack app come from the environment", name)
 				}
 			}
-			conn, err := a.connect(ctx)
+			conn, err := a.connect(ctx, nil)
 			if err != nil {
 				return err
 			}
@@ -57,7 +56,7 @@ The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_T
 				fixes = false // bot execute can't see the memory of another process
 				log.Warn("state is kept in memory: it is lost at the next start, and fixes appear as commands only")
 			default:
-				return &exitError{exitUsage, diagnostics.Refusal(fmt.Sprintf("unknown state %q: use kubernetes or memory", state))}
+				return program.Misuse("unknown state %q: use kubernetes or memory", state)
 			}
 			target.Account, err = src.AWS.Account(ctx)
 			if err != nil {
@@ -72,7 +71,7 @@ The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_T
 			}
 			p := policy.Policy{Team: team, Askers: askers, Approvers: []policy.Grant{{Users: approvers}}}
 			if err := p.Validate(); err != nil {
-				return &exitError{exitUsage, diagnostics.Refusal(err.Error())}
+				return program.Misuse("%v", err)
 			}
 			s, err := handlers.New(handlers.Config{
 				AppToken: app, BotToken: bot, APIURL: apiURL, Log: log, Holder: name,
@@ -99,5 +98,6 @@ The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_T
 	c.Flags().StringArrayVar(&approvers, "approver", nil, "Slack user id that may approve fixes (U…); may be given more than once")
 	c.Flags().BoolVar(&fixes, "fixes", false, "offer fixes with buttons; needs bot execute")
 	c.Flags().StringVar(&apiURL, "slack-api-url", "", "base URL of the Slack Web API, for a simulated Slack")
-	return c
+	program.Values(c, "state", "kubernetes", "memory")
+	return program.Graceful(c)
 }

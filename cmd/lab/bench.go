@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/diagtest"
+	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
@@ -35,11 +35,20 @@ func benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench DIR…",
 		Short: "Score the diagnoses on every world below the folders",
-		Long:  "Score the diagnoses on every world below the folders. Exit status: 0 every world passes, 1 not.",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `Score the diagnoses on every world below the folders: each is served on loopback, asked its own question, and the report
+is compared with want of its world.yaml.
+
+Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken world; 130 interrupted.`,
+		Example: "  lab bench testdata/worlds\n  lab bench testdata/worlds/seeds my-capture -o json",
+		Args: func(_ *cobra.Command, dirs []string) error {
+			if len(dirs) == 0 {
+				return program.Misuse("lab bench needs folders with worlds, for example: lab bench testdata/worlds")
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, dirs []string) error {
 			if format != "term" && format != "json" {
-				return diagnostics.Refusal("unknown output " + format + ": use term or json")
+				return program.Misuse("unknown output %s: use term or json", format)
 			}
 			worlds, err := world.Find(dirs...)
 			if err != nil {
@@ -98,12 +107,13 @@ func benchCommand() *cobra.Command {
 				}
 			}
 			if slices.ContainsFunc(results, func(r result) bool { return !r.Passed }) {
-				return exitCode(1)
+				return &program.Exit{Status: 1}
 			}
 			return nil
 		},
 	}
 	c.Flags().StringVarP(&format, "output", "o", "term", "term or json")
+	program.Values(c, "output", "term", "json")
 	c.Flags().StringVar(&accuracy, "accuracy", "", "also write the verdicts to this Markdown file")
 	c.Flags().StringVar(&performance, "performance", "", "also write the times to this Markdown file")
 	return c

@@ -3,68 +3,24 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"github.com/spf13/cobra"
 
-	"github.com/netdiag/netdiag/diagnostics"
-	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/program"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:]))
-}
+func main() { program.Main(root()) }
 
-// exitCode is an error that only carries an exit code: everything has been said.
-type exitCode int
-
-func (e exitCode) Error() string { return "" }
-
-// run executes one command line and gives its exit code: as bot diagnose, and 1 where a world of the bench doesn't pass.
-func run(ctx context.Context, args []string) int {
-	root := &cobra.Command{
-		Use:           "lab",
-		Short:         "Diagnose, measure and show netdiag on simulated worlds",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return c.Help()
-			}
-			var names []string
-			for _, sub := range c.Commands() {
-				names = append(names, sub.Name())
-			}
-			return diagnostics.Refusal(args[0] + " is no command. Did you mean " + c.Name() + " " + diagnostics.Nearest(args[0], names, 1)[0] + "?")
-		},
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "lab",
+		Short: "Diagnose, measure and show netdiag on simulated worlds",
+		Long: `Diagnose, measure and show netdiag on worlds: folders that hold one cluster and the AWS account around it, at one moment.
+They are served on loopback as Kubernetes and AWS; nothing else is needed.`,
+		Example: `  lab diagnose --world testdata/worlds/seeds/seed-alb-502
+  lab bench testdata/worlds                     # score the diagnoses on every world
+  lab demo                                      # both seeds' stories in a browser, with Slack and fixes
+  source <(lab completion bash)                 # complete commands, questions and flags`,
 	}
-	root.AddCommand(diagnoseCommand(), benchCommand(), demoCommand())
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, "lab: "+text)
-	}
-	var code exitCode
-	var refusal diagnostics.Refusal
-	var problem *world.Problem
-	switch {
-	case errors.As(err, &code):
-		return int(code)
-	case errors.As(err, &refusal), errors.As(err, &problem):
-		return 2
-	case ctx.Err() != nil:
-		return 130
-	}
-	return 1
+	c.AddCommand(diagnoseCommand(), benchCommand(), demoCommand())
+	return c
 }
