@@ -12,14 +12,11 @@ import (
 
 // What is captured of a world is judged as the world itself: same causes, fixes and gaps.
 func TestCapturedWorldsAreJudgedTheSame(t *testing.T) {
-	dirs, err := world.Find(worlds)
+	dirs, err := diagtest.All(worlds)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, dir := range dirs {
-		if raced && i%10 != 0 { // a sample: the race detector has seen all worlds elsewhere
-			continue
-		}
+	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			w, err := world.Load(dir)

@@ -1,5 +1,0 @@
-//go:build !race
-
-package diagtest_test
-
-const raced = false
