@@ -17,6 +17,7 @@ import (
 	"github.com/netdiag/netdiag/internal/render/markdown"
 	"github.com/netdiag/netdiag/internal/sim/access"
 	simaws "github.com/netdiag/netdiag/internal/sim/aws"
+	"github.com/netdiag/netdiag/internal/sim/fleet"
 	simkube "github.com/netdiag/netdiag/internal/sim/kube"
 	"github.com/netdiag/netdiag/internal/world"
 	"github.com/netdiag/netdiag/internal/world/record"
@@ -38,7 +39,19 @@ func Serve(w *world.World, now func() time.Time) (*Served, error) {
 	if now == nil {
 		now = func() time.Time { return w.Meta.Now }
 	}
-	s := &Served{World: w, AWS: simaws.New(w, simaws.Options{Now: now, Trusted: []string{access.NatureKeyID}}), Kube: simkube.New(w, simkube.Options{Now: now})}
+	return serve(w, simaws.Options{Now: now}, simkube.Options{Now: now})
+}
+
+// ServeFleet serves a generated cluster on loopback until Close, at its own time.
+func ServeFleet(f *fleet.Fleet) (*Served, error) {
+	w := f.World()
+	now := func() time.Time { return w.Meta.Now }
+	return serve(w, simaws.Options{Now: now, Crowd: f}, simkube.Options{Now: now, Crowd: f})
+}
+
+func serve(w *world.World, a simaws.Options, k simkube.Options) (*Served, error) {
+	a.Trusted = []string{access.NatureKeyID}
+	s := &Served{World: w, AWS: simaws.New(w, a), Kube: simkube.New(w, k)}
 	var err error
 	if s.AWSURL, err = s.listen(s.AWS); err != nil {
 		return nil, err

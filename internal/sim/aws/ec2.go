@@ -89,7 +89,7 @@ func (d describe) do(s *Server, c *call) (object, error) {
 
 // selected gives the items that the ids and filters of the call name.
 func (d describe) selected(s *Server, c *call) ([]object, error) {
-	items, err := s.list("ec2", d.list)
+	items, err := s.described(c, d.list)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +105,20 @@ func (d describe) selected(s *Server, c *call) ([]object, error) {
 		items = d.prepare(s, items)
 	}
 	return filtered(items, c.objects("Filter"), d.filters)
+}
+
+// described gives the items of a list, or those of the crowd that may pass the filters of the call.
+func (s *Server) described(c *call, list string) ([]object, error) {
+	if s.crowd != nil {
+		filters := map[string][]string{}
+		for _, f := range c.objects("Filter") {
+			filters[text(f["Name"])] = values(f["Value"])
+		}
+		if items, ok := s.crowd.Items(list, filters); ok {
+			return items, nil
+		}
+	}
+	return s.list("ec2", list)
 }
 
 // named gives the items with these ids, in the order of the list; one that isn't there is an error.

@@ -24,12 +24,22 @@ type Options struct {
 	Page int
 	// Trusted lists access key ids to which the world's denied and throttled don't apply: those of whatever plays the CNI or a controller.
 	Trusted []string
+	// Crowd has further resources of EC2, which are made when they are asked for; nil has none.
+	Crowd Crowd
+}
+
+// Crowd has resources that are too many to keep: it makes them when they are asked for. They can only be read.
+type Crowd interface {
+	// Items makes the items of a list of EC2 ("NetworkInterfaces"), at least those that pass the filters, which hold the
+	// values by the filter's name; false where the list isn't one of the crowd's.
+	Items(list string, filters map[string][]string) ([]map[string]any, bool)
 }
 
 // Server is a simulated AWS account. It is safe for use by several goroutines.
 type Server struct {
-	now  func() time.Time
-	page int
+	now   func() time.Time
+	page  int
+	crowd Crowd
 
 	mu       sync.Mutex
 	world    *world.World
@@ -49,7 +59,7 @@ type Server struct {
 // New makes a server of a loaded world. The world itself is not changed by writes.
 func New(w *world.World, o Options) *Server {
 	s := &Server{
-		now: o.Now, page: o.Page, world: w, lists: decodeLists(w.AWS),
+		now: o.Now, page: o.Page, crowd: o.Crowd, world: w, lists: decodeLists(w.AWS),
 		denied: map[string]bool{}, trusted: map[string]bool{}, sessions: map[string]session{},
 	}
 	if s.now == nil {

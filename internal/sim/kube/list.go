@@ -51,6 +51,9 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request, q *request) e
 				"You can start a new list without the continue parameter.")
 		}
 	}
+	if s.crowded(q.resource) {
+		return s.serveCrowd(w, r, q, sel, from, limit)
+	}
 	objects, rv := s.store.list(q.storage, q.listNamespace())
 	if from.Version != 0 {
 		rv = from.Version
@@ -88,7 +91,7 @@ func (q *request) listNamespace() string {
 }
 
 func (s *Server) serveGet(w http.ResponseWriter, r *http.Request, q *request) error {
-	o := s.store.get(q.storage, q.listNamespace(), q.name)
+	o := s.find(q.resource, q.listNamespace(), q.name)
 	if o == nil {
 		return apierrors.NewNotFound(q.gr(), q.name)
 	}

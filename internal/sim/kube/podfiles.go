@@ -17,7 +17,7 @@ const metricsPort = "61678"
 
 // serveLog answers GET pods/<name>/log from the world's logs; a container without one has an empty log.
 func (s *Server) serveLog(w http.ResponseWriter, r *http.Request, q *request) error {
-	pod := s.store.get(q.storage, q.namespace, q.name)
+	pod := s.find(q.resource, q.namespace, q.name)
 	if pod == nil {
 		return apierrors.NewNotFound(q.gr(), q.name)
 	}
@@ -100,7 +100,7 @@ func (s *Server) serveProxy(w http.ResponseWriter, q *request) error {
 	case 3:
 		name, port = part[1], part[2]
 	}
-	pod := s.store.get(q.storage, q.namespace, name)
+	pod := s.find(q.resource, q.namespace, name)
 	if pod == nil {
 		return apierrors.NewNotFound(q.gr(), name)
 	}

@@ -49,9 +49,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, err)
 		return
 	}
-	if err := acceptable(r, q.resource); err != nil {
-		writeError(w, r, err)
-		return
+	for _, err := range []error{acceptable(r, q.resource), s.settled(q)} {
+		if err != nil {
+			writeError(w, r, err)
+			return
+		}
 	}
 	if err := s.dispatch(w, r, q); err != nil {
 		writeError(w, r, err)

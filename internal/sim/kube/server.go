@@ -27,6 +27,8 @@ type Options struct {
 	// Authorize decides who may do what, on top of the world's denied list; nil allows everything. resource is spelled
 	// plural[.group][/subresource], and user is what stands after "sim:" in the bearer token.
 	Authorize func(user, verb, resource, namespace, name string) bool
+	// Crowd has further objects, which are made when they are asked for; nil has none.
+	Crowd Crowd
 }
 
 // Server is the API server; it is an http.Handler. Use Close before closing the listener: it ends the watches.
