@@ -136,7 +136,7 @@ func (a *analysis) volume(f diagnostics.Finding, c clause, of string, pods []wai
 		f.Summary = fmt.Sprintf("claim %s does not exist in namespace %s", f.Subject, a.s.Target.Namespace)
 	}
 	if volumeKind(c.reason) == volumeCount {
-		a.attachments(&f)
+		a.volumeLimits(&f)
 	}
 	for n := range a.s.Events {
 		if e := &a.s.Events[n]; e.InvolvedObject.Kind == "PersistentVolumeClaim" && e.InvolvedObject.Name == f.Subject && e.Type == "Warning" && a.s.At.Sub(when(e)) <= fresh {
@@ -166,8 +166,8 @@ func (a *analysis) volumePlace(f *diagnostics.Finding, volume *corev1.Persistent
 	}
 }
 
-// attachments shows how many volumes the nodes may have attached.
-func (a *analysis) attachments(f *diagnostics.Finding) {
+// volumeLimits shows how many volumes the nodes may have attached.
+func (a *analysis) volumeLimits(f *diagnostics.Finding) {
 	for _, key := range sortedKeys(a.s.Attachable) {
 		node, driver, _ := strings.Cut(key, " ")
 		if len(f.Evidence) < 5 {
