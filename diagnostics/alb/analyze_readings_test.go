@@ -380,6 +380,17 @@ func TestNotApplied(t *testing.T) {
 			f.annotate("success-codes", "200")
 			delete(f.ingresses[0].Annotations, annotation("healthcheck-path"))
 		}, cause: "hc.grpc", fix: "set-health-check", executable: true, changes: "200 → 12"},
+		"codes that are no gRPC codes, and no target group yet": {broken: func(f *fake) {
+			f.complain("Ingress", "web", "FailedDeployModel", "Failed deploy model due to Health check matcher GRPC code '200' must be within '0-99' inclusive")
+			f.annotate("success-codes", "200")
+			f.balancers, f.listeners, f.rules, f.groups, f.bindings, f.health = nil, nil, nil, nil, nil, nil
+			f.ingresses[0].Status.LoadBalancer.Ingress = nil
+		}, cause: "hc.grpc", fix: "set-health-check", executable: true, changes: "Ingress shop/web: annotation alb.ingress.kubernetes.io/success-codes 200 → 0"},
+		"annotation that the controller can't read, and no target group yet": {broken: func(f *fake) {
+			f.complain("Ingress", "web", "FailedBuildModel", "Failed build model due to failed to parse int64 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 15s: strconv.ParseInt: parsing \"15s\": invalid syntax")
+			f.balancers, f.listeners, f.rules, f.groups, f.bindings, f.health = nil, nil, nil, nil, nil, nil
+			f.ingresses[0].Status.LoadBalancer.Ingress = nil
+		}, cause: "hc.not-applied", reason: "refused", fix: "fix-ingress-group"},
 		"another setting that explains nothing": {broken: func(f *fake) {
 			f.groups[0].Check.Codes = "200-299"
 			since(f, time.Hour)

@@ -256,6 +256,19 @@ func TestClosedPort(t *testing.T) {
 	}
 }
 
+// TestRouteThrough: a route inside the VPC that leads through something else leaves the cause open.
+func TestRouteThrough(t *testing.T) {
+	f := shop()
+	f.silent()
+	f.metrics[failedOpen] = 6000
+	rt := vpc.RouteTable{ID: "rtb-1", Main: true, Routes: []vpc.Route{{Destination: netip.MustParsePrefix("10.0.0.0/16"), Target: "local"}, {Destination: netip.MustParsePrefix("10.0.1.0/24"), Target: "vpce-1", State: "active"},
+		{Destination: netip.MustParsePrefix("10.0.2.0/24"), Target: "vpce-1", State: "active"}}}
+	f.routes = []vpc.RouteTable{rt}
+	if r := f.diagnose(t); len(r.Causes) > 0 || !strings.Contains(r.Summary, "leads through vpce-1") {
+		t.Errorf("causes %+v, summary %q, want none, and vpce-1 named", r.Causes, r.Summary)
+	}
+}
+
 // TestRouteOut tells which route the load balancer's packets take to a target outside the VPC.
 func TestRouteOut(t *testing.T) {
 	f := shop()

@@ -100,7 +100,8 @@ func (c *collector) groupRules(ctx context.Context, groups []string) {
 	c.parallel(ctx, reads...)
 }
 
-// routes reads the blocks of the VPC, and its route tables where a target lies outside: inside, the local route always connects.
+// routes reads the blocks of the VPC, and its route tables where a target lies outside or doesn't answer: inside, the local
+// route connects, but for a route of its own that leads through something else.
 func (c *collector) routes(ctx context.Context) {
 	s := c.s
 	if s.Balancer == nil {
@@ -115,11 +116,10 @@ func (c *collector) routes(ctx context.Context) {
 	c.mu.Unlock()
 	for _, g := range s.TargetGroups {
 		for _, h := range g.Health {
+			kind, _ := classOfHealth(h)
 			addr, err := netip.ParseAddr(h.ID)
-			if err != nil {
-				continue
-			}
-			if in, known := s.inVPC(addr); known && !in {
+			in, known := s.inVPC(addr)
+			if kind == drop || (err == nil && known && !in) {
 				tables, err := c.in.Routing.RouteTables(ctx, s.Balancer.VPC)
 				c.keep(err, s.Balancer.VPC, func() { s.Routes = tables })
 				return

@@ -158,8 +158,8 @@ func (a *analysis) config() {
 		if a.outdated == nil {
 			a.outdated = map[*group]bool{}
 		}
-		if a.found("hc.not-applied") { // the controller says so itself
-			a.outdated[g] = true
+		if slices.ContainsFunc(a.findings("hc.not-applied"), func(f diagnostics.Finding) bool { return f.Reason == "refused" }) {
+			a.outdated[g] = true // the controller says so itself
 			continue
 		}
 		if len(f.Because) > 0 || a.unexplained(g, &f) {

@@ -137,9 +137,9 @@ func (a *analysis) fixFor(f diagnostics.Finding) {
 			a.fixService(f)
 			return
 		}
-		a.fixRollback(f)
 		a.fixApp(f)
 		a.fixService(f)
+		a.fixRollback(f)
 	case "app.not-listening", "ep.selector", "ep.port-name", "svc.missing", "nodes.excluded", "rule.weight-zero":
 		a.fixService(f)
 	case "rollout.drain-race", "dereg.delay-elapsed", "node.termination", "keepalive.mismatch", "app.slow-response", "app.crash-midrequest", "app.own-5xx",

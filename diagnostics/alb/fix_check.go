@@ -17,12 +17,12 @@ type newSetting struct{ key, value string }
 
 // fixCheck offers to ask what a readiness probe asks that passes. It reports whether there was something to copy.
 func (a *analysis) fixCheck(f diagnostics.Finding) bool {
-	g := a.groupFor(f)
 	id := strings.TrimPrefix(f.ID, "alb/")
 	if id == "hc.grpc" {
-		a.fixGRPC(f, g)
+		a.fixGRPC(f, a.groupOr(f))
 		return true
 	}
+	g := a.groupFor(f)
 	ts := slices.DeleteFunc(g.bad(), func(t *target) bool { return !slices.Contains(f.Affects, t.affects()) })
 	if len(ts) == 0 {
 		return false
@@ -61,6 +61,20 @@ func (a *analysis) fixCheck(f diagnostics.Finding) bool {
 	}
 	a.annotate(f, g, "set-health-check", proof, set...)
 	return true
+}
+
+// groupOr is the group that a finding about the ingress concerns, or where the controller could make none yet, one without
+// targets for its Service, if it has only one.
+func (a *analysis) groupOr(f diagnostics.Finding) *group {
+	if g := a.groupFor(f); g != nil {
+		return g
+	}
+	g := &group{TargetGroup: &TargetGroup{}, m: a.model}
+	if bs := backends(*a.s.Ingress); len(bs) == 1 {
+		g.namespace, g.service = a.s.Ingress.Namespace, bs[0].Service
+		g.svc = a.s.service(g.namespace, g.service)
+	}
+	return g
 }
 
 // fixOverride offers to let the Service say what the ingress says.

@@ -148,9 +148,9 @@ func (a *analysis) fixProtocol(f diagnostics.Finding, x diagnostics.Fix) {
 // fixRefused offers to correct a health check that AWS or the controller doesn't take. A timeout that isn't below the interval
 // is the usual one.
 func (a *analysis) fixRefused(f diagnostics.Finding) {
-	x := diagnostics.Fix{ID: "fix-ingress-group", Title: "Correct the health check that the annotations ask for", Owner: objectOwner(a.s.Ingress), Undo: "put the annotation back as it was", SettlesIn: a.settlesCheck(a.groupFor(f)),
+	g := a.groupOr(f)
+	x := diagnostics.Fix{ID: "fix-ingress-group", Title: "Correct the health check that the annotations ask for", Owner: objectOwner(a.s.Ingress), Undo: "put the annotation back as it was", SettlesIn: a.settlesCheck(g),
 		Risk: "everything that waits in the ingress is applied with it", Changes: []string{f.Summary}, Commands: []string{fmt.Sprintf("kubectl edit ingress %s -n %s", a.s.Ingress.Name, a.s.Ingress.Namespace)}}
-	g := a.groupFor(f)
 	number := func(key string, none int) int {
 		v, _ := a.setting(g, key)
 		if n, err := strconv.Atoi(v); err == nil {

@@ -127,10 +127,25 @@ func (m *model) target(g *group, h elb.TargetHealth) *target {
 			if from.VPC != "" && t.eni.VPC != "" && from.VPC != t.eni.VPC {
 				continue
 			}
-			t.paths = append(t.paths, path{id, port, s.Firewall.Path(*from, *t.eni, t.addr, port)})
+			r := s.Firewall.Path(*from, *t.eni, t.addr, port)
+			if hop, ok := s.detour(*from, *t.eni, t.addr); ok {
+				r.Hops, r.Verdict = append(r.Hops, hop), min(r.Verdict, hop.Verdict)
+			}
+			t.paths = append(t.paths, path{id, port, r})
 		}
 	}
 	return t
+}
+
+// detour finds a route inside the VPC that leads through something else, on the way to a target or back.
+func (s *Snapshot) detour(from, to vpc.NetworkInterface, addr netip.Addr) (vpc.Hop, bool) {
+	if s.VPC == nil || from.Subnet == to.Subnet {
+		return vpc.Hop{}, false
+	}
+	if hop, ok := vpc.Detour(s.Routes, s.VPC.CIDRs, from.Subnet, addr); ok {
+		return hop, true
+	}
+	return vpc.Detour(s.Routes, s.VPC.CIDRs, to.Subnet, from.Primary)
 }
 
 // ports lists the health check port, and the port of the traffic where it is another.

@@ -95,6 +95,9 @@ func (a *analysis) noCause() string {
 		if len(ruled) > 0 {
 			text += "; ruled out: " + joined(ruled)
 		}
+		if via := a.via(); len(via) > 0 {
+			text += "; the way there leads through " + joined(via) + ", which can't be judged from here"
+		}
 		if kinds := a.s.Enforcer.Foreign; len(kinds) > 0 {
 			text += "; network policies of kinds that are not evaluated here are in use: " + joined(kinds)
 		}
@@ -109,6 +112,21 @@ func (a *analysis) noCause() string {
 		return text
 	}
 	return "no trouble found: " + state
+}
+
+// via lists what routes inside the VPC lead the load balancer's packets through.
+func (a *analysis) via() []string {
+	var out []string
+	for _, t := range a.targets() {
+		for _, p := range t.paths {
+			for _, h := range p.reach.Hops {
+				if h.Kind == vpc.DetourHop {
+					out = append(out, h.By)
+				}
+			}
+		}
+	}
+	return sorted(out)
 }
 
 func fraction(n, all int) string {

@@ -65,6 +65,9 @@ func (a *analysis) steps() {
 			if pr.path != g.Check.Path || pr.port != t.hcPort || pr.scheme != g.Check.Protocol {
 				finding = "they ask different things"
 			}
+			if want, _, differs := a.desired(g); len(differs) > 0 {
+				finding += fmt.Sprintf("; the annotations ask for %s", want)
+			}
 			step("Check health check configuration", fmt.Sprintf("target group: %s GET %s on %d, codes %s; readiness probe: %s GET %s on %d", g.Check.Protocol, g.Check.Path, t.hcPort, g.Check.Codes, pr.scheme, pr.path, pr.port), finding,
 				"aws elbv2 describe-target-groups --target-group-arns "+g.ARN)
 			break

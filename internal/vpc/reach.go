@@ -48,6 +48,7 @@ const (
 	TargetIngress HopKind = "target-sg-ingress"
 	TargetACLOut  HopKind = "target-acl-return-out"
 	SourceACLIn   HopKind = "source-acl-return-in"
+	DetourHop     HopKind = "route" // beside the way: a route sends the packets through something else
 )
 
 // Return reports whether the hop is on the way back.
