@@ -96,42 +96,6 @@ func sameProbe(g *group, hcPort int, pr *probe) bool {
 	return pr != nil && pr.port == hcPort && pr.path == g.Check.Path && pr.scheme == g.Check.Protocol
 }
 
-// grpcAnswer reads a status of gRPC (0 to 99): it is no status of HTTP.
-func (a *analysis) grpcAnswer(g *group, t *target, _ *probe, r *reading) bool {
-	c := t.code()
-	if g.ProtocolVersion != "GRPC" || c > 99 {
-		return false
-	}
-	pod, _, hcPort := t.behind()
-	switch {
-	case c == 0:
-		r.ID = "hc.codes"
-		r.says = func(which string, ts []*target) string {
-			return fmt.Sprintf("the health check of %s calls %s and gets status 0, which is OK in gRPC, but only %s counts as healthy", which, g.Check.Path, g.Check.Codes)
-		}
-	case c == 12 && g.Check.Path != healthMethod && probesGRPC(pod, hcPort) && isReady(pod):
-		r.ID = "hc.path"
-		r.Evidence = append(r.Evidence, inPodEvidence(pod))
-		r.says = func(which string, ts []*target) string {
-			return fmt.Sprintf("%s, which is UNIMPLEMENTED in gRPC, while the readiness probe calls %s and passes", g.asks(which, ts), healthMethod)
-		}
-	case c == 12:
-		r.ID, r.Confidence = "hc.path", diagnostics.Likely
-		r.says = func(which string, ts []*target) string {
-			return g.asks(which, ts) + ", which is UNIMPLEMENTED in gRPC: the application has no such method"
-		}
-	default:
-		r.ID, r.Confidence = "app.unhealthy", diagnostics.Likely
-		r.says = func(which string, ts []*target) string {
-			return fmt.Sprintf("the gRPC health check of %s gets status %d", which, c)
-		}
-	}
-	return true
-}
-
-// healthMethod is the health check of gRPC itself (grpc.health.v1), as the kubelet's gRPC probes call it.
-const healthMethod = "/grpc.health.v1.Health/Check"
-
 // overrideAnswer sees an annotation of the Service that keeps the ingress from having its way.
 func (a *analysis) overrideAnswer(g *group, t *target, pr *probe, r *reading) bool {
 	o := a.overridden(g, "healthcheck-path", "success-codes", "healthcheck-port", "healthcheck-protocol")
@@ -156,22 +120,6 @@ func (a *analysis) overrideAnswer(g *group, t *target, pr *probe, r *reading) bo
 
 // takes reports whether success codes, such as 200-299,301, hold a code.
 func takes(codes string, code int) bool { return lists(codes, code) }
-
-// tlsAnswer sees a server of TLS that answers plain HTTP with 400, as those of Go and nginx do.
-func (a *analysis) tlsAnswer(g *group, t *target, pr *probe, r *reading) bool {
-	_, _, hcPort := t.behind()
-	if t.code() != 400 || g.Check.Protocol != "HTTP" {
-		return false
-	}
-	if pr != nil && pr.port == hcPort && pr.scheme != "HTTPS" || !(pr != nil && pr.port == hcPort) && hcPort != 443 && hcPort != 8443 {
-		return false
-	}
-	r.ID, r.Confidence = "tls.plain-to-tls", diagnostics.Likely
-	r.says = func(which string, _ []*target) string {
-		return fmt.Sprintf("the load balancer speaks plain HTTP to port %d of %s, which expects TLS and answers 400", hcPort, which)
-	}
-	return true
-}
 
 // hostAnswer sees an application that wants another Host header than the address of the target, which checks send.
 func (a *analysis) hostAnswer(g *group, t *target, pr *probe, r *reading) bool {

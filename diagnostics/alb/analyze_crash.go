@@ -160,3 +160,62 @@ func (a *analysis) burstEvidence(what string, bursts []trail.Burst) diagnostics.
 	e.What, e.Value = "when the answers "+what+" came", strings.Join(parts, "; ")
 	return e
 }
+
+// crashing reports pods that start and die in a loop, and returns the targets that are something else.
+func (a *analysis) crashing(g *group, ts []*target) []*target {
+	var down []*target
+	var pods []*corev1.Pod
+	for _, t := range ts {
+		if p, _, _ := t.behind(); p != nil && crashes(p, a.s.Now) {
+			down = append(down, t)
+			if !slices.Contains(pods, p) {
+				pods = append(pods, p)
+			}
+		}
+	}
+	if len(down) > 0 {
+		a.crashLoop(g, pods, down)
+	}
+	return slices.DeleteFunc(ts, func(t *target) bool { return slices.Contains(down, t) })
+}
+
+// crashes reports a container that waits in CrashLoopBackOff, or that has ended again and again and did so within the last ten minutes.
+func crashes(p *corev1.Pod, now time.Time) bool {
+	return slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
+		if c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff" {
+			return true
+		}
+		end := c.LastTerminationState.Terminated
+		return c.RestartCount >= 3 && !c.Ready && end != nil && now.Sub(end.FinishedAt.Time) < 10*time.Minute
+	})
+}
+
+func (a *analysis) crashLoop(g *group, pods []*corev1.Pod, ts []*target) {
+	var restarts []string
+	var ev []diagnostics.Evidence
+	for _, p := range pods {
+		for _, c := range p.Status.ContainerStatuses {
+			if c.RestartCount == 0 {
+				continue
+			}
+			text := fmt.Sprintf("%s/%s restarted %d times", p.Name, c.Name, c.RestartCount)
+			if end := c.LastTerminationState.Terminated; end != nil {
+				text += fmt.Sprintf(", last with exit code %d (%s) at %s", end.ExitCode, end.Reason, clock(end.FinishedAt.Time))
+			}
+			restarts = append(restarts, text)
+		}
+	}
+	if len(restarts) > 4 {
+		restarts = append(restarts[:4], fmt.Sprintf("and %d more", len(restarts)-4))
+	}
+	ev = append(ev, diagnostics.Evidence{What: "restarts", Value: joined(restarts), Source: "list pods", Repeat: fmt.Sprintf("kubectl get pods -n %s", g.namespace)}, g.evidence(g.list), g.serviceEvidence())
+	affects := affected(ts)
+	for _, p := range pods {
+		affects = append(affects, "pod/"+p.Namespace+"/"+p.Name)
+	}
+	a.report(diagnostics.Finding{
+		ID: "app.crashloop", Subject: g.subject(), Confidence: diagnostics.Confirmed, Affects: affects, Weight: 100,
+		Summary:  fmt.Sprintf("%s of %s %s in a loop, so endpoints come and go", some(len(pods), max(len(g.selected()), len(pods)), "pod"), g.subject(), verb(len(pods), "crashes and restarts", "crash and restart")),
+		Evidence: ev,
+	})
+}

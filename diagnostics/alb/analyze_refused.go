@@ -3,7 +3,6 @@ package alb
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -101,42 +100,6 @@ func (a *analysis) broken(g *group, t *target) (reading, bool) {
 	return r, true
 }
 
-// brokenTLS compares who speaks TLS: the load balancer, and the readiness probe that passes on the same port. The load
-// balancer doesn't look at the certificate of a target, so an expired one breaks nothing.
-func (a *analysis) brokenTLS(g *group, pr *probe, hcPort int, r *reading) bool {
-	same := pr != nil && pr.port == hcPort
-	failed := a.measured() && a.total(tlsErrors) > 0
-	switch {
-	case g.Check.Protocol == "HTTPS" && same && pr.scheme == "HTTP":
-		r.ID, r.Confidence = "tls.mismatch", diagnostics.Confirmed
-		r.says = func(which string, _ []*target) string {
-			return fmt.Sprintf("the load balancer speaks HTTPS to %s, but its pods answer plain HTTP on port %d", which, hcPort)
-		}
-	case g.Check.Protocol == "HTTPS" && failed:
-		r.ID = "tls.mismatch"
-		if same {
-			r.Reason = "no-common-cipher"
-		}
-		r.says = func(which string, _ []*target) string {
-			if same { // the kubelet can
-				return fmt.Sprintf("the load balancer can't agree with %s on a TLS version and cipher for port %d, which the kubelet can", which, hcPort)
-			}
-			return fmt.Sprintf("the TLS handshake of the load balancer with %s fails on port %d: it may not speak TLS there, or no version and cipher that the load balancer knows", which, hcPort)
-		}
-	case g.Check.Protocol == "HTTP" && same && pr.scheme == "HTTPS":
-		r.ID = "tls.plain-to-tls"
-		r.says = func(which string, _ []*target) string {
-			return fmt.Sprintf("the load balancer speaks plain HTTP to port %d of %s, which expects TLS and ends the connection", hcPort, which)
-		}
-	default:
-		return false
-	}
-	if failed {
-		r.Evidence = append(r.Evidence, a.metric(tlsErrors))
-	}
-	return true
-}
-
 // brokenMesh sees a proxy beside the application that takes no connection without a certificate of the mesh.
 func (a *analysis) brokenMesh(pod *corev1.Pod, hcPort int, r *reading) bool {
 	e, why := a.mutualTLS(pod, hcPort)
@@ -148,27 +111,6 @@ func (a *analysis) brokenMesh(pod *corev1.Pod, hcPort int, r *reading) bool {
 		return fmt.Sprintf("the mesh asks for mutual TLS (%s), which the load balancer can't speak to %s", why, which)
 	}
 	r.Evidence = append(r.Evidence, e)
-	return true
-}
-
-// brokenVersion compares the version of HTTP that the load balancer speaks with that of the probe.
-func (a *analysis) brokenVersion(g *group, pod *corev1.Pod, pr *probe, hcPort int, r *reading) bool {
-	modern := g.ProtocolVersion == "HTTP2" || g.ProtocolVersion == "GRPC"
-	switch {
-	case modern && pr != nil && pr.port == hcPort && pr.scheme == "HTTP" && !a.speaksH2(g):
-		r.ID = "proto.version"
-		r.says = func(which string, _ []*target) string {
-			return fmt.Sprintf("the load balancer speaks %s to %s, but its pods answer HTTP/1.1 on port %d", g.ProtocolVersion, which, hcPort)
-		}
-	case !modern && probesGRPC(pod, hcPort):
-		r.ID, r.Reason = "proto.version", "serves-grpc"
-		r.says = func(which string, _ []*target) string {
-			return fmt.Sprintf("the load balancer speaks HTTP/1.1 to %s, but its pods serve gRPC on port %d, as their readiness probe shows", which, hcPort)
-		}
-		r.Evidence = append(r.Evidence, inPodEvidence(pod))
-	default:
-		return false
-	}
 	return true
 }
 
@@ -263,63 +205,4 @@ func inPodEvidence(p *corev1.Pod) diagnostics.Evidence {
 	}
 	return diagnostics.Evidence{What: "readiness probe of " + p.Name, Value: value, Source: "list pods",
 		Repeat: fmt.Sprintf("kubectl get pod %s -n %s -o jsonpath='{.spec.containers[*].readinessProbe}'", p.Name, p.Namespace)}
-}
-
-// crashing reports pods that start and die in a loop, and returns the targets that are something else.
-func (a *analysis) crashing(g *group, ts []*target) []*target {
-	var down []*target
-	var pods []*corev1.Pod
-	for _, t := range ts {
-		if p, _, _ := t.behind(); p != nil && crashes(p, a.s.Now) {
-			down = append(down, t)
-			if !slices.Contains(pods, p) {
-				pods = append(pods, p)
-			}
-		}
-	}
-	if len(down) > 0 {
-		a.crashLoop(g, pods, down)
-	}
-	return slices.DeleteFunc(ts, func(t *target) bool { return slices.Contains(down, t) })
-}
-
-// crashes reports a container that waits in CrashLoopBackOff, or that has ended again and again and did so within the last ten minutes.
-func crashes(p *corev1.Pod, now time.Time) bool {
-	return slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
-		if c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff" {
-			return true
-		}
-		end := c.LastTerminationState.Terminated
-		return c.RestartCount >= 3 && !c.Ready && end != nil && now.Sub(end.FinishedAt.Time) < 10*time.Minute
-	})
-}
-
-func (a *analysis) crashLoop(g *group, pods []*corev1.Pod, ts []*target) {
-	var restarts []string
-	var ev []diagnostics.Evidence
-	for _, p := range pods {
-		for _, c := range p.Status.ContainerStatuses {
-			if c.RestartCount == 0 {
-				continue
-			}
-			text := fmt.Sprintf("%s/%s restarted %d times", p.Name, c.Name, c.RestartCount)
-			if end := c.LastTerminationState.Terminated; end != nil {
-				text += fmt.Sprintf(", last with exit code %d (%s) at %s", end.ExitCode, end.Reason, clock(end.FinishedAt.Time))
-			}
-			restarts = append(restarts, text)
-		}
-	}
-	if len(restarts) > 4 {
-		restarts = append(restarts[:4], fmt.Sprintf("and %d more", len(restarts)-4))
-	}
-	ev = append(ev, diagnostics.Evidence{What: "restarts", Value: joined(restarts), Source: "list pods", Repeat: fmt.Sprintf("kubectl get pods -n %s", g.namespace)}, g.evidence(g.list), g.serviceEvidence())
-	affects := affected(ts)
-	for _, p := range pods {
-		affects = append(affects, "pod/"+p.Namespace+"/"+p.Name)
-	}
-	a.report(diagnostics.Finding{
-		ID: "app.crashloop", Subject: g.subject(), Confidence: diagnostics.Confirmed, Affects: affects, Weight: 100,
-		Summary:  fmt.Sprintf("%s of %s %s in a loop, so endpoints come and go", some(len(pods), max(len(g.selected()), len(pods)), "pod"), g.subject(), verb(len(pods), "crashes and restarts", "crash and restart")),
-		Evidence: ev,
-	})
 }

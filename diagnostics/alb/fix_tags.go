@@ -1,0 +1,72 @@
+package alb
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// fixTags offers to leave the cluster tag on one group of the interface only.
+func (a *analysis) fixTags(f diagnostics.Finding, b *block) {
+	groups := b.pairs[0].hop.Groups
+	tagged := a.tagged(groups)
+	key := "kubernetes.io/cluster/" + a.s.Cluster
+	x := diagnostics.Fix{
+		ID: "tag-security-group", Undo: "put the tag back", Frees: len(b.targets()), Needs: len(b.targets()), SettlesIn: "12m0s",
+		Blast: "every binding whose targets carry these groups, and whatever else finds groups by this tag",
+	}
+	x.Commands = []string{"aws ec2 describe-security-groups --group-ids " + strings.Join(groups, " ") + " --query 'SecurityGroups[].{id:GroupId,name:GroupName,tags:Tags}'"}
+	if len(tagged) == 0 {
+		x.Title = fmt.Sprintf("Tag one group of %s with the cluster", b.pairs[0].t.eni.ID)
+		x.Proof = fmt.Sprintf("%d groups and none tagged; with exactly 1 the controller can choose%s", len(groups), a.ruleIn(b, groups[0]))
+		x.Owner = groupOwner(a.s.group(groups[0]))
+		x.Blast += fmt.Sprintf("; %d interfaces seen here carry %s", a.carrying(groups[0]), groups[0]) + drift(x.Owner)
+		x.Undo = "delete the tag"
+		x.Changes = []string{fmt.Sprintf("security group %s: tag %s = owned", groups[0], key)}
+		x.Commands = append(x.Commands, fmt.Sprintf("aws ec2 create-tags --resources %s --tags Key=%s,Value=owned", groups[0], key))
+		a.offer(f, x)
+		return
+	}
+	extra := a.extra(tagged)
+	x.Owner = groupOwner(a.s.group(extra))
+	x.Title = fmt.Sprintf("Leave the cluster tag on one of the %d groups", len(tagged))
+	kept := slices.DeleteFunc(slices.Clone(tagged), func(g string) bool { return g == extra })
+	x.Proof = fmt.Sprintf("%d of %d groups on %s are tagged; without the tag on %s %d is%s", len(tagged), len(groups), b.pairs[0].t.eni.ID, extra, len(kept), a.ruleIn(b, kept[0]))
+	x.Changes = []string{fmt.Sprintf("security group %s: tag %s removed", extra, key)}
+	if x.Owner == ownerTerraform {
+		x.Changes = append(x.Changes, "in terraform-aws-eks: node_security_group_tags without this key, or attach_cluster_primary_security_group = false")
+	}
+	x.Blast += fmt.Sprintf("; %d interfaces seen here carry %s", a.carrying(extra), extra) + drift(x.Owner)
+	value := cmp.Or(a.s.group(extra).Tags[key], "owned")
+	x.Undo = fmt.Sprintf("aws ec2 create-tags --resources %s --tags Key=%s,Value=%s", extra, key, value)
+	x.Commands = append(x.Commands, fmt.Sprintf("aws ec2 delete-tags --resources %s --tags Key=%s", extra, key))
+	a.offer(f, x)
+}
+
+// ruleIn says what the rule that the controller would then write opens.
+func (a *analysis) ruleIn(b *block, group string) string {
+	source := a.source()
+	if source == "" {
+		return ""
+	}
+	fw := a.s.Firewall
+	for _, port := range b.ports() {
+		fw = fw.With(vpc.SecurityGroupRule{ID: "new rule", Group: group, Protocol: "tcp", From: port, To: port, Source: source})
+	}
+	opened, all, _ := a.proveAll(b, fw)
+	return fmt.Sprintf(", and its rule in %s opens %d of %d blocked paths", group, opened, all)
+}
+
+// extra picks the tagged group that should lose its tag: not the one that EKS made, because EKS puts its tag back.
+func (a *analysis) extra(tagged []string) string {
+	for _, g := range tagged {
+		if !strings.HasPrefix(a.s.group(g).Name, "eks-cluster-sg-") && (a.s.EKS == nil || a.s.EKS.SecurityGroup != g) {
+			return g
+		}
+	}
+	return tagged[len(tagged)-1]
+}
