@@ -137,7 +137,7 @@ func fraction(n, all int) string {
 }
 
 // errors counts what the load balancer itself answered with 502, 503 and 504.
-func (a *analysis) errors() float64 { return a.total(elb502) + a.total(elb503) + a.total(elb504) }
+func (a *analysis) errors() float64 { return a.total(elb502, elb503, elb504) }
 
 // severity: P1 where requests fail for want of anybody to serve them, P2 where half of the capacity is gone or only
 // failing open keeps it up, P3 below.
@@ -161,7 +161,7 @@ func (a *analysis) severity() diagnostics.Severity {
 			worst = "P2"
 		}
 	}
-	if a.measured() && a.lately(requests) > 0 && (a.lately(elb502)+a.lately(elb503)+a.lately(elb504)+a.lately(target5xx))/a.lately(requests) > 0.05 {
+	if all := asked(a.lately); all > 0 && a.lately(elb502, elb503, elb504, target5xx) > 0.05*all {
 		worst = "P2"
 	}
 	return worst
@@ -186,59 +186,6 @@ func layer(id string) diagnostics.Layer {
 		return diagnostics.Workload
 	}
 	return diagnostics.L7
-}
-
-// impact says what clients feel of each serving group: the load balancer sends only to healthy targets as long as there
-// is one, and to all of them when there is none.
-func (a *analysis) impact() string {
-	var parts []string
-	for _, g := range a.groups {
-		if len(g.rules) == 0 || !g.HealthRead {
-			continue
-		}
-		r, bad, well := len(g.registered()), len(g.bad())-a.designed(g), len(g.of(healthy))
-		own, all := g.weights()
-		switch {
-		case r == 0 && all > own:
-			parts = append(parts, fmt.Sprintf("%s has no target: %d of %d parts of the requests of its rule get 503", g.Name, own, all))
-		case r == 0:
-			parts = append(parts, fmt.Sprintf("%s has no target: every request to it gets 503", g.Name))
-		case g.failsOpen():
-			parts = append(parts, fmt.Sprintf("no target of %s is healthy, so requests go to %s: %s", g.Name, them(r), a.felt()))
-		case bad > 0 && well > 0:
-			text := fmt.Sprintf("%s of %s are unhealthy; the load balancer sends them nothing, so no request fails for that alone, but %d of %d are left to serve", fraction(bad, r), g.Name, well, r)
-			if a.measured() && a.lately(elb502)+a.lately(elb504) > 0 {
-				text += ": " + a.felt()
-			}
-			parts = append(parts, text)
-		case slices.ContainsFunc(g.of(healthy), func(t *target) bool { return t.port != t.hcPort && t.verdict(t.port) == vpc.Denied }):
-			parts = append(parts, fmt.Sprintf("all targets of %s count as healthy, yet no request reaches them: %s", g.Name, a.felt()))
-		}
-	}
-	if len(parts) == 0 && a.measured() {
-		if n := a.errors() + a.total(target5xx); n > 0 {
-			return a.felt()
-		}
-	}
-	return strings.Join(parts, "; ")
-}
-
-// felt is the share of requests that lately failed, as far as it was measured.
-func (a *analysis) felt() string {
-	if !a.measured() || a.lately(requests) == 0 {
-		return "they succeed where the application answers, and get 502 or 504 where it can't be reached"
-	}
-	all := a.lately(requests)
-	var parts []string
-	for _, m := range []struct{ name, what string }{{elb502, "502"}, {elb503, "503"}, {elb504, "504"}, {target5xx, "a 5xx of the application"}} {
-		if n := a.lately(m.name); n > 0 {
-			parts = append(parts, fmt.Sprintf("%.1f %% got %s", 100*n/all, m.what))
-		}
-	}
-	if len(parts) == 0 {
-		return "in the last 5 minutes none of them got a 5xx"
-	}
-	return "in the last 5 minutes " + joined(parts)
 }
 
 // table lists the targets.
