@@ -94,7 +94,7 @@ func (a *analysis) capacity() {
 	}
 	f := diagnostics.Finding{
 		ID: "lb.capacity", Subject: lb.Name, Confidence: diagnostics.Likely, Weight: 60,
-		Summary: fmt.Sprintf("load balancer %s is at its limits: state %s, %.0f connections rejected in the last hour", lb.Name, lb.State, a.total(rejected)),
+		Summary: fmt.Sprintf("load balancer %s is at its limits: state %s, %.0f connections rejected in the last %d minutes", lb.Name, lb.State, a.total(rejected), a.minutes()),
 		Evidence: []diagnostics.Evidence{{What: "state of " + lb.Name, Value: strings.TrimSpace(lb.State + " " + lb.Reason), Source: "elasticloadbalancing:DescribeLoadBalancers",
 			Repeat: "aws elbv2 describe-load-balancers --names " + lb.Name}},
 	}

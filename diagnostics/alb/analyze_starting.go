@@ -63,7 +63,7 @@ func (a *analysis) fresh(g *group) {
 	}
 	if len(old) > 0 {
 		since, _ := a.bornAt(old[0])
-		a.contradict("%s still in first health checks since %s, although these are over within %s: something else keeps it there", joined(names(old))+verb(len(old), " is", " are"), clock(since), limit)
+		a.contradict("%s still in first health checks since %s, although these are over within %s: something else keeps %s there", joined(names(old))+verb(len(old), " is", " are"), clock(since), limit, verb(len(old), "it", "them"))
 	}
 	if len(young) == 0 {
 		return

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/elb"
 	"github.com/netdiag/netdiag/internal/vpc"
@@ -135,7 +137,7 @@ func (a *analysis) crashText(f diagnostics.Finding, g *group) (title, change str
 		limit := e.container.Resources.Limits.Memory()
 		switch {
 		case f.Reason == "oom" && !limit.IsZero():
-			return "Give the container more memory, or have it use less", fmt.Sprintf("container %s: memory limit %s → more than it needs; it was killed at it, %d restarts so far", e.container.Name, limit.String(), e.restarts)
+			return "Give the container more memory, or have it use less", fmt.Sprintf("container %s: memory limit %s → %s; it was killed at it, %s so far", e.container.Name, limit.String(), doubled(*limit), plural(e.restarts, "restart"))
 		case f.Reason == "killed":
 			return "Find out who killed the container", fmt.Sprintf("container %s: ended by signal 9, as after a liveness probe that failed and a grace period that ran out, or for want of memory on the node", e.container.Name)
 		case f.Reason == "segfault":
@@ -143,6 +145,27 @@ func (a *analysis) crashText(f diagnostics.Finding, g *group) (title, change str
 		}
 	}
 	return "Find out why the container ended", "see its last log"
+}
+
+// moreMemory is the command that doubles the memory limit of a container that was killed at it; none for other causes.
+func (a *analysis) moreMemory(f diagnostics.Finding, g *group) []string {
+	d := a.deployment(g)
+	if f.ID != "alb/app.crash-midrequest" || f.Reason != "oom" || d == nil {
+		return nil
+	}
+	for _, e := range a.endings(g) {
+		if limit := e.container.Resources.Limits.Memory(); e.cause() == "oom" && !limit.IsZero() {
+			return []string{fmt.Sprintf("kubectl set resources deployment %s -n %s -c %s --limits memory=%s", d.Name, d.Namespace, e.container.Name, doubled(*limit))}
+		}
+	}
+	return nil
+}
+
+// doubled is twice a quantity.
+func doubled(q resource.Quantity) string {
+	twice := q.DeepCopy()
+	twice.Add(q)
+	return twice.String()
 }
 
 // portText says to which of the pods' ports the Service should send.

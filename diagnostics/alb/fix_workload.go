@@ -64,7 +64,7 @@ func (a *analysis) fixApp(f diagnostics.Finding) {
 	}
 	a.offer(f, diagnostics.Fix{
 		ID: "fix-app", Title: title, Changes: []string{change}, Undo: "the next deployment", Owner: a.workloadOwner(g), Needs: len(g.bad()),
-		Risk: "the application's own", Commands: a.lookInside(g),
+		Risk: "the application's own", Commands: append(a.moreMemory(f, g), a.lookInside(g)...),
 	})
 }
 

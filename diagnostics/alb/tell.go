@@ -27,6 +27,7 @@ func (a *analysis) tell() {
 	a.out.Impact = a.impact()
 	if len(roots) == 0 {
 		a.out.Summary = a.noCause()
+		a.out.Prevention = a.logging()
 		if a.ailing() {
 			a.out.Severity, a.out.Layer = a.severity(), diagnostics.L4
 		}
@@ -41,7 +42,7 @@ func (a *analysis) tell() {
 	if len(a.out.Fixes) > 0 {
 		a.out.Resolution = a.out.Fixes[0].Title
 	}
-	a.out.Prevention = prevention(roots)
+	a.out.Prevention = append(prevention(roots), a.logging()...)
 }
 
 // unhealthy lists the targets that fail their checks, those that do so by design left out.
@@ -69,6 +70,9 @@ func (a *analysis) noCause() string {
 		text := fmt.Sprintf("%s of %s healthy", fraction(len(g.of(healthy)), len(g.registered())), g.Name)
 		if n := len(g.of(draining)); n > 0 {
 			text += fmt.Sprintf(", %d draining after leaving", n)
+		}
+		if n := len(slices.DeleteFunc(g.of(unused), func(t *target) bool { return t.Reason != invalidState })); n > 0 {
+			text += fmt.Sprintf(", %d of nodes that are gone", n)
 		}
 		if n := a.designed(g); n > 0 {
 			text += fmt.Sprintf(", %d left out by design: externalTrafficPolicy is Local and these nodes have no ready pod", n)
@@ -103,7 +107,7 @@ func (a *analysis) noCause() string {
 		}
 		return text
 	case a.measured() && a.errors() > 0:
-		return fmt.Sprintf("%s; the load balancer made %.0f errors in the last hour, whose cause is not known", state, a.errors())
+		return fmt.Sprintf("%s; the load balancer made %.0f errors in the last %d minutes, whose cause is not known: %s", state, a.errors(), a.minutes(), a.pattern())
 	case a.measured():
 		text := fmt.Sprintf("no trouble found: %s, no 5xx of the load balancer in the last %d minutes", state, a.minutes())
 		if a.total(requests) == 0 {
@@ -161,7 +165,10 @@ func (a *analysis) severity() diagnostics.Severity {
 			worst = "P2"
 		}
 	}
-	if all := asked(a.lately); all > 0 && a.lately(elb502, elb503, elb504, target5xx) > 0.05*all {
+	switch all, failed := asked(a.lately), a.lately(elb502, elb503, elb504, target5xx); {
+	case failed > 0.5*all:
+		return "P1"
+	case failed > 0.05*all, a.found("edge.not-alb"):
 		worst = "P2"
 	}
 	return worst

@@ -21,8 +21,14 @@ func (a *analysis) impact() string {
 			parts = append(parts, text)
 		}
 	}
-	if len(parts) == 0 && a.measured() && a.errors()+a.total(target5xx) > 0 {
-		return a.past()
+	if a.measured() && len(parts) == 0 && a.errors()+a.total(target5xx) > 0 {
+		parts = append(parts, a.past())
+	}
+	if turned := a.total(elb4xx); turned > 0 && a.found("proto.464", "waf.or.auth") {
+		parts = append(parts, fmt.Sprintf("in the last %d minutes the load balancer itself turned %s %% of the requests away with a 4xx", a.minutes(), percent(turned, turned+a.total(requests))))
+	}
+	if len(parts) == 0 && a.found("edge.not-alb") {
+		parts = append(parts, fmt.Sprintf("%s has answered no request with a 5xx in the last %d minutes: who got one got it from elsewhere", a.balancerName(), a.minutes()))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -118,4 +124,36 @@ func (a *analysis) past() string {
 		end--
 	}
 	return text + ", none since " + clock(c.From.Add(time.Duration(end+1)*time.Minute))
+}
+
+// pattern says how errors come whose cause isn't known.
+func (a *analysis) pattern() string {
+	c := a.counts(elb502, elb503, elb504)
+	var text string
+	switch bursts := c.Bursts(); {
+	case len(bursts) > 0:
+		text = fmt.Sprintf("they came in %s, the last from %s to %s", plural(len(bursts), "burst"), clock(bursts[len(bursts)-1].Start), clock(bursts[len(bursts)-1].End))
+	case c.Flat():
+		text = fmt.Sprintf("they come evenly, %.1f a minute", c.Total()/float64(len(c.Values)))
+	default:
+		text = "they come neither in bursts nor evenly"
+	}
+	if n := a.total(connectErrors); n > 0 {
+		return text + fmt.Sprintf(", and %.0f connections to targets failed", n)
+	}
+	return text + ", and no connection to a target failed"
+}
+
+// logging asks for the logs that would have told more, where they are known to be off: access logs tell of each request
+// what became of it, health check logs of each check how long it took.
+func (a *analysis) logging() []string {
+	var out []string
+	guessed := a.errors() > 0 && (!a.troubled() || a.found("keepalive.mismatch", "resp.malformed", "resp.header-too-large", "app.slow-response"))
+	if a.measured() && guessed && a.s.Attributes["access_logs.s3.enabled"] == "false" {
+		out = append(out, "Switch on the access logs of "+a.balancerName()+" (access_logs.s3.enabled): they tell for each error whether the target closed the connection, answered late or was never reached")
+	}
+	if len(a.unhealthy()) > 0 && (!a.troubled() || a.found("app.slow-health")) && a.s.Attributes["health_check_logs.s3.enabled"] == "false" {
+		out = append(out, "Switch on the health check logs of "+a.balancerName()+" (health_check_logs.s3.enabled): they tell for each check its code and how long it took")
+	}
+	return out
 }
