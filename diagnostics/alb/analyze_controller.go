@@ -18,12 +18,13 @@ func (a *analysis) reconciliation() {
 	if ing := a.s.Ingress; ing != nil {
 		if e, ok := a.standing("Ingress", ing.Namespace, ing.Name); ok && strings.HasPrefix(e.Reason, "Failed") {
 			a.ingressFailed(e)
-		} else if a.s.Balancer == nil && !a.s.missed("elasticloadbalancing:DescribeLoadBalancers") {
+		} else if a.s.Asked == nil && a.s.Balancer == nil && !a.s.missed("elasticloadbalancing:DescribeLoadBalancers") {
 			a.balancerGone()
 		} else if a.s.Balancer != nil {
 			a.unserved()
 		}
 	}
+	a.unbound()
 	for _, g := range a.groups {
 		if g.binding == nil {
 			continue
@@ -224,6 +225,9 @@ func (a *analysis) balancerGone() {
 		}
 		f.Confidence, f.Reason = diagnostics.Likely, "no-address"
 		f.Summary = fmt.Sprintf("ingress %s/%s has no load balancer, and no event says why", ing.Namespace, ing.Name)
+		if n := len(a.s.Candidates); n > 0 {
+			f.Summary = fmt.Sprintf("ingress %s/%s has no address, and %d load balancers carry its tags, of which none is sure to be its own: %s", ing.Namespace, ing.Name, n, joined(a.s.Candidates))
+		}
 	} else {
 		f.Reason = "balancer-missing"
 		f.Summary = fmt.Sprintf("ingress %s/%s points to %s, but there is no such load balancer: it was deleted outside the cluster", ing.Namespace, ing.Name, a.s.Host)
@@ -231,4 +235,18 @@ func (a *analysis) balancerGone() {
 	f.Evidence = []diagnostics.Evidence{{What: "load balancer with this DNS name", Value: "none", Source: "elasticloadbalancing:DescribeLoadBalancers",
 		Repeat: fmt.Sprintf("aws elbv2 describe-load-balancers --query \"LoadBalancers[?DNSName=='%s']\"", a.s.Host)}}
 	a.report(f)
+}
+
+// unbound reports a binding whose target group isn't there.
+func (a *analysis) unbound() {
+	b := a.s.Asked
+	if b == nil || len(a.groups) > 0 || a.s.missed("elasticloadbalancing:DescribeTargetGroups") {
+		return
+	}
+	a.report(diagnostics.Finding{
+		ID: "ingress.not-reconciled", Reason: "target-group-missing", Subject: "targetgroupbinding/" + b.Namespace + "/" + b.Name, Confidence: diagnostics.Confirmed, Weight: 100,
+		Summary: fmt.Sprintf("TargetGroupBinding %s/%s is bound to target group %s, which doesn't exist: it was deleted outside the cluster", b.Namespace, b.Name, nameOfTargetGroup(b.TargetGroupARN)),
+		Evidence: []diagnostics.Evidence{{What: "target group " + nameOfTargetGroup(b.TargetGroupARN), Value: "not found", Source: "elasticloadbalancing:DescribeTargetGroups",
+			Repeat: "aws elbv2 describe-target-groups --target-group-arns " + b.TargetGroupARN}, bindingEvidence(b)},
+	})
 }

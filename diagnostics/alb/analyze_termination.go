@@ -25,6 +25,7 @@ const invalidState = "Target.InvalidState"
 // going is a sign that a node was taken away.
 type going struct {
 	at       time.Time
+	what     string
 	evidence diagnostics.Evidence
 }
 
@@ -80,12 +81,12 @@ func (a *analysis) goings(g *group) []going {
 		if n := a.s.node(e.InvolvedObject.Name); n != nil && !slices.ContainsFunc(g.list, func(t *target) bool { return t.node == n }) {
 			continue
 		}
-		out = append(out, going{lastSeen(e), eventEvidence(e)})
+		out = append(out, going{lastSeen(e), fmt.Sprintf("%s %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason), eventEvidence(e)})
 	}
 	for _, e := range a.s.Audit {
 		for _, t := range g.list {
 			if slices.Contains(goneCalls, e.Name) && e.Error == "" && touches(e, t.ID) {
-				out = append(out, going{e.At, auditEvidence(e, t.ID)})
+				out = append(out, going{e.At, fmt.Sprintf("%s of %s by %s", e.Name, t.ID, e.User), auditEvidence(e, t.ID)})
 			}
 		}
 	}

@@ -20,17 +20,28 @@ type collector struct {
 	reads diagnostics.Reads
 	mu    sync.Mutex // guards s while several reads run
 	s     *Snapshot
+	heard map[string]bool // namespaces whose events were read
+	// refused is set where it turns out that what was asked for is nothing for this diagnosis.
+	refused error
 }
 
 // collect reads everything about what was asked for: first the names, then the load balancer and the cluster side by
 // side, then the interfaces and firewalls between them, and last what the past can tell.
 func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (Snapshot, error) {
-	c := &collector{in: in, s: &Snapshot{Now: in.Now, Cluster: t.Cluster, Region: t.Region, Carriers: map[string]string{}}}
+	c := &collector{in: in, heard: map[string]bool{}, s: &Snapshot{Now: in.Now, Cluster: t.Cluster, Region: t.Region, Carriers: map[string]string{}}}
 	in.Say("looking for %s", t.Name)
 	if err := resolve(ctx, in, t, &c.reads, c.s); err != nil {
 		return Snapshot{}, err
 	}
-	c.parallel(ctx, c.balancer, c.cluster, c.system)
+	near := c.namespaces()
+	c.parallel(ctx, c.balancer, func(ctx context.Context) { c.cluster(ctx, near) }, c.system)
+	if c.refused != nil {
+		return Snapshot{}, c.refused
+	}
+	// A rule may forward to a target group that a binding of another namespace fills.
+	if far := slices.DeleteFunc(c.namespaces(), func(ns string) bool { return slices.Contains(near, ns) }); len(far) > 0 {
+		c.cluster(ctx, far)
+	}
 	c.trim()
 	if c.s.Balancer != nil {
 		in.Say("found load balancer %s with %d target groups", c.s.Balancer.Name, len(c.s.TargetGroups))
@@ -56,7 +67,8 @@ func (c *collector) parallel(ctx context.Context, reads ...func(context.Context)
 	_ = g.Wait() // no read returns an error
 }
 
-// namespaces are those in which something about the ingress can lie: its own, and those of the bindings in its stack.
+// namespaces are those in which something about the ingress can lie: its own, and those of the bindings in its stack and of
+// its target groups.
 func (c *collector) namespaces() []string {
 	var out []string
 	if c.s.Ingress != nil {
@@ -66,7 +78,7 @@ func (c *collector) namespaces() []string {
 		out = append(out, c.s.Asked.Namespace)
 	}
 	for _, b := range c.s.Bindings {
-		if c.s.inStack(b) {
+		if c.s.inStack(b) || slices.ContainsFunc(c.s.TargetGroups, func(g TargetGroup) bool { return g.ARN == b.TargetGroupARN }) {
 			out = append(out, b.Namespace)
 		}
 	}
@@ -74,11 +86,11 @@ func (c *collector) namespaces() []string {
 	return slices.Compact(out)
 }
 
-// cluster reads the workloads and their events in the namespaces of the ingress, and those of the group.
-func (c *collector) cluster(ctx context.Context) {
+// cluster reads the workloads and their events in some namespaces, and the events of the other ingresses of the group.
+func (c *collector) cluster(ctx context.Context, namespaces []string) {
 	var reads []func(context.Context)
 	add := func(read func(context.Context)) { reads = append(reads, read) }
-	for _, ns := range c.namespaces() {
+	for _, ns := range namespaces {
 		add(func(ctx context.Context) {
 			v, err := c.in.Services.Services(ctx, ns)
 			c.keep(err, ns, func() { c.s.Services = append(c.s.Services, v...) })
@@ -104,13 +116,15 @@ func (c *collector) cluster(ctx context.Context) {
 			c.keep(err, ns, func() { c.s.Policies = append(c.s.Policies, v...) })
 		})
 	}
-	eventful := c.namespaces()
-	for _, m := range c.s.Members { // a sibling's mistake stops the whole group
+	eventful := append(slices.Clone(namespaces), "default") // where the events of nodes are
+	for _, m := range c.s.Members {                         // a sibling's mistake stops the whole group
 		eventful = append(eventful, m.Namespace)
 	}
-	eventful = append(eventful, "default") // events of nodes
-	slices.Sort(eventful)
-	for _, ns := range slices.Compact(eventful) {
+	for _, ns := range eventful {
+		if c.heard[ns] {
+			continue
+		}
+		c.heard[ns] = true
 		add(func(ctx context.Context) {
 			v, err := c.in.Events.Events(ctx, ns)
 			c.keep(err, ns, func() { c.s.Events = append(c.s.Events, v...) })

@@ -2,9 +2,11 @@ package alb
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/elb"
 )
 
@@ -92,11 +94,13 @@ func (c *collector) findByTags(ctx context.Context) {
 		if clusterOf(t) == c.s.Cluster && tagOf(t, "stack") == c.s.Stack {
 			lbs[i].Tags = t
 			found = append(found, i)
+			c.s.Candidates = append(c.s.Candidates, lb.Name)
 		}
 	}
 	if len(found) == 1 { // of two, neither can be trusted
-		c.s.Balancer = &lbs[found[0]]
+		c.s.Balancer, c.s.Candidates = &lbs[found[0]], nil
 	}
+	slices.Sort(c.s.Candidates)
 }
 
 // findOf finds the load balancer of the target group of a binding.
@@ -108,6 +112,11 @@ func (c *collector) findOf(ctx context.Context, b *elb.TargetGroupBinding) {
 	arn := tgs[0].LoadBalancers[0] // a target group belongs to one load balancer at most
 	parts := strings.Split(arn, "/")
 	if len(parts) < 4 {
+		return
+	}
+	if parts[1] != "app" { // net or gwy
+		c.refused = diagnostics.Refusal(fmt.Sprintf("TargetGroupBinding %s/%s belongs to %s, which is no Application Load Balancer but a %s one. This diagnosis knows Application Load Balancers only.",
+			b.Namespace, b.Name, parts[2], map[string]string{"net": "Network", "gwy": "Gateway"}[parts[1]]))
 		return
 	}
 	lbs, err := c.in.LoadBalancers.LoadBalancers(ctx, parts[2])

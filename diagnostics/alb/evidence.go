@@ -94,7 +94,7 @@ func eventEvidence(e corev1.Event) diagnostics.Evidence {
 		value += fmt.Sprintf(" (at %s)", clock(lastSeen(e)))
 	}
 	return diagnostics.Evidence{
-		What: fmt.Sprintf("event of %s %s/%s", e.InvolvedObject.Kind, e.InvolvedObject.Namespace, e.InvolvedObject.Name), Value: value, Source: "list events",
+		What: "event of " + e.InvolvedObject.Kind + " " + strings.TrimPrefix(e.InvolvedObject.Namespace+"/"+e.InvolvedObject.Name, "/"), Value: value, Source: "list events",
 		Repeat: fmt.Sprintf("kubectl get events -n %s --field-selector involvedObject.kind=%s,involvedObject.name=%s", cmp.Or(e.InvolvedObject.Namespace, "default"), e.InvolvedObject.Kind, e.InvolvedObject.Name),
 	}
 }

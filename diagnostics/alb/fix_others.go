@@ -190,9 +190,17 @@ func (a *analysis) spoken(g *group) string {
 
 // fixIngress offers what the controller's message asks for.
 func (a *analysis) fixIngress(f diagnostics.Finding) {
-	x := diagnostics.Fix{Owner: objectOwner(a.s.Ingress), Undo: "undo the change"}
+	x := diagnostics.Fix{Undo: "undo the change", Owner: ownerNone}
+	if a.s.Ingress != nil {
+		x.Owner = objectOwner(a.s.Ingress)
+	}
 	msg := f.Summary
 	switch {
+	case f.Reason == "target-group-missing":
+		b := a.s.Asked
+		x.ID, x.Title = "bind-target-group", "Bind an existing target group, or remove the binding"
+		x.Changes = []string{fmt.Sprintf("TargetGroupBinding %s/%s: spec.targetGroupARN can't be changed, so a new binding with the ARN of a target group that exists; one of the controller it makes anew by itself once it is deleted", b.Namespace, b.Name)}
+		x.Commands = []string{fmt.Sprintf("kubectl get targetgroupbinding %s -n %s -o yaml", b.Name, b.Namespace)}
 	case f.Reason == "balancer-missing" || f.Reason == "no-address" || f.Reason == "no-rule":
 		a.repairController(f)
 		return

@@ -7,16 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/elb"
-)
-
-// Controllers of IngressClasses that make Application Load Balancers.
-const (
-	lbcController  = "ingress.k8s.aws/alb"
-	autoController = "eks.amazonaws.com/alb"
 )
 
 // annotation prefixes a key of the load balancer controller's ingress annotations.
@@ -25,7 +20,9 @@ func annotation(key string) string { return "alb.ingress.kubernetes.io/" + key }
 // resolve finds what was asked for: an ingress, or else a TargetGroupBinding, by its exact name.
 func resolve(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target, reads *diagnostics.Reads, s *Snapshot) error {
 	all, unreadable := in.Ingresses.Ingresses(ctx, "")
+	var partial error
 	if unreadable != nil && t.Namespace != "" { // perhaps only this namespace may be read
+		partial = unreadable
 		all, unreadable = in.Ingresses.Ingresses(ctx, t.Namespace)
 	}
 	reads.Missed(unreadable, "")
@@ -66,15 +63,73 @@ func resolve(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target, r
 	case len(found) == 0 && unreadable != nil:
 		return unreadable
 	case len(found) == 0:
-		return unknown(t, all, s.Bindings)
+		return unknown(ctx, in, t, all, s.Bindings)
 	case s.Asked != nil:
-		return nil
+		return asBinding(ctx, in, reads, s, all)
 	}
-	return classify(ctx, in, reads, s, all)
+	if err := classify(ctx, in, reads, s, all); err != nil {
+		return err
+	}
+	if s.Group != "" && partial != nil { // which other ingresses are in the group decides whose a rule is
+		reads.Missed(partial, "other members of group "+s.Group)
+	}
+	return hostname(s)
 }
 
-// unknown refuses a name that isn't there, with those that come nearest.
-func unknown(t diagnostics.Target, all []networkingv1.Ingress, bindings []elb.TargetGroupBinding) error {
+// asBinding looks for the ingress of a TargetGroupBinding that the controller made: its annotations decide about the target
+// group. One that people made stands for itself.
+func asBinding(ctx context.Context, in diagnostics.Inputs, reads *diagnostics.Reads, s *Snapshot, all []networkingv1.Ingress) error {
+	b := s.Asked
+	where := fmt.Sprintf("TargetGroupBinding %s/%s", b.Namespace, b.Name)
+	parts := strings.Split(b.TargetGroupARN, ":") // arn:aws:elasticloadbalancing:<region>:<account>:targetgroup/<name>/<id>
+	switch {
+	case b.TargetGroupARN == "":
+		return diagnostics.Refusal(fmt.Sprintf("%s names target group %q, and its controller has not found out its ARN yet: there is nothing to look at.", where, b.TargetGroupName))
+	case len(parts) < 6 || !strings.HasPrefix(parts[5], "targetgroup/"):
+		return diagnostics.Refusal(fmt.Sprintf("%s: %q is no ARN of a target group.", where, b.TargetGroupARN))
+	case s.Region != "" && parts[3] != s.Region:
+		return diagnostics.Refusal(fmt.Sprintf("%s is bound to a target group in %s, but netdiag looks at %s. Ask the netdiag of that region.", where, parts[3], s.Region))
+	}
+	s.Ingress = ingressOf(*b, all)
+	if s.Ingress == nil {
+		return nil
+	}
+	if err := classify(ctx, in, reads, s, all); err != nil {
+		s.Ingress = nil // not by its annotations then
+	}
+	return nil
+}
+
+// ingressOf finds the ingress that the controller made a binding of: by its labels, and in a group, whose label names no ingress, by
+// the Service port. Of several, none is sure.
+func ingressOf(b elb.TargetGroupBinding, all []networkingv1.Ingress) *networkingv1.Ingress {
+	var found *networkingv1.Ingress
+	for i, ing := range all {
+		match := b.Labels != nil && tagOf(b.Labels, "stack-namespace") == ing.Namespace && tagOf(b.Labels, "stack-name") == ing.Name
+		if group := tagOf(b.Labels, "stack"); group != "" {
+			match = ing.Namespace == b.Namespace && slices.Contains(backends(ing), backend{b.Service, b.ServicePort})
+		}
+		if !match {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = &all[i]
+	}
+	return found
+}
+
+// unknown refuses a name that isn't there: with what the Service of this name is reached by, or with the names that come nearest.
+func unknown(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target, all []networkingv1.Ingress, bindings []elb.TargetGroupBinding) error {
+	where := "in any namespace"
+	if t.Namespace != "" {
+		where = "in namespace " + t.Namespace
+	}
+	text := fmt.Sprintf("There is no ingress or TargetGroupBinding %q %s.", t.Name, where)
+	if hint := asService(ctx, in, t, all); hint != "" {
+		return diagnostics.Refusal(text + " " + hint)
+	}
 	type candidate struct {
 		name     string
 		distance int
@@ -94,11 +149,6 @@ func unknown(t diagnostics.Target, all []networkingv1.Ingress, bindings []elb.Ta
 		add(b.Namespace, b.Name)
 	}
 	slices.SortFunc(cs, func(a, b candidate) int { return cmp.Or(a.distance-b.distance, strings.Compare(a.name, b.name)) })
-	where := "in any namespace"
-	if t.Namespace != "" {
-		where = "in namespace " + t.Namespace
-	}
-	text := fmt.Sprintf("There is no ingress or TargetGroupBinding %q %s.", t.Name, where)
 	if len(cs) == 0 {
 		return diagnostics.Refusal(text + " The cluster has no ingress at all.")
 	}
@@ -109,96 +159,31 @@ func unknown(t diagnostics.Target, all []networkingv1.Ingress, bindings []elb.Ta
 	return diagnostics.Refusal(text + " The nearest are: " + strings.Join(near, ", ") + ".")
 }
 
-// classify makes sure that an Application Load Balancer serves the ingress, and finds its group.
-func classify(ctx context.Context, in diagnostics.Inputs, reads *diagnostics.Reads, s *Snapshot, all []networkingv1.Ingress) error {
-	classes, err := in.Ingresses.IngressClasses(ctx)
-	missed := reads.Missed(err, "")
-	class := classOf(*s.Ingress, classes)
-	switch {
-	case class != nil:
-		s.Class = class.Spec.Controller
-	case ownedByController(*s.Ingress):
-		s.Class = lbcController
-	case missed:
-		return diagnostics.Refusal(fmt.Sprintf("Ingress %s/%s: its class can't be read, so it is not known whether an ALB serves it. Allow: list ingressclasses.networking.k8s.io.", s.Ingress.Namespace, s.Ingress.Name))
+// asService says how the Service of that name is reached, where there is one: through an ingress, which is what to ask for, or by
+// a load balancer of its own, which is no Application Load Balancer. Empty where there is none, or it can't be read.
+func asService(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target, all []networkingv1.Ingress) string {
+	services, err := in.Services.Services(ctx, t.Namespace)
+	if err != nil {
+		return "" // it was only for a better hint
 	}
-	if s.Class != lbcController && s.Class != autoController {
-		what := "no ingress class, so no controller serves it"
-		if class != nil {
-			what = fmt.Sprintf("class %s, served by %s", class.Name, class.Spec.Controller)
-		} else if n := className(*s.Ingress); n != "" {
-			what = fmt.Sprintf("class %s, which doesn't exist", n)
+	for _, svc := range services {
+		if svc.Name != t.Name {
+			continue
 		}
-		return diagnostics.Refusal(fmt.Sprintf("Ingress %s/%s is not an ALB ingress: it has %s. This diagnosis knows Application Load Balancers only.", s.Ingress.Namespace, s.Ingress.Name, what))
-	}
-	s.Params = parameters(ctx, in, reads, class)
-	s.Group = groupOf(*s.Ingress, s.Params)
-	s.Stack = cmp.Or(s.Group, s.Ingress.Namespace+"/"+s.Ingress.Name)
-	for _, other := range all {
-		if s.Group != "" && other.UID != s.Ingress.UID && groupOf(other, s.Params) == s.Group && className(other) == className(*s.Ingress) {
-			s.Members = append(s.Members, other)
+		var by []string
+		for _, ing := range all {
+			if ing.Namespace == svc.Namespace && slices.ContainsFunc(backends(ing), func(b backend) bool { return b.Service == svc.Name }) {
+				by = append(by, fmt.Sprintf("alb %s -n %s", ing.Name, ing.Namespace))
+			}
+		}
+		switch {
+		case len(by) > 0:
+			return fmt.Sprintf("There is a Service %s/%s, behind an ingress. Ask: %s.", svc.Namespace, svc.Name, strings.Join(by, " or "))
+		case svc.Spec.Type == corev1.ServiceTypeLoadBalancer:
+			return fmt.Sprintf("There is a Service %s/%s of type LoadBalancer: what serves it is a Network Load Balancer, or a Classic one, and this diagnosis knows Application Load Balancers only.", svc.Namespace, svc.Name)
 		}
 	}
-	return hostname(s)
-}
-
-// className is the name of the class that an ingress asks for, by field or by the older annotation.
-func className(ing networkingv1.Ingress) string {
-	if ing.Spec.IngressClassName != nil {
-		return *ing.Spec.IngressClassName
-	}
-	return ing.Annotations["kubernetes.io/ingress.class"]
-}
-
-func classOf(ing networkingv1.Ingress, classes []networkingv1.IngressClass) *networkingv1.IngressClass {
-	name := className(ing)
-	for i, c := range classes {
-		if c.Name == name || (name == "" && c.Annotations["ingressclass.kubernetes.io/is-default-class"] == "true") {
-			return &classes[i]
-		}
-	}
-	// The controller also takes the older annotation without any IngressClass object.
-	if ing.Spec.IngressClassName == nil && name == "alb" {
-		return &networkingv1.IngressClass{Spec: networkingv1.IngressClassSpec{Controller: lbcController}}
-	}
-	return nil
-}
-
-// ownedByController reports whether the load balancer controller has put its finalizer on the ingress.
-func ownedByController(ing networkingv1.Ingress) bool {
-	return slices.ContainsFunc(ing.Finalizers, func(f string) bool {
-		return f == "ingress.k8s.aws/resources" || strings.HasPrefix(f, "group.ingress.k8s.aws/")
-	})
-}
-
-// parameters reads the spec of the IngressClassParams that the class names; nil where there are none.
-func parameters(ctx context.Context, in diagnostics.Inputs, reads *diagnostics.Reads, class *networkingv1.IngressClass) map[string]any {
-	if class == nil || class.Spec.Parameters == nil || class.Spec.Parameters.APIGroup == nil || class.Spec.Parameters.Kind != "IngressClassParams" {
-		return nil
-	}
-	version := "v1beta1"
-	if *class.Spec.Parameters.APIGroup == "eks.amazonaws.com" {
-		version = "v1"
-	}
-	us, err := in.Customs.Customs(ctx, *class.Spec.Parameters.APIGroup, version, "ingressclassparams", "")
-	reads.Missed(err, class.Spec.Parameters.Name)
-	for _, u := range us {
-		if u.GetName() == class.Spec.Parameters.Name {
-			spec, _ := u.Object["spec"].(map[string]any)
-			return spec
-		}
-	}
-	return nil
-}
-
-// groupOf is the name of the group of an ingress; that of the class parameters goes before the annotation.
-func groupOf(ing networkingv1.Ingress, params map[string]any) string {
-	if g, ok := params["group"].(map[string]any); ok {
-		if name, ok := g["name"].(string); ok && name != "" {
-			return name
-		}
-	}
-	return ing.Annotations[annotation("group.name")]
+	return ""
 }
 
 // hostname takes the name of the load balancer from the status of the ingress. A Network Load Balancer may stand in

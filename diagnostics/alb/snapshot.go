@@ -24,9 +24,9 @@ type Snapshot struct {
 	Cluster string    `json:"cluster"`
 	Region  string    `json:"region"`
 
-	// Ingress is nil where a TargetGroupBinding was asked for.
 	Ingress *networkingv1.Ingress `json:"ingress,omitempty"`
-	// Asked is the TargetGroupBinding that was asked for, nil where it was an ingress.
+	// Asked is the TargetGroupBinding that was asked for, nil where it was an ingress. Ingress is then the one that the controller
+	// made it of, nil where there is none.
 	Asked *elb.TargetGroupBinding `json:"asked,omitempty"`
 	// Members are the other ingresses of the group.
 	Members []networkingv1.Ingress `json:"members,omitempty"`
@@ -36,7 +36,9 @@ type Snapshot struct {
 	Host    string                 `json:"host,omitempty"`       // of the load balancer, from the status of the ingress
 	Params  map[string]any         `json:"parameters,omitempty"` // spec of the IngressClassParams
 
-	Balancer   *elb.LoadBalancer `json:"balancer,omitempty"`
+	Balancer *elb.LoadBalancer `json:"balancer,omitempty"`
+	// Candidates are the load balancers that carry the tags of the ingress, where it has no address yet and there is more than one.
+	Candidates []string          `json:"candidates,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"` // of the load balancer
 	Listeners  []elb.Listener    `json:"listeners,omitempty"`
 	Rules      []elb.Rule        `json:"rules,omitempty"` // of all listeners, with tags where they were readable

@@ -16,8 +16,13 @@ func (a *analysis) steps() {
 		a.out.Steps = append(a.out.Steps, diagnostics.Step{Title: title, Read: read, Finding: finding, Repeat: repeat})
 	}
 	if lb := a.s.Balancer; lb != nil {
-		from := "TargetGroupBinding"
-		if a.s.Ingress != nil {
+		from := ""
+		if a.s.Asked != nil {
+			from = fmt.Sprintf("TargetGroupBinding %s/%s", a.s.Asked.Namespace, a.s.Asked.Name)
+			if a.s.Ingress != nil {
+				from += fmt.Sprintf(" of ingress %s/%s", a.s.Ingress.Namespace, a.s.Ingress.Name)
+			}
+		} else if a.s.Ingress != nil {
 			from = fmt.Sprintf("ingress %s/%s", a.s.Ingress.Namespace, a.s.Ingress.Name)
 		}
 		var tgs []string

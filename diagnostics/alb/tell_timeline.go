@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/netdiag/netdiag/diagnostics"
 )
 
@@ -21,12 +23,35 @@ func (a *analysis) timeline() {
 			a.out.Timeline = append(a.out.Timeline, m)
 		}
 	}
-	if ing := a.s.Ingress; ing != nil {
-		for _, m := range ing.ManagedFields {
+	changed := func(kind, source string, o metav1.Object) {
+		for _, m := range o.GetManagedFields() {
 			if m.Time != nil && m.Subresource == "" {
-				add(m.Time.Time, "list ingresses.networking.k8s.io", "ingress %s/%s changed by %s", ing.Namespace, ing.Name, m.Manager)
+				add(m.Time.Time, source, "%s %s/%s changed by %s", kind, o.GetNamespace(), o.GetName(), m.Manager)
 			}
 		}
+	}
+	if a.s.Ingress != nil {
+		changed("ingress", "list ingresses.networking.k8s.io", a.s.Ingress)
+	}
+	for i := range a.s.Members {
+		changed("ingress of the same group", "list ingresses.networking.k8s.io", &a.s.Members[i])
+	}
+	for _, g := range a.groups {
+		if g.svc != nil {
+			changed("Service", "list services", g.svc)
+		}
+		if d := a.deployment(g); d != nil {
+			changed("Deployment", "list deployments.apps", d)
+		}
+		for _, e := range a.endings(g) {
+			add(e.FinishedAt.Time, "list pods", "container %s of pod %s ended with exit code %d (%s)", e.container.Name, e.pod.Name, e.ExitCode, e.says())
+		}
+		for _, x := range a.goings(g) {
+			add(x.at, x.evidence.Source, "%s", x.what)
+		}
+	}
+	for _, d := range a.departures() {
+		add(d.at, "list events", "%s %s: %s", d.event.InvolvedObject.Kind, d.event.InvolvedObject.Name, trimmed(d.event.Message))
 	}
 	for _, rs := range a.s.ReplicaSets {
 		if len(rs.OwnerReferences) > 0 && a.ours(rs.OwnerReferences[0].Kind, rs.Namespace, rs.OwnerReferences[0].Name) {
@@ -54,8 +79,20 @@ func (a *analysis) timeline() {
 		}
 		add(e.At, "cloudtrail:LookupEvents", "%s", text)
 	}
-	if at := a.began(elb502, elb503, elb504); !at.IsZero() {
-		add(at, "cloudwatch:GetMetricData", "the load balancer begins to answer with errors of its own")
+	a.moments(add)
+}
+
+// moments adds when errors of the load balancer began and ended, burst by burst where they came so.
+func (a *analysis) moments(add func(at time.Time, source, format string, args ...any)) {
+	const source = "cloudwatch:GetMetricData"
+	for _, m := range []struct{ name, what string }{{elb502, "502"}, {elb503, "503"}, {elb504, "504"}} {
+		c := a.counts(m.name)
+		for _, b := range c.Bursts() {
+			add(b.Start, source, "burst of answers %s: %.0f until %s", m.what, b.Sum, clock(b.End))
+		}
+		if at := a.began(m.name); !at.IsZero() && len(c.Bursts()) == 0 {
+			add(at, source, "the load balancer begins to answer with %s", m.what)
+		}
 	}
 }
 
