@@ -94,10 +94,8 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 			return err
 		})
 	}
-	if c.anyOn(onFargate) || c.pullsTimeOut() {
-		if id := c.vpcID(); id != "" {
-			g.read("", into(&c.s.RouteTables, func() ([]vpc.RouteTable, error) { return in.Routing.RouteTables(ctx, id) }))
-		}
+	if id := c.vpcID(); id != "" && (len(tight) > 0 || c.anyOn(onFargate) || c.pullsTimeOut()) {
+		g.read("", into(&c.s.RouteTables, func() ([]vpc.RouteTable, error) { return in.Routing.RouteTables(ctx, id) }))
 	}
 	if c.lacksNode() {
 		g.read("", func() error { return c.readGroups(ctx) })

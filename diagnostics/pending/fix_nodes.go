@@ -15,6 +15,10 @@ func (a *analysis) fixNewNodes(f *diagnostics.Finding) {
 	if s := a.s.subnet(f.Subject); s != nil {
 		zone = s.Zone
 	}
+	if here := a.affected(f); len(here) > 0 && here[0].known && here[0].settings.CustomNetworking && a.eniConfig(here[0]) == f.Subject {
+		a.refuse("new-node-group", "pods of new nodes take their addresses of subnet %s too, as ENIConfig %q says, and it has %d left", f.Subject, here[0].eniConfigName(), available(a.s.subnet(f.Subject)))
+		return
+	}
 	roomy, text := a.roomy(zone, 2*len(f.Affects)+16, f.Subject)
 	fix := diagnostics.Fix{Title: "Start nodes in subnets that have room", Needs: len(f.Affects), Proof: text,
 		Blast: "none on running pods; pods move only when they are made again", Undo: "delete the node group", SettlesIn: "10m",

@@ -126,8 +126,6 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 		return
 	}
 	settings := here[0].settings
-	major, minor, patch := version(a.s.Driver.Version)
-	old := major < 1 || major == 1 && (minor < 18 || minor == 18 && patch < 3)
 	able := 0
 	for _, p := range here {
 		if p.known && p.canAttach() {
@@ -135,7 +133,16 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 		}
 	}
 	switch {
-	case settings.CustomNetworking, !settings.SubnetDiscovery, old:
+	case settings.CustomNetworking:
+		return
+	case !a.s.since(1, 18, 3):
+		a.refuse("add-pod-subnet", "vpc-cni %s finds no further subnet by its tag: v1.18.3 is the first that does so in practice", a.s.Driver.Version)
+		return
+	case !settings.SubnetDiscovery:
+		a.refuse("add-pod-subnet", "ENABLE_SUBNET_DISCOVERY is false: of the tagged subnets the CNI uses 0")
+		return
+	case a.mayNot("ec2:DescribeSubnets"):
+		a.refuse("add-pod-subnet", "the CNI may not call ec2:DescribeSubnets: of the tagged subnets it finds 0")
 		return
 	case able == 0:
 		a.refuse("add-pod-subnet", "0 of %s have a place left for an interface in another subnet: all %d are taken in %s", plural(len(here), "affected node"), here[0].interfaces(), s.ID)
@@ -148,6 +155,7 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 	}
 	block, ok := a.freeBlock()
 	gain := vpc.Usable(block)
+	table, route := a.routes(s)
 	fix := diagnostics.Fix{Title: fmt.Sprintf("Add a subnet for pods in %s: %s, tagged kubernetes.io/role/cni=1", s.Zone, block), Frees: gain, Needs: len(f.Affects),
 		Proof: fmt.Sprintf("%s is unused in the VPC and gives %d addresses in %s; %d of %s have a place for an interface there", block, gain, s.Zone, able, plural(len(here), "affected node")),
 		Blast: "running pods stay as they are; new ones may get addresses of another block, which firewalls and security groups that name blocks must know",
@@ -155,12 +163,13 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 		Changes: []string{fmt.Sprintf("a new subnet %s in %s, with the route table of %s", block, s.Zone, s.ID)},
 		Commands: []string{
 			fmt.Sprintf("aws ec2 create-subnet --vpc-id %s --availability-zone %s --cidr-block %s", s.VPC, s.Zone, block),
-			fmt.Sprintf("aws ec2 associate-route-table --subnet-id <new subnet> --route-table-id <the one of %s>", s.ID),
+			"aws ec2 associate-route-table --subnet-id <new subnet> --route-table-id " + table,
 			"aws ec2 create-tags --resources <new subnet> --tags Key=kubernetes.io/role/cni,Value=1",
 		}}
+	fix.Proof += route
 	if !ok {
 		fix.Commands = append([]string{fmt.Sprintf("aws ec2 associate-vpc-cidr-block --vpc-id %s --cidr-block %s", s.VPC, "100.64.0.0/16")}, fix.Commands...)
-		fix.Proof = fmt.Sprintf("the VPC has no unused /24, so that it needs another block; %d of %s have a place for an interface there", able, plural(len(here), "affected node"))
+		fix.Proof = fmt.Sprintf("the VPC has no unused /24, so that it needs another block, which takes the control plane up to 5 hours to know; %d of %s have a place for an interface there%s", able, plural(len(here), "affected node"), route)
 	}
 	if settings.PrefixDelegation {
 		fix.Proof += fmt.Sprintf("; it has %d whole /28 blocks", vpc.CleanPrefixes(block))
@@ -170,6 +179,33 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 		fix.Blast += fmt.Sprintf("; %d nodes have no place for a further interface and must be replaced", len(here)-able)
 	}
 	a.offer("add-pod-subnet", fix, f)
+}
+
+// mayNot reports that the CNI has told within the hour that it lacks a permission.
+func (a *analysis) mayNot(action string) bool {
+	return slices.ContainsFunc(a.s.Events, func(e corev1.Event) bool {
+		return e.Reason == "MissingIAMPermissions" && a.s.At.Sub(when(&e)) <= 6*fresh && actionIn(e.Message) == action
+	})
+}
+
+// routes names the route table that a new subnet has to share with one that is there: without it, it gets the main one of the VPC.
+func (a *analysis) routes(s *vpc.Subnet) (table, why string) {
+	table, out := a.wayOut(s.ID)
+	main := ""
+	for _, t := range a.s.RouteTables {
+		if t.Main {
+			main = t.ID
+		}
+	}
+	switch {
+	case table == "":
+		return fmt.Sprintf("<the one of %s>", s.ID), ""
+	case out && main != "" && main != table:
+		if _, also := a.wayOut("no subnet: the main table"); !also {
+			return table, fmt.Sprintf("; it needs route table %s, since the main one of the VPC, %s, has 0 default routes", table, main)
+		}
+	}
+	return table, ""
 }
 
 // freeBlock finds room for a subnet in the VPC, or names one that would need a further block.

@@ -131,12 +131,14 @@ func (a *analysis) reduceDemand(f *diagnostics.Finding) {
 	if len(here) == 0 || s == nil || !here[0].known {
 		return
 	}
-	using, by := 0, map[string]int{}
+	targets := here[0].settings.WarmIP > 0 || here[0].settings.MinimumIP > 0
+	using, nodes, by := 0, 0, map[string]int{}
 	for n := range a.s.Nodes {
 		p := a.pools[a.s.Nodes[n].Name]
-		if !p.known || p.footprint(s.ID) == 0 {
+		if !p.known || p.footprint(s.ID) == 0 || !targets && !slices.Contains(here, p) {
 			continue
 		}
+		nodes++
 		using += p.assigned
 		for _, pod := range p.node.Pods {
 			if !pod.Host && pod.IP != "" {
@@ -146,19 +148,19 @@ func (a *analysis) reduceDemand(f *diagnostics.Finding) {
 	}
 	needs := len(f.Affects)
 	if using < needs {
-		a.refuse("reduce-demand", "the pods of this cluster use %d addresses of subnet %s in all, and %s missing", using, s.ID, areMissing(needs))
+		a.refuse("reduce-demand", "pods that could give way use %d addresses of subnet %s, and %s missing", using, s.ID, areMissing(needs))
 		return
 	}
 	var parts []string
 	for _, ns := range sortedKeys(by) {
 		parts = append(parts, fmt.Sprintf("%s %d", ns, by[ns]))
 	}
-	how := "an address that a pod gives up is free for another on its node after 30 seconds; to the subnet only whole interfaces come back, when they are empty"
-	if set := here[0].settings; set.WarmIP > 0 || set.MinimumIP > 0 {
-		how = "with address targets each address that is given up beyond them comes back to the subnet"
+	where, how := "on the nodes where they wait", "an address that a pod gives up is free for another on its node after 30 seconds; to the subnet only whole interfaces come back, when they are empty"
+	if targets {
+		where, how = "in "+s.Zone, "with address targets each address that is given up beyond them comes back to the subnet"
 	}
-	a.offer("reduce-demand", diagnostics.Fix{Title: fmt.Sprintf("Run %s fewer in %s", plural(needs, "pod"), s.Zone), Frees: needs, Needs: needs, Owner: "workload",
-		Proof:   fmt.Sprintf("%s on nodes of subnet %s use %d of its addresses (by namespace: %s), and %s missing; %s", plural(using, "pod"), s.ID, using, strings.Join(parts[:min(len(parts), 6)], ", "), areMissing(needs), how),
+	a.offer("reduce-demand", diagnostics.Fix{Title: fmt.Sprintf("Run %s fewer %s", plural(needs, "pod"), where), Frees: needs, Needs: needs, Owner: "workload",
+		Proof:   fmt.Sprintf("%s on %s use addresses of subnet %s (by namespace: %s), and %s missing; %s", plural(using, "pod"), plural(nodes, "node"), s.ID, strings.Join(parts[:min(len(parts), 6)], ", "), areMissing(needs), how),
 		Blast:   "as great as what is scaled down",
 		Changes: []string{"replicas of a workload that can do with fewer, a job that is done, or an old version that a rollout has left behind"},
 		Undo:    "scale up again", SettlesIn: "2m",
