@@ -64,6 +64,9 @@ func (a *analysis) counted(node *Node, p *pool, f diagnostics.Finding, pods []wa
 		f.Subject = a.role()
 	case "nau-limit":
 		f.Subject = a.vpcID()
+		if answered(node, "NetworkAddressUsagePeeredLimitExceeded") > 0 {
+			f.Summary = "the VPC and those peered with it have used up their network address units: EC2 refuses every further address"
+		}
 	case "eni-quota":
 		f.Subject = "account " + a.s.Target.Account
 	case "attachment-limit":

@@ -142,7 +142,8 @@ func (a *analysis) fixPrefixes(f *diagnostics.Finding) {
 		a.offer("disable-prefix-delegation", off.fix, f)
 	}
 	a.fixMove(f)
-	a.fixAddSubnet(f)
+	a.furtherSubnet(f)
+	a.reserveNew(f)
 	if !off.early && off.helps {
 		a.offer("disable-prefix-delegation", off.fix, f)
 	}

@@ -145,7 +145,8 @@ func (a *analysis) fixAutoMode(f *diagnostics.Finding) {
 	a.offer("auto-mode-subnets", diagnostics.Fix{Title: "Give the node class further subnets", Needs: len(f.Affects),
 		Proof: fmt.Sprintf("subnet %s has %d of %d addresses left; %s is unused in the VPC", s.ID, s.Available, vpc.Usable(s.CIDR), block),
 		Blast: "EKS Auto Mode replaces nodes by and by", Undo: "the subnet selector before", SettlesIn: "15m", Changes: []string{"NodeClass " + class + ": subnetSelectorTerms gain a subnet"},
-		Commands: []string{fmt.Sprintf("aws ec2 create-subnet --vpc-id %s --availability-zone %s --cidr-block %s", s.VPC, s.Zone, block), "kubectl edit nodeclass.eks.amazonaws.com " + class}}, f)
+		Commands: []string{fmt.Sprintf("aws ec2 create-subnet --vpc-id %s --availability-zone %s --cidr-block %s", s.VPC, s.Zone, block), "kubectl patch nodeclass.eks.amazonaws.com " + class + ` --type json -p '[{"op":"add","path":"/spec/subnetSelectorTerms/-","value":{"id":"<new subnet>"}}]'`}}, f)
 	a.fixMove(f)
 	a.refuse("tune-warm-pool", "EKS Auto Mode has no aws-node to tune: 0 of %s run it", plural(len(a.s.Nodes), "node"))
+	a.refuse("custom-networking", "EKS Auto Mode heeds 0 ENIConfigs: subnets for pods alone are podSubnetSelectorTerms of NodeClass %s", class)
 }

@@ -13,20 +13,6 @@ type prefix = netip.Prefix
 // secondary20 is the block to take where the VPC has no room: of the shared address space, which EKS pods may use.
 var secondary20 = netip.MustParsePrefix("100.64.0.0/20")
 
-// fixPermission gives the CNI back what it may not do.
-func (a *analysis) fixPermission(f *diagnostics.Finding) {
-	role := a.role()
-	name := "<role of the CNI>"
-	if at := strings.LastIndexByte(role, '/'); strings.HasPrefix(role, "arn:") && at > 0 {
-		name = role[at+1:]
-	}
-	a.offer("repair-cni-iam", diagnostics.Fix{Title: "Give the role of the CNI its permissions back", Needs: len(f.Affects), Owner: "iam",
-		Proof:   fmt.Sprintf("EC2 refuses the calls of %s, on which %s wait; look for a boundary or service control policy too", role, plural(len(f.Affects), "pod")),
-		Changes: []string{"role " + name + ": policy AmazonEKS_CNI_Policy attached"}, Undo: "detach the policy", SettlesIn: "1m",
-		Commands: []string{fmt.Sprintf("aws iam list-attached-role-policies --role-name %s", name), fmt.Sprintf("aws iam attach-role-policy --role-name %s --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy", name)}}, f)
-	a.refuse("restart-ipamd", "a restart changes nothing: EC2 refuses the calls of %s for want of a permission", plural(max(len(a.affected(f)), 1), "node"))
-}
-
 // fixPlainly is for causes whose remedy needs no arithmetic. A cause without one here gets no fix rather than a guess.
 func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 	if f.Latent {
@@ -91,18 +77,13 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 	case "ipamd-down", "ipamd-leak", "insufficiency-backoff":
 		a.fixRestart(f)
 	case "nau-limit":
-		a.raiseQuota(f, "network address units per VPC", "vpc")
-		a.refuseRoom(f)
+		a.fixAddressUnits(f)
 	case "eni-quota":
-		a.raiseQuota(f, "network interfaces per Region", "vpc")
-		a.fixMove(f)
-		a.refuseRoom(f)
+		a.fixInterfaceQuota(f)
 	case "branch-eni-failed", "branch-eni-capacity":
-		a.offer("repair-pod-security-groups", diagnostics.Fix{Title: "Let the control plane make trunk and branch interfaces again", Needs: len(f.Affects), Proof: f.Summary, Undo: "detach the policy", SettlesIn: "5m",
-			Commands: []string{"aws iam attach-role-policy --role-name <role of the cluster> --policy-arn arn:aws:iam::aws:policy/AmazonEKSVPCResourceController", "kubectl get cninodes"}}, f)
+		a.fixBranch(f)
 	case "windows-ip-resource":
-		a.offer("windows-ipam", diagnostics.Fix{Title: "Switch Windows address management on", Proof: f.Summary, Undo: "set it back", SettlesIn: "5m",
-			Commands: []string{"kubectl edit configmap amazon-vpc-cni -n kube-system   # enable-windows-ipam: \"true\""}}, f)
+		a.fixWindows(f)
 	case "eniconfig":
 		a.fixENIConfig(f)
 	case "fargate-no-ip":
@@ -114,7 +95,7 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 		}
 		work("Give the node a way to the registry", fmt.Sprintf("kubectl describe pod -n %s %s", ns, name))
 	case "ip-cooldown":
-		a.offer("tune-cooldown", diagnostics.Fix{Title: "Keep more addresses ready than pods end within the cooldown", Proof: f.Summary, Undo: "set it back", SettlesIn: "5m"}, f)
+		a.fixCooldown(f)
 	}
 }
 
@@ -162,11 +143,6 @@ func (a *analysis) refuseRoom(f *diagnostics.Finding) {
 			a.refuse("enable-prefix-delegation", "subnet %s has %d free addresses: room is not what is missing", w.subnet.ID, w.subnet.Available)
 		}
 	}
-}
-
-func (a *analysis) raiseQuota(f *diagnostics.Finding, what, service string) {
-	a.offer("raise-quota", diagnostics.Fix{Title: "Ask AWS for more " + what, Needs: len(f.Affects), Owner: "account", Proof: f.Summary, Undo: "nothing to undo", SettlesIn: "48h",
-		Commands: []string{"aws service-quotas list-service-quotas --service-code " + service, "aws service-quotas request-service-quota-increase --service-code " + service + " --quota-code <code> --desired-value <value>"}}, f)
 }
 
 func (a *analysis) fargateSubnets(f *diagnostics.Finding, need string) {

@@ -2,6 +2,7 @@ package pending
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/vpc"
@@ -83,4 +84,20 @@ func (a *analysis) fixLeaked(f *diagnostics.Finding) {
 		fix.Changes = append(fix.Changes, "afterwards: DISABLE_LEAKED_ENI_CLEANUP of aws-node true → false, so that the CNI cleans up itself")
 	}
 	a.offer("delete-leaked-enis", fix, f)
+}
+
+// reserveNew keeps a subnet that is to be made for prefixes to them alone: while it is empty a reservation holds whole blocks.
+func (a *analysis) reserveNew(f *diagnostics.Finding) {
+	made := slices.ContainsFunc(a.res.Fixes, func(o diagnostics.Fix) bool {
+		return o.ID == "pending/add-pod-subnet" && slices.Contains(o.Resolves, f.Key())
+	})
+	if !made {
+		return
+	}
+	block, _ := a.freeBlock()
+	a.offer("reserve-prefix-range", diagnostics.Fix{Title: "Reserve the new subnet for prefixes, while it is empty", Frees: 16 * vpc.CleanPrefixes(block), Needs: len(f.Affects),
+		Proof: fmt.Sprintf("%s has %d whole /28 blocks while nothing is in it; a reservation of type prefix keeps single addresses out of them", block, vpc.CleanPrefixes(block)),
+		Blast: "single addresses of the subnet can't be had any more: load balancers and nodes need another one", Changes: []string{"a reservation of type prefix for " + block.String() + " in the new subnet"},
+		Undo: "aws ec2 delete-subnet-cidr-reservation", SettlesIn: "1m",
+		Commands: []string{fmt.Sprintf("aws ec2 create-subnet-cidr-reservation --subnet-id <new subnet> --cidr %s --reservation-type prefix", block)}}, f)
 }
