@@ -195,8 +195,8 @@ func hostname(s *Snapshot) error {
 			continue
 		}
 		if region := labels[1]; s.Region != "" && region != s.Region {
-			return diagnostics.Refusal(fmt.Sprintf("Ingress %s/%s points to a load balancer in %s (%s), but netdiag looks at %s. Ask the netdiag of that region.",
-				s.Ingress.Namespace, s.Ingress.Name, region, i.Hostname, s.Region))
+			return diagnostics.Refusal(fmt.Sprintf("Ingress %s/%s points to a load balancer in %s (%s), but netdiag looks at %s: ask the netdiag of that region, or give --region %s.",
+				s.Ingress.Namespace, s.Ingress.Name, region, i.Hostname, s.Region, region))
 		}
 		s.Host = i.Hostname
 		return nil

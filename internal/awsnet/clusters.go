@@ -28,6 +28,21 @@ func (c *Client) cluster(ctx context.Context, name string) (*eks.Cluster, error)
 	return cluster(out.Cluster), nil
 }
 
+// NoSuchCluster tells the error of Cluster for one that isn't there from one that can't be read.
+func NoSuchCluster(err error) bool {
+	var none *types.ResourceNotFoundException
+	return errors.As(err, &none)
+}
+
+// Clusters lists the names of the clusters of the region ("eks:ListClusters", which no diagnosis needs).
+func (c *Client) Clusters(ctx context.Context) ([]string, error) {
+	var out []string
+	err := pages(ctx, awseks.NewListClustersPaginator(c.eks, &awseks.ListClustersInput{}), func(page *awseks.ListClustersOutput) {
+		out = append(out, page.Clusters...)
+	})
+	return out, unreadable("eks:ListClusters", "list clusters", err)
+}
+
 func cluster(c *types.Cluster) *eks.Cluster {
 	out := &eks.Cluster{
 		Name: aws.ToString(c.Name), ARN: aws.ToString(c.Arn), Version: aws.ToString(c.Version), Status: string(c.Status), Tags: c.Tags,

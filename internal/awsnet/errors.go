@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -102,15 +103,44 @@ func unreadable(permission, what string, err error) error {
 	case absent:
 		return &diagnostics.ReadError{Permission: permission, Reason: diagnostics.Absent, Err: err}
 	case noIdentity:
-		return noCredentials(err)
+		return noCredentials(permission, err)
 	}
 	return err
 }
 
-// noCredentials says what to do where AWS doesn't know who is asking. It keeps the error for the log.
-func noCredentials(err error) error {
-	return fmt.Errorf("%w (%w)", diagnostics.Unreachable{Refusal: "AWS does not accept netdiag's credentials: check the role of its service account " +
-		"(annotation eks.amazonaws.com/role-arn and the role's trust policy), or run aws sso login on a workstation"}, err)
+// expired are the codes of credentials that were good once.
+var expired = map[string]bool{"ExpiredToken": true, "ExpiredTokenException": true, "RequestExpired": true}
+
+// noCredentials says what is wrong with who is asking, and what to do. It keeps the error for the log.
+func noCredentials(permission string, err error) error {
+	const remedy = " In a pod, check the role of its service account (annotation eks.amazonaws.com/role-arn, and the trust policy of the role);" +
+		" elsewhere, run aws sso login, or set AWS_PROFILE."
+	var none *credentialError
+	api, answered := errors.AsType[smithy.APIError](err)
+	var session *ssocreds.InvalidTokenError
+	var text string
+	switch {
+	case errors.As(err, &session):
+		text = "The AWS SSO session has expired: run aws sso login."
+	case errors.As(err, &none) && answered:
+		text = "AWS gives netdiag no credentials (" + operation(none.err) + api.ErrorCode() + ")." + remedy
+	case errors.As(err, &none):
+		text = "There are no AWS credentials." + remedy
+	case expired[api.ErrorCode()]:
+		text = "The AWS credentials have expired (" + api.ErrorCode() + " at " + permission + ")." + remedy
+	default:
+		text = "AWS does not accept these credentials (" + api.ErrorCode() + " at " + permission + ")." + remedy
+	}
+	return fmt.Errorf("%w (%w)", diagnostics.Unreachable{Refusal: diagnostics.Refusal(text)}, err)
+}
+
+// operation is the call that failed, and a colon; empty where none did.
+func operation(err error) string {
+	var op *smithy.OperationError
+	if !errors.As(err, &op) {
+		return ""
+	}
+	return op.Operation() + ": "
 }
 
 // credentialError marks a failure to get credentials, as opposed to a call that failed.

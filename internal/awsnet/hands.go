@@ -89,7 +89,7 @@ func unchanged(what string, err error) error {
 	case denied, absent, fault, duplicate, busy:
 		return refuse(what, err)
 	case noIdentity:
-		return refuse(what, noCredentials(err))
+		return refuse(what, noCredentials(what, err))
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

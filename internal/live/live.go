@@ -23,13 +23,20 @@ type Source struct {
 
 // Inputs gives the readers of one run: each question is asked once.
 func (s Source) Inputs(progress func(string)) diagnostics.Inputs {
-	in := diagnostics.Inputs{Now: s.Now(), Clock: s.Clock, Progress: progress}
-	s.AWS.Reader().Fill(&in)
-	s.Kube.Reader().Fill(&in)
+	in, _, _ := s.inputs(progress)
 	return in
 }
 
-// Diagnose runs one diagnosis within the limit.
+func (s Source) inputs(progress func(string)) (diagnostics.Inputs, *awsnet.Reader, *kube.Reader) {
+	in := diagnostics.Inputs{Now: s.Now(), Clock: s.Clock, Progress: progress}
+	a, k := s.AWS.Reader(), s.Kube.Reader()
+	a.Fill(&in)
+	k.Fill(&in)
+	return in, a, k
+}
+
+// Diagnose runs one diagnosis within the limit; each question is asked once. It refuses, in one line that says what to do,
+// where nothing could be read or where AWS and Kubernetes would speak of different clusters.
 func (s Source) Diagnose(ctx context.Context, d diagnostics.Diagnosis, t diagnostics.Target, progress func(string)) (diagnostics.Outcome, error) {
 	limit := s.Limit
 	if limit == 0 {
@@ -37,9 +44,13 @@ func (s Source) Diagnose(ctx context.Context, d diagnostics.Diagnosis, t diagnos
 	}
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	out, err := d.Run(bounded, s.Inputs(progress), t)
-	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return out, diagnostics.Refusal("the cluster and AWS did not answer within " + limit.String() + ": nothing could be read; check that the API server and the AWS endpoints are reachable, then ask again")
+	in, a, k := s.inputs(progress)
+	out, err := d.Run(bounded, in, t)
+	if ctx.Err() != nil {
+		return out, err
 	}
-	return out, err
+	if errors.Is(err, context.DeadlineExceeded) {
+		return out, unreachable("The cluster and AWS did not answer within %v: nothing could be read. Check that the API server and the AWS endpoints can be reached, then ask again.", limit)
+	}
+	return out, s.refuse(bounded, a, k, t, err)
 }

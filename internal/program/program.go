@@ -120,11 +120,15 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stderr io.Writ
 		say(i.Error())
 		return i.status()
 	}
-	say(err.Error())
 	var exit *Exit
 	var unreachable diagnostics.Unreachable
 	var refusal diagnostics.Refusal
 	var problem *world.Problem
+	if errors.As(err, &unreachable) {
+		say(unreachable.Error()) // what it wraps is for a log
+	} else {
+		say(err.Error())
+	}
 	switch {
 	case errors.As(err, &exit):
 		return exit.Status

@@ -63,6 +63,21 @@ func own[T any](ctx context.Context, m *Memory, key string, c *call, ask func(co
 	return v, err
 }
 
+// Outcomes gives what became of each question that was answered so far, by its key: nil or the error.
+func (m *Memory) Outcomes() map[string]error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[string]error{}
+	for key, c := range m.calls {
+		select {
+		case <-c.done:
+			out[key] = c.err
+		default: // it is being asked
+		}
+	}
+	return out
+}
+
 // List is Once for lists: everybody gets a slice of their own, of elements that nobody may modify.
 func List[T any](ctx context.Context, m *Memory, key string, ask func(context.Context) ([]T, error)) ([]T, error) {
 	l, err := Once(ctx, m, key, ask)
