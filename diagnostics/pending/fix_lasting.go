@@ -41,7 +41,7 @@ func (a *analysis) designPods(f *diagnostics.Finding) {
 			}
 		}
 		a.offer("ipv6", diagnostics.Fix{Title: "For the long run: a cluster whose pods have IPv6 addresses", Needs: len(f.Affects),
-			Proof:   fmt.Sprintf("the blocks of VPC %s have %d addresses, and no /24 of them is unused; IPv6 pods take none of them; the IP family of a cluster can't be changed, so that it is a new one, and nothing is gained now", v.ID, total),
+			Proof:   fmt.Sprintf("the blocks of VPC %s have %d addresses, and no /26 of them is unused; IPv6 pods take none of them; the IP family of a cluster can't be changed, so that it is a new one, and nothing is gained now", v.ID, total),
 			Blast:   "all workloads move to another cluster",
 			Changes: []string{"an IPv6 block for VPC " + v.ID + " and its subnets", "a new cluster with ipFamily ipv6"}, Undo: "keep the present cluster until the new one serves", SettlesIn: "720h",
 			Commands: []string{fmt.Sprintf("aws ec2 associate-vpc-cidr-block --vpc-id %s --amazon-provided-ipv6-cidr-block", v.ID), "aws eks create-cluster --name <new cluster> --kubernetes-network-config ipFamily=ipv6 …"}}, f)

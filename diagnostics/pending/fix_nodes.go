@@ -20,12 +20,19 @@ func (a *analysis) fixNewNodes(f *diagnostics.Finding) {
 		return
 	}
 	roomy, text := a.roomy(zone, 2*len(f.Affects)+16, f.Subject)
+	if roomy == noRoomAnywhere && a.s.VPC != nil {
+		a.refuse("new-node-group", "%s, and none of its blocks has an unused /26: nodes need another block first", text)
+		return
+	}
 	fix := diagnostics.Fix{Title: "Start nodes in subnets that have room", Needs: len(f.Affects), Proof: text,
 		Blast: "none on running pods; pods move only when they are made again", Undo: "delete the node group", SettlesIn: "10m",
 		Changes:  []string{"a new managed node group"},
 		Commands: []string{fmt.Sprintf("aws eks create-nodegroup --cluster-name %s --nodegroup-name <name> --node-role <role> --subnets %s", a.s.Target.Cluster, roomy)}}
 	a.offer("new-node-group", fix, f)
 }
+
+// noRoomAnywhere stands where no subnet has room, and the VPC has none for another.
+const noRoomAnywhere = "<new subnet>"
 
 // roomy lists subnets but one with at least so many free addresses, those of the zone first.
 func (a *analysis) roomy(zone string, need int, but string) (ids, text string) {
@@ -57,7 +64,7 @@ func (a *analysis) roomy(zone string, need int, but string) (ids, text string) {
 	case ok:
 		return "<new subnet " + block.String() + ">", fmt.Sprintf("no subnet of the VPC has %d free addresses; %s of it is unused", need, block)
 	}
-	return "<new subnet>", fmt.Sprintf("no subnet that could be read has %d free addresses", need)
+	return noRoomAnywhere, fmt.Sprintf("no subnet that could be read has %d free addresses", need)
 }
 
 // fixMaxPods needs further nodes: the limit of a running kubelet doesn't change.

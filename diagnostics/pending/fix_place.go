@@ -169,7 +169,7 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 	fix.Proof += route
 	if !ok {
 		fix.Commands = append([]string{fmt.Sprintf("aws ec2 associate-vpc-cidr-block --vpc-id %s --cidr-block %s", s.VPC, "100.64.0.0/16")}, fix.Commands...)
-		fix.Proof = fmt.Sprintf("the VPC has no unused /24, so that it needs another block, which takes the control plane up to 5 hours to know; %d of %s have a place for an interface there%s", able, plural(len(here), "affected node"), route)
+		fix.Proof = fmt.Sprintf("the VPC has no unused /26, so that it needs another block, which takes the control plane up to 5 hours to know; %d of %s have a place for an interface there%s", able, plural(len(here), "affected node"), route)
 	}
 	if settings.PrefixDelegation {
 		fix.Proof += fmt.Sprintf("; it has %d whole /28 blocks", vpc.CleanPrefixes(block))
@@ -211,7 +211,7 @@ func (a *analysis) routes(s *vpc.Subnet) (table, why string) {
 // freeBlock finds room for a subnet in the VPC, or names one that would need a further block.
 func (a *analysis) freeBlock() (block prefix, ok bool) {
 	if a.s.VPC != nil {
-		for _, bits := range []int{20, 22, 24} {
+		for _, bits := range []int{20, 22, 24, 26} {
 			if b, ok := vpc.FreeBlock(*a.s.VPC, a.s.Subnets, bits); ok {
 				return b, true
 			}
