@@ -71,9 +71,9 @@ func (a *analysis) expired() bool {
 			continue
 		}
 		for _, d := range a.departures() {
-			due := d.at.Add(time.Duration(delay) * time.Second)
-			i := slices.IndexFunc(bursts, func(b trail.Burst) bool {
-				return b.Near(due, time.Minute, time.Minute) && b.Start.After(d.at.Add(time.Minute))
+			due := d.at.Add(time.Duration(delay) * time.Second).Truncate(time.Minute)
+			i := slices.IndexFunc(bursts, func(b trail.Burst) bool { // the controller deregisters some seconds after the event
+				return !b.Start.Before(due) && !b.Start.After(due.Add(time.Minute))
 			})
 			if i < 0 {
 				continue
@@ -112,7 +112,9 @@ func (a *analysis) drained() bool {
 				gone = d.spec
 			}
 		}
-		ev = append(ev, a.revised(b)...)
+		if len(ev) > 0 || len(a.departures()) == 0 {
+			ev = append(ev, a.revised(b)...)
+		}
 		if len(ev) == 0 {
 			continue
 		}
@@ -126,7 +128,7 @@ func (a *analysis) drained() bool {
 }
 
 // revised finds a new revision of a workload at the time of a burst: it takes the pods of the one before away. This
-// stands where the events have expired.
+// stands alone where the events have expired.
 func (a *analysis) revised(b trail.Burst) []diagnostics.Evidence {
 	for _, d := range a.s.Deployments {
 		if !a.ours("Deployment", d.Namespace, d.Name) {

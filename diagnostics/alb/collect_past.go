@@ -155,6 +155,11 @@ func suspects(s *Snapshot) []string {
 		}
 	}
 	out = sorted(out)
+	for _, t := range m.targets() {
+		if t.Reason == invalidState { // who ended the instance
+			out = append(out, t.ID)
+		}
+	}
 	return out[:min(len(out), 6)]
 }
 

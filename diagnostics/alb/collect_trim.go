@@ -149,7 +149,7 @@ func (s *Snapshot) concerns(e corev1.Event) bool {
 		return false
 	case "Pod":
 		return s.pod(o.Namespace, o.Name) != nil
-	case "Node", "NodeClaim", "Deployment", "ReplicaSet", "Service":
+	case "Node", "NodeClaim", "Deployment", "ReplicaSet", "StatefulSet", "Service":
 		return true
 	}
 	return false

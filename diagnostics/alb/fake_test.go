@@ -3,6 +3,7 @@ package alb
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -61,6 +62,11 @@ type fake struct {
 	routes      []vpc.RouteTable
 	lists       map[string][]string
 	metrics     map[string]float64 // a minute
+	// curves are metrics of the last minutes one by one; of a negative one there is no point.
+	curves     map[string][]float64
+	logs       map[string]string // by namespace/pod/container
+	dns        map[string]string // name to target
+	attributes map[string]string // of the load balancer and the target groups
 	audit       []trail.Event
 	customs     map[string][]unstructured.Unstructured // by plural.group
 	denied      []string
@@ -132,8 +138,8 @@ func (f *fake) CNIMetrics(context.Context, string, string) (string, error) {
 	return give("", f.asked("get pods/proxy"))
 }
 
-func (f *fake) Log(context.Context, string, string, string, int) (string, error) {
-	return give("", f.asked("get pods/log"))
+func (f *fake) Log(_ context.Context, namespace, pod, container string, _ int) (string, error) {
+	return give(f.logs[namespace+"/"+pod+"/"+container], f.asked("get pods/log"))
 }
 
 func (f *fake) Events(_ context.Context, ns string) ([]corev1.Event, error) {
@@ -169,6 +175,16 @@ func (f *fake) NetworkPolicies(_ context.Context, ns string) ([]networkingv1.Net
 }
 
 func (f *fake) Customs(_ context.Context, group, _, plural, _ string) ([]unstructured.Unstructured, error) {
+	if plural == "dnsendpoints" && f.dns != nil {
+		var endpoints []any
+		for name, target := range f.dns {
+			endpoints = append(endpoints, map[string]any{"dnsName": name, "targets": []any{target}})
+		}
+		u := unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"endpoints": endpoints}}}
+		u.SetNamespace("shop")
+		u.SetName("names")
+		return []unstructured.Unstructured{u}, nil
+	}
 	if us := f.customs[plural+"."+group]; us != nil {
 		return give(us, f.asked("list "+plural+"."+group))
 	}
@@ -245,16 +261,21 @@ func (f *fake) TargetHealth(_ context.Context, arn string) ([]elb.TargetHealth, 
 
 type tagReader struct{ f *fake }
 
+func with(attributes, others map[string]string) map[string]string {
+	maps.Copy(attributes, others)
+	return attributes
+}
+
 func (t tagReader) Tags(context.Context, ...string) (map[string]map[string]string, error) {
 	return give(map[string]map[string]string{}, t.f.asked("elasticloadbalancing:DescribeTags"))
 }
 
 func (t tagReader) LoadBalancerAttributes(context.Context, string) (map[string]string, error) {
-	return give(map[string]string{"idle_timeout.timeout_seconds": "60"}, t.f.asked("elasticloadbalancing:DescribeLoadBalancerAttributes"))
+	return give(with(map[string]string{"idle_timeout.timeout_seconds": "60"}, t.f.attributes), t.f.asked("elasticloadbalancing:DescribeLoadBalancerAttributes"))
 }
 
 func (t tagReader) TargetGroupAttributes(context.Context, string) (map[string]string, error) {
-	return give(map[string]string{"deregistration_delay.timeout_seconds": "300"}, t.f.asked("elasticloadbalancing:DescribeTargetGroupAttributes"))
+	return give(with(map[string]string{"deregistration_delay.timeout_seconds": "300"}, t.f.attributes), t.f.asked("elasticloadbalancing:DescribeTargetGroupAttributes"))
 }
 
 func (f *fake) Cluster(_ context.Context, name string) (*eks.Cluster, error) {
@@ -269,7 +290,13 @@ func (f *fake) Metrics(_ context.Context, _, to time.Time, qs []trail.Query) ([]
 	var out []trail.Series
 	for _, q := range qs {
 		s := trail.Series{Query: q}
-		for m := 15; m > 0; m-- {
+		curve, own := f.curves[q.Metric]
+		for i, v := range curve {
+			if v >= 0 && len(q.Dimensions) == 1 {
+				s.Points = append(s.Points, trail.Point{At: to.Add(time.Duration(i-len(curve)) * time.Minute), Value: v})
+			}
+		}
+		for m := 15; m > 0 && !own; m-- {
 			s.Points = append(s.Points, trail.Point{At: to.Add(-time.Duration(m) * time.Minute), Value: f.metrics[q.Metric]})
 		}
 		out = append(out, s)

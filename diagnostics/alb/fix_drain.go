@@ -46,7 +46,11 @@ func (a *analysis) fixDrain(f diagnostics.Finding) {
 	} else if len(pods) > 0 {
 		x.Changes = append(x.Changes, fmt.Sprintf("workload of pod %s: preStop sleep of %d s, terminationGracePeriodSeconds %d", pods[0].Name, stopSleep, max(60, graceOf(&pods[0].Spec)+stopSleep)))
 	}
-	a.offer(f, x)
+	if len(x.Changes) > 0 {
+		a.offer(f, x)
+	} else {
+		a.refuse("graceful-drain", "%s already go with care, with readiness gate and a preStop sleep: it was the ones before them that didn't, and the next rollout will show", plural(len(pods), "pod"))
+	}
 	a.refuse("rollback-deployment", "%.0f of %.0f errors came while pods were taken away, and going back takes them away once more", inBursts, total)
 }
 

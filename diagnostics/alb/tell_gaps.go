@@ -112,7 +112,12 @@ func (a *analysis) caps(permission string) []string {
 		}
 	case "cloudwatch:GetMetricData":
 		if !a.troubled() && a.allHealthy() {
-			return []string{"app.own-5xx", "app.slow-response", "keepalive.mismatch", "rollout.drain-race", "lb.capacity"}
+			return []string{"app.own-5xx", "app.slow-response", "keepalive.mismatch", "rollout.drain-race", "lb.capacity",
+				"app.crash-midrequest", "dereg.delay-elapsed", "node.termination", "port.traffic-differs", "proto.464", "edge.not-alb", "waf.or.auth"}
+		}
+	case "get pods/log":
+		if !a.troubled() && a.allHealthy() && a.total(elb502, elb504) > 0 {
+			return []string{"resp.header-too-large", "resp.malformed", "app.slow-response"}
 		}
 	}
 	return nil
