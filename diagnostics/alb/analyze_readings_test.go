@@ -274,6 +274,8 @@ func TestAnswered(t *testing.T) {
 		"[404] of what the probe asks": {broken: func(f *fake) { answer(f, "404") }},
 		"[404] behind node ports": {broken: func(f *fake) { f.instances(); check(f, "/"); answer(f, "404") },
 			cause: "hc.path", fix: "set-health-check", executable: true, changes: "healthcheck-path / → /health"},
+		"[404] behind node ports, of pods elsewhere": {broken: func(f *fake) { f.instances(); f.elsewhere(); check(f, "/"); answer(f, "404") },
+			cause: "hc.path", fix: "set-health-check", executable: true, changes: "healthcheck-path / → /health"},
 		"[204]":           {broken: func(f *fake) { answer(f, "204") }, cause: "hc.codes", fix: "set-success-codes", executable: true, changes: "success-codes unset → 200,204"},
 		"[204] and [206]": {broken: func(f *fake) { answer(f, "204, 206") }, cause: "hc.codes", fix: "set-success-codes", executable: true, changes: "200,204,206"},
 		"[204] and [404]": {broken: func(f *fake) { answer(f, "204, 404") }, cause: "hc.codes", fix: "fix-app"},
@@ -323,6 +325,24 @@ func TestAnswered(t *testing.T) {
 			f.annotate("success-codes", "200-299")
 			f.services[0].Annotations = map[string]string{annotation("success-codes"): "200"}
 		}, cause: "hc.override", says: "success-codes", fix: "set-health-check", executable: true, changes: "success-codes 200 → 200-299"},
+		"codes that the Service overrides, and that would not have helped": {broken: func(f *fake) {
+			answer(f, "301")
+			f.annotate("success-codes", "200-299")
+			f.services[0].Annotations = map[string]string{annotation("success-codes"): "200"}
+		}, cause: "hc.codes", fix: "fix-app"},
+		"[404] where the probe asks another port": {broken: func(f *fake) {
+			answer(f, "404")
+			check(f, "/")
+			f.listen(9090)
+			f.probe(get("/health", "HTTP", 9090))
+			f.sgRules = append(f.sgRules, vpc.SecurityGroupRule{ID: "sgr-9090", Group: "sg-node", Protocol: "tcp", From: 9090, To: 9090, Source: "sg-back"})
+		}, cause: "hc.path", fix: "set-health-check", executable: false, changes: "healthcheck-port unset → 9090; Ingress shop/web: annotation alb.ingress.kubernetes.io/healthcheck-path / → /health"},
+		"[404] where the probe asks another port, which is closed": {broken: func(f *fake) {
+			answer(f, "404")
+			check(f, "/")
+			f.listen(9090)
+			f.probe(get("/health", "HTTP", 9090))
+		}, cause: "hc.path", refused: "set-health-check"},
 		"path that the Service overrides, and asks what the probe asks": {broken: func(f *fake) {
 			answer(f, "404")
 			f.annotate("healthcheck-path", "/other")
@@ -358,6 +378,13 @@ func TestNotApplied(t *testing.T) {
 		f.ingresses[0].ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl-annotate", Operation: "Update", Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:annotations":{}}}`)}}}
 	}
 	for name, v := range map[string]verdict{
+		"since nobody knows when": {broken: unapplied, cause: "hc.path", refused: "set-health-check"},
+		"another version, for an hour": {broken: func(f *fake) {
+			f.all("unhealthy", refusedBy, "Health checks failed")
+			f.annotate("backend-protocol-version", "GRPC")
+			f.probe(&corev1.Probe{ProbeHandler: corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 8080}}})
+			since(f, time.Hour)
+		}, cause: "hc.not-applied", reason: "no-reason-seen", confidence: diagnostics.Likely, says: "(version)", fix: "repair-controller"},
 		"for an hour, no reason seen": {broken: func(f *fake) { unapplied(f); since(f, time.Hour) }, cause: "hc.not-applied", reason: "no-reason-seen", confidence: diagnostics.Likely, says: "(path)", fix: "repair-controller"},
 		"a moment ago":                {broken: func(f *fake) { unapplied(f); since(f, 40*time.Second) }, cause: "hc.not-applied", reason: "applying", confidence: diagnostics.Likely},
 		"changed by somebody": {broken: func(f *fake) {

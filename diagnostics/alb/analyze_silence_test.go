@@ -100,13 +100,27 @@ func TestSilence(t *testing.T) {
 			}
 			f.sgRules = append(f.sgRules, vpc.SecurityGroupRule{ID: "sgr-a-b", Group: "sg-node-a", Protocol: "tcp", From: 8080, To: 8080, Source: "sg-node-b"})
 		}, cause: "nodeport.cross-node-sg", says: "1 of 2 ways", fix: "allow-pod-port", changes: "sg-node-b: inbound tcp 8080 from sg-node-a"},
+		"pods of other nodes closed, and the groups of the nodes have a further one in common": {broken: func(f *fake) {
+			f.instances()
+			f.silent()
+			f.target(80)
+			f.enis[1].Groups, f.enis[3].Groups = []string{"sg-a", "sg-node"}, []string{"sg-a", "sg-node"}
+			f.sgs[2].Tags = map[string]string{"kubernetes.io/cluster/prod": "owned"}
+			f.sgs = append(f.sgs, vpc.SecurityGroup{ID: "sg-a"})
+			f.sgRules = append(f.sgRules, out("sg-a"))
+		}, cause: "nodeport.cross-node-sg", fix: "allow-pod-port", changes: "sg-node: inbound tcp 80 from sg-node"},
 		"pods of other nodes closed, and a node without one answers": {broken: func(f *fake) {
 			f.instances()
 			one(f)
 			f.target(80)
-			f.slices[0].Endpoints = f.slices[0].Endpoints[:1]
-			f.pods = f.pods[:1]
+			f.elsewhere()
 		}},
+		"pods of other nodes closed, and no node without one answers": {broken: func(f *fake) {
+			f.instances()
+			f.silent()
+			f.target(80)
+			f.elsewhere()
+		}, cause: "nodeport.cross-node-sg", says: "2 of 2 ways", fix: "allow-pod-port"},
 		"externalTrafficPolicy Local": {broken: func(f *fake) {
 			f.instances()
 			f.services[0].Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
@@ -163,6 +177,16 @@ func TestForeignPolicies(t *testing.T) {
 	if r := f.diagnose(t); len(r.Causes) > 0 || !strings.Contains(r.Summary, "CiliumClusterwideNetworkPolicy") {
 		t.Errorf("causes %+v, summary %q, want no cause and the kind of policy", r.Causes, r.Summary)
 	}
+}
+
+// elsewhere moves the only pod of the shop to a node that is no target.
+func (f *fake) elsewhere() {
+	node := "node-c"
+	f.enis = append(f.enis, eni("eni-c", "subnet-a", "us-west-2a", []string{"sg-node"}, "10.0.1.200", "10.0.1.245"))
+	f.pods = f.pods[:1]
+	f.pods[0].Spec.NodeName, f.pods[0].Status.PodIP, f.pods[0].Status.PodIPs = node, "10.0.1.245", []corev1.PodIP{{IP: "10.0.1.245"}}
+	f.slices[0].Endpoints = f.slices[0].Endpoints[:1]
+	f.slices[0].Endpoints[0].NodeName, f.slices[0].Endpoints[0].Addresses = &node, []string{"10.0.1.245"}
 }
 
 // target sends the shop's node port to another port of the pods.
