@@ -67,9 +67,11 @@ type fake struct {
 	logs       map[string]string // by namespace/pod/container
 	dns        map[string]string // name to target
 	attributes map[string]string // of the load balancer and the target groups
-	audit       []trail.Event
-	customs     map[string][]unstructured.Unstructured // by plural.group
-	denied      []string
+	tags       map[string]map[string]string
+	audit      []trail.Event
+	customs    map[string][]unstructured.Unstructured // by plural.group
+	denied     []string
+	narrow     bool // only the ingresses of one namespace may be read at a time
 
 	mu    sync.Mutex
 	calls map[string]int
@@ -111,6 +113,9 @@ func in[T any, P interface {
 }
 
 func (f *fake) Ingresses(_ context.Context, ns string) ([]networkingv1.Ingress, error) {
+	if f.narrow && ns == "" {
+		return nil, &diagnostics.ReadError{Permission: "list ingresses.networking.k8s.io", Reason: diagnostics.Denied, Err: fmt.Errorf("not in all namespaces")}
+	}
 	return give(in(f.ingresses, ns), f.asked("list ingresses.networking.k8s.io"))
 }
 
@@ -261,13 +266,13 @@ func (f *fake) TargetHealth(_ context.Context, arn string) ([]elb.TargetHealth, 
 
 type tagReader struct{ f *fake }
 
-func with(attributes, others map[string]string) map[string]string {
-	maps.Copy(attributes, others)
-	return attributes
+func with[V any](m, others map[string]V) map[string]V {
+	maps.Copy(m, others)
+	return m
 }
 
 func (t tagReader) Tags(context.Context, ...string) (map[string]map[string]string, error) {
-	return give(map[string]map[string]string{}, t.f.asked("elasticloadbalancing:DescribeTags"))
+	return give(with(map[string]map[string]string{}, t.f.tags), t.f.asked("elasticloadbalancing:DescribeTags"))
 }
 
 func (t tagReader) LoadBalancerAttributes(context.Context, string) (map[string]string, error) {

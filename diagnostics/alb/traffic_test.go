@@ -134,7 +134,13 @@ func TestTraffic(t *testing.T) {
 			f.pods[0].OwnerReferences = []metav1.OwnerReference{{Kind: "StatefulSet", Name: "cart"}}
 			f.event("StatefulSet", "shop", "cart", "SuccessfulDelete", "delete Pod cart-1 in StatefulSet cart successful", minute(7))
 		}, cause: "rollout.drain-race", fix: "graceful-drain"},
-		"drain race by node":      {curves: burst, change: func(f *fake) { f.byNode(); f.rolled(minute(7)) }, cause: "rollout.drain-race", confidence: diagnostics.Possible, fix: "graceful-drain"},
+		"drain race by node": {curves: burst, change: func(f *fake) { f.byNode(); f.rolled(minute(7)) }, cause: "rollout.drain-race", confidence: diagnostics.Possible, fix: "graceful-drain"},
+		"rollout with care by node": {curves: burst, change: func(f *fake) {
+			f.byNode()
+			f.rolled(minute(7))
+			f.careful(25)
+			f.pods[0].Spec.ReadinessGates, f.pods[1].Spec.ReadinessGates = nil, nil
+		}},
 		"rollout with care":       {curves: burst, change: func(f *fake) { f.rolled(minute(7)); f.careful(25) }},
 		"rollout at another time": {curves: burst, change: func(f *fake) { f.rolled(minute(4)) }},
 		"rollout of another application": {curves: burst, change: func(f *fake) {
