@@ -203,13 +203,15 @@ type Firewalls interface {
 	PrefixList(ctx context.Context, id string) ([]string, error)
 }
 
-// Routing reads network ACLs, route tables and reservations ("ec2:DescribeNetworkAcls", "ec2:DescribeRouteTables",
-// "ec2:GetSubnetCidrReservations").
+// Routing reads network ACLs, route tables, endpoints and reservations ("ec2:DescribeNetworkAcls", "ec2:DescribeRouteTables",
+// "ec2:DescribeVpcEndpoints", "ec2:GetSubnetCidrReservations").
 type Routing interface {
 	// NetworkACLs reads the ACLs that guard these subnets.
 	NetworkACLs(ctx context.Context, subnets ...string) ([]vpc.NetworkACL, error)
 	// RouteTables reads all route tables of a VPC.
 	RouteTables(ctx context.Context, vpcID string) ([]vpc.RouteTable, error)
+	// Endpoints reads all endpoints of a VPC.
+	Endpoints(ctx context.Context, vpcID string) ([]vpc.ServiceEndpoint, error)
 	Reservations(ctx context.Context, subnet string) ([]vpc.Reservation, error)
 }
 

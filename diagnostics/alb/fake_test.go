@@ -242,6 +242,8 @@ func (f *fake) RouteTables(context.Context, string) ([]vpc.RouteTable, error) {
 	return give(f.routes, f.asked("ec2:DescribeRouteTables"))
 }
 
+func (f *fake) Endpoints(context.Context, string) ([]vpc.ServiceEndpoint, error) { return nil, nil }
+
 func (f *fake) Reservations(context.Context, string) ([]vpc.Reservation, error) { return nil, nil }
 
 func (f *fake) LoadBalancers(_ context.Context, names ...string) ([]elb.LoadBalancer, error) {

@@ -54,10 +54,9 @@ func (a *analysis) onProfile(pods []waiting) {
 		if s.Available == 0 {
 			full++
 		}
-		if table, way := a.wayOut(id); table != "" && !way {
+		if evidence, alone := a.isolated(id); alone {
 			isolated++
-			f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "routes of " + id, Value: table + " has no default route", Source: "ec2:DescribeRouteTables",
-				Repeat: "aws ec2 describe-route-tables --route-table-ids " + table})
+			f.Evidence = append(f.Evidence, evidence...)
 		}
 	}
 	switch {

@@ -97,6 +97,9 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 	if id := c.vpcID(); id != "" && (len(tight) > 0 || c.anyOn(onFargate) || c.pullsTimeOut()) {
 		g.read("", into(&c.s.RouteTables, func() ([]vpc.RouteTable, error) { return in.Routing.RouteTables(ctx, id) }))
 	}
+	if id := c.vpcID(); id != "" && c.anyOn(onFargate) {
+		g.read("", into(&c.s.Endpoints, func() ([]vpc.ServiceEndpoint, error) { return in.Routing.Endpoints(ctx, id) }))
+	}
 	if c.lacksNode() {
 		g.read("", func() error { return c.readGroups(ctx) })
 		g.read("", func() error { return c.readPools(ctx) })

@@ -72,6 +72,7 @@ func gapText(u diagnostics.Unread) string {
 		"list namespaces":                       "namespaces",
 		"ec2:DescribeVpcs":                      "the VPC: unused blocks are not known",
 		"ec2:DescribeRouteTables":               "route tables",
+		"ec2:DescribeVpcEndpoints":              "endpoints: cannot tell whether a registry is reached without the internet",
 		"eks:ListNodegroups":                    "node groups: what keeps them from growing is not known",
 		"eks:DescribeNodegroup":                 "node groups: what keeps them from growing is not known",
 		"autoscaling:DescribeScalingActivities": "scaling activities: what keeps node groups from growing is not known",

@@ -20,7 +20,7 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 		"list persistentvolumeclaims", "list persistentvolumes", "list csinodes.storage.k8s.io", "list resourcequotas", "get configmaps",
 		"list nodepools.karpenter.sh", "list ec2nodeclasses.karpenter.k8s.aws", "list eniconfigs.crd.k8s.amazonaws.com", "list nodeclasses.eks.amazonaws.com",
 		"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:DescribeNetworkInterfaces", "ec2:GetSubnetCidrReservations",
-		"ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeRouteTables",
+		"ec2:DescribeInstanceTypes", "ec2:DescribeInstances", "ec2:DescribeRouteTables", "ec2:DescribeVpcEndpoints",
 		"eks:DescribeCluster", "eks:DescribeAddon", "eks:ListFargateProfiles", "eks:DescribeFargateProfile", "eks:ListNodegroups", "eks:DescribeNodegroup", "autoscaling:DescribeScalingActivities",
 		"cloudtrail:LookupEvents",
 	},

@@ -50,6 +50,7 @@ type Snapshot struct {
 	Clusters     map[string]string      `json:"clusters,omitempty"` // the EKS cluster that an instance asked for names in its tags
 	Types        []vpc.InstanceType     `json:"types,omitempty"`
 	RouteTables  []vpc.RouteTable       `json:"routeTables,omitempty"`
+	Endpoints    []vpc.ServiceEndpoint  `json:"endpoints,omitempty"` // of the VPC, read where a registry may be out of reach
 	Audit        []trail.Event          `json:"audit,omitempty"`
 
 	ENIConfigs map[string]string `json:"eniConfigs,omitempty"` // name → subnet

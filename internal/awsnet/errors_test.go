@@ -29,6 +29,7 @@ func reads(ctx context.Context, r *awsnet.Reader, cluster string) map[string]err
 	_, out["ec2:DescribeSecurityGroupRules"] = r.SecurityGroupRules(ctx, "sg-1")
 	_, out["ec2:DescribeNetworkAcls"] = r.NetworkACLs(ctx, "subnet-1")
 	_, out["ec2:DescribeRouteTables"] = r.RouteTables(ctx, "vpc-1")
+	_, out["ec2:DescribeVpcEndpoints"] = r.Endpoints(ctx, "vpc-1")
 	_, out["ec2:GetSubnetCidrReservations"] = r.Reservations(ctx, "subnet-1")
 	_, out["ec2:GetManagedPrefixListEntries"] = r.PrefixList(ctx, "pl-1")
 	_, out["elasticloadbalancing:DescribeLoadBalancers"] = r.LoadBalancers(ctx)

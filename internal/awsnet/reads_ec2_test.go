@@ -124,3 +124,28 @@ func readEC2(t *testing.T, w *world.World, r reader) {
 		isAbsent(t, "ec2:GetSubnetCidrReservations", err)
 	}
 }
+
+func TestEndpoints(t *testing.T) {
+	w := load(t, "../own/pending/fargate-registry-endpoints")
+	_, c := serve(t, w)
+	vpcs, _ := recorded(t, w, "ec2", "Vpcs")
+	id, _ := vpcs[0]["VpcId"].(string)
+	found, err := c.Reader().Endpoints(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, e := range found {
+		kinds = append(kinds, e.Service+" "+e.Kind)
+		if e.VPC != id || e.State != "available" || e.PrivateDNS != (e.Kind == "Interface") || (len(e.RouteTables) > 0) != (e.Kind == "Gateway") || (len(e.Subnets) > 0) != (e.Kind == "Interface") {
+			t.Errorf("endpoint %+v", e)
+		}
+	}
+	slices.Sort(kinds)
+	if want := []string{"com.amazonaws.us-west-2.ecr.api Interface", "com.amazonaws.us-west-2.ecr.dkr Interface", "com.amazonaws.us-west-2.s3 Gateway"}; !slices.Equal(kinds, want) {
+		t.Errorf("endpoints %v, want %v", kinds, want)
+	}
+	if other, err := c.Reader().Endpoints(t.Context(), "vpc-0ther"); err != nil || len(other) > 0 {
+		t.Errorf("endpoints of another VPC: %v, %v", other, err)
+	}
+}

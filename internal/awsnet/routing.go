@@ -73,6 +73,25 @@ func (r *Reader) RouteTables(ctx context.Context, vpcID string) ([]vpc.RouteTabl
 	})
 }
 
+// Endpoints implements diagnostics.Routing.
+func (r *Reader) Endpoints(ctx context.Context, vpcID string) ([]vpc.ServiceEndpoint, error) {
+	return recall.List(ctx, &r.memory, key("endpoints", vpcID), func(ctx context.Context) ([]vpc.ServiceEndpoint, error) {
+		var out []vpc.ServiceEndpoint
+		p := ec2.NewDescribeVpcEndpointsPaginator(r.c.ec2, &ec2.DescribeVpcEndpointsInput{
+			Filters: []types.Filter{where("vpc-id", vpcID)}, MaxResults: aws.Int32(pageSize),
+		})
+		err := pages(ctx, p, func(page *ec2.DescribeVpcEndpointsOutput) {
+			for _, e := range page.VpcEndpoints {
+				out = append(out, vpc.ServiceEndpoint{
+					ID: aws.ToString(e.VpcEndpointId), VPC: aws.ToString(e.VpcId), Service: aws.ToString(e.ServiceName), Kind: string(e.VpcEndpointType),
+					State: string(e.State), RouteTables: e.RouteTableIds, Subnets: e.SubnetIds, PrivateDNS: aws.ToBool(e.PrivateDnsEnabled),
+				})
+			}
+		})
+		return out, unreadable("ec2:DescribeVpcEndpoints", "describe endpoints of "+vpcID, err)
+	})
+}
+
 func routeTable(t types.RouteTable) vpc.RouteTable {
 	out := vpc.RouteTable{ID: aws.ToString(t.RouteTableId), VPC: aws.ToString(t.VpcId)}
 	for _, a := range t.Associations {

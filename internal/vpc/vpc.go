@@ -138,6 +138,19 @@ type Route struct {
 	State       string       `json:"state"`  // active or blackhole
 }
 
+// ServiceEndpoint is a VPC endpoint: a way to a service of AWS without the internet.
+type ServiceEndpoint struct {
+	ID      string `json:"id"`
+	VPC     string `json:"vpc"`
+	Service string `json:"service"` // com.amazonaws.<region>.<service>
+	Kind    string `json:"kind"`    // Gateway, Interface, GatewayLoadBalancer …
+	State   string `json:"state"`   // available, pending, failed …
+	// RouteTables have the routes of a Gateway, Subnets the interfaces of an Interface.
+	RouteTables []string `json:"routeTables,omitempty"`
+	Subnets     []string `json:"subnets,omitempty"`
+	PrivateDNS  bool     `json:"privateDNS,omitempty"` // the service's own name leads to the endpoint
+}
+
 // Reservation is a subnet CIDR reservation; Kind is prefix or explicit.
 type Reservation struct {
 	ID     string       `json:"id"`
