@@ -17,6 +17,8 @@ type analysis struct {
 	findings []*diagnostics.Finding
 	// unsolved are pods whose trouble is not known, with what is known of it.
 	unsolved []unsolved
+	// soon are pods whose trouble is over: they have only to be tried again.
+	soon []unsolved
 	// unmade says of pods that could not be made for a reason that is not known, notes what will come right by itself.
 	unmade, notes []string
 	// skipped are pods on nodes that were not looked at, because enough others were.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -47,6 +49,7 @@ func (a *analysis) address(node *Node, pods []waiting, latent bool) {
 		}
 	}
 	if !latent && a.missingPermission(node, p, f, pods) {
+		a.roomNext(p, pods)
 		return
 	}
 	if !p.known {
@@ -81,6 +84,7 @@ func (a *analysis) address(node *Node, pods []waiting, latent bool) {
 			f.Evidence = append(f.Evidence, subnetEvidence(s.subnet))
 		}
 		a.find(f, pods)
+		a.roomNext(p, pods)
 	case p.idle():
 		a.cordoned(p, f, pods)
 	default:
@@ -88,11 +92,23 @@ func (a *analysis) address(node *Node, pods []waiting, latent bool) {
 	}
 }
 
+// roomNext finds what the pods would wait for once the CNI asks for addresses again: a subnet without any.
+func (a *analysis) roomNext(p *pool, pods []waiting) {
+	if !p.known || !p.configured || p.free() > 0 || p.full() {
+		return
+	}
+	ways := a.places(p)
+	if len(ways) == 0 || slices.ContainsFunc(ways, func(w way) bool { return !a.shortOf(p, w) }) {
+		return
+	}
+	a.noRoom(p, ways, diagnostics.Finding{Confidence: diagnostics.Confirmed, Latent: true, Evidence: []diagnostics.Evidence{poolEvidence(p)}}, pods)
+}
+
 // tooFew is a node that has fewer free addresses than pods wait for there, in subnets that have none left: whatever it does
 // with those it has, some pods get none.
 func (a *analysis) tooFew(p *pool, f diagnostics.Finding, pods []waiting) bool {
 	ways := a.places(p)
-	if p.free() >= p.needing || len(ways) == 0 || p.node.Metrics != nil && p.node.Metrics.Assigned > p.assigned {
+	if p.free() >= p.needing || len(ways) == 0 || p.node.Metrics != nil && p.node.Metrics.Assigned > p.assigned+p.aside {
 		return false
 	}
 	for _, w := range ways {
@@ -128,22 +144,36 @@ func (a *analysis) slotsFull(p *pool, f diagnostics.Finding, pods []waiting) {
 
 // missingPermission goes by what the CNI itself says: an event on its pod names the action. It decides without EC2.
 func (a *analysis) missingPermission(node *Node, p *pool, f diagnostics.Finding, pods []waiting) bool {
-	if node.Agent == nil || p.known && p.free() > 0 {
+	e := a.permissionEvent(node)
+	if e == nil || p.known && p.free() > 0 {
 		return false
 	}
+	a.lacks(node, p, e, f, pods)
+	return true
+}
+
+// permissionEvent finds the latest event by which the aws-node pod of a node tells of a missing permission that gets addresses.
+func (a *analysis) permissionEvent(node *Node) *corev1.Event {
+	if node.Agent == nil {
+		return nil
+	}
+	var found *corev1.Event
 	for n := range a.s.Events {
 		e := &a.s.Events[n]
-		if e.Reason != "MissingIAMPermissions" || e.InvolvedObject.Name != node.Agent.Name || a.s.At.Sub(when(e)) > fresh || !getsAddresses(e.Message) {
-			continue
+		if e.Reason == "MissingIAMPermissions" && e.InvolvedObject.Name == node.Agent.Name && a.s.At.Sub(when(e)) <= fresh && getsAddresses(e.Message) {
+			found = e
 		}
-		f.ID, f.Subject = "cni-iam", a.role()
-		f.Summary = fmt.Sprintf("the CNI may not call %s: node %s gets no further addresses", actionIn(e.Message), node.Name)
-		f.Evidence = append(f.Evidence, eventEvidence(e))
-		a.witnessed(&f, p, "UnauthorizedOperation")
-		a.find(f, pods)
-		return true
 	}
-	return false
+	return found
+}
+
+// lacks reports the permission that an event names.
+func (a *analysis) lacks(node *Node, p *pool, e *corev1.Event, f diagnostics.Finding, pods []waiting) {
+	f.ID, f.Subject = "cni-iam", a.role(node)
+	f.Summary = fmt.Sprintf("the CNI may not call %s: node %s gets no further addresses", actionIn(e.Message), node.Name)
+	f.Evidence = append(f.Evidence, eventEvidence(e))
+	a.witnessed(&f, p, "UnauthorizedOperation")
+	a.find(f, pods)
 }
 
 // getsAddresses reports that a message is about an action without which no address is had.
@@ -162,14 +192,15 @@ func actionIn(message string) string {
 	return "EC2"
 }
 
-// role names the identity of the CNI, as far as it is known.
-func (a *analysis) role() string {
+// role names the identity of the CNI on a node, as far as it is known: that of the add-on, or the one that its pods are given.
+func (a *analysis) role(node *Node) string {
 	switch {
 	case a.s.Addon != nil && a.s.Addon.RoleARN != "":
 		return a.s.Addon.RoleARN
-	default:
-		return "serviceaccount/kube-system/aws-node"
+	case node != nil && node.Agent != nil && node.Agent.Env["AWS_ROLE_ARN"] != "":
+		return node.Agent.Env["AWS_ROLE_ARN"]
 	}
+	return "serviceaccount/kube-system/aws-node"
 }
 
 // witnessed adds what ipamd counts of EC2's answers, and what its log says.
@@ -177,45 +208,35 @@ func (a *analysis) witnessed(f *diagnostics.Finding, p *pool, codes ...string) {
 	if e, ok := metricEvidence(p.node, codes...); ok {
 		f.Evidence = append(f.Evidence, e)
 	}
-	if l := a.logLine(p.node, codes...); l != "" {
+	if l, _, ok := p.node.logged(a.s.At, fresh, logParts(codes)...); ok {
 		f.Evidence = append(f.Evidence, logEvidence(p.node, l))
+	}
+	if e := a.nodeEvent(p.node, fresh, "IPAMDNoIPs"); e != nil && slices.Contains(codes, "InsufficientFreeAddressesInSubnet") {
+		f.Evidence = append(f.Evidence, eventEvidence(e))
 	}
 }
 
 // freeButUnused is a node whose interfaces have addresses that no pod uses, and a pod gets none: ipamd thinks otherwise.
 func (a *analysis) freeButUnused(node *Node, p *pool, f diagnostics.Finding, pods []waiting) {
-	freed := a.deletedLately(node)
 	switch {
 	case a.lostAddresses(p, f, pods):
 	case p.configured && p.idle() && p.free() < p.needing:
 		a.cordoned(p, f, pods)
 	case a.onDisk(p, f, pods), a.metadataLag(p, f, pods):
-	case freed > 0 && freed >= p.free():
-		f.ID, f.Confidence = "ip-cooldown", diagnostics.Possible
-		f.Summary = fmt.Sprintf("%s of node %s were freed within the last minute and rest for %s before they are used again", plural(p.free(), "address"), node.Name, p.settings.Cooldown)
-		a.find(f, pods)
+	case a.cooldown(node, p, f, pods):
 	default:
 		a.leaves("get pods/proxy", "ipamd-leak", "ip-cooldown", "imds-lag")
 		a.unsolve(pods, fmt.Sprintf("node %s has %s that no pod uses, and yet they get none", node.Name, plural(p.free(), "address")))
 	}
 }
 
-// deletedLately counts pods of the namespace that ended on the node within the last minute.
-func (a *analysis) deletedLately(node *Node) int {
-	seen := map[string]bool{}
-	for n := range a.s.Events {
-		e := &a.s.Events[n]
-		if e.Reason == "Killing" && e.Source.Host == node.Name && a.s.At.Sub(when(e)) <= young {
-			seen[string(e.InvolvedObject.UID)] = true
-		}
-	}
-	return len(seen)
-}
-
 // exhausted reports a subnet without a free address.
 func (a *analysis) exhausted(s *vpc.Subnet, f diagnostics.Finding, pods []waiting) {
 	f.ID, f.Subject = "subnet-exhausted", s.ID
 	f.Summary = fmt.Sprintf("subnet %s (%s) has %d of %d addresses available", s.ID, s.Zone, s.Available, vpc.Usable(s.CIDR))
+	if l, ok := a.ledgers[s.ID]; ok && l.Reserved > 0 {
+		f.Summary += fmt.Sprintf("; %d more are reserved for prefixes", l.Reserved)
+	}
 	f.Evidence = append([]diagnostics.Evidence{subnetEvidence(s)}, f.Evidence...)
 	a.find(f, pods)
 }

@@ -83,3 +83,87 @@ func (a *analysis) trunkable(name string) bool {
 	l, ok := a.s.limits(name)
 	return !ok || l.Nitro
 }
+
+// branchEvent finds what the VPC resource controller says about a pod's branch interface.
+func (a *analysis) branchEvent(w waiting) *corev1.Event {
+	return last(byPod(a.s.Events)[string(w.pod.UID)], a.s.At, fresh, "BranchAllocationFailed", "BranchENIAnnotationFailed")
+}
+
+// Reasons why a branch interface could not be made.
+const (
+	noTrunk       = "trunk"
+	tooManyGroups = "security-groups"
+	noRoomLeft    = "subnet"
+)
+
+// branch explains a pod with its own security group that got no branch interface. The first failure before the interface is
+// there belongs to the normal course.
+func (a *analysis) branch(node *Node, w waiting, f diagnostics.Finding) bool {
+	events := byPod(a.s.Events)[string(w.pod.UID)]
+	if made := last(events, a.s.At, 6*fresh, "ResourceAllocated"); made != nil && w.event != nil && !when(w.event).After(when(made).Add(young)) {
+		a.healed([]waiting{w}, "its branch interface was made after the last failure")
+		return true
+	}
+	f.ID, f.Confidence = "branch-eni-failed", diagnostics.Likely
+	f.Summary = "no branch interface could be made for a pod with its own security groups on node " + node.Name
+	if e := a.branchEvent(w); e != nil {
+		f.Confidence = diagnostics.Confirmed
+		f.Evidence = append(f.Evidence, eventEvidence(e))
+		switch {
+		case strings.Contains(e.Message, "security group memberships"):
+			f.Reason = tooManyGroups
+			f.Summary += ": it has more security groups than an interface may have"
+		case strings.Contains(e.Message, "InsufficientFreeAddressesInSubnet"), strings.Contains(e.Message, "does not have enough free addresses"):
+			f.Reason = noRoomLeft
+			f.Summary += ": its subnet had no address for it"
+			f.Because = a.branchSubnet(node, w)
+		}
+	}
+	a.find(f, []waiting{w})
+	return true
+}
+
+// branchSubnet reports the subnet in which branch interfaces of a node are made, where it has no address, and gives the key of
+// the finding. They are made where its first interface is or, with custom networking, where its ENIConfig says.
+func (a *analysis) branchSubnet(node *Node, w waiting) []string {
+	p := a.pools[node.Name]
+	s := a.s.subnetAt(node.Address)
+	if p.settings.CustomNetworking {
+		s = a.s.subnet(a.eniConfig(p))
+	}
+	if s == nil {
+		a.leaves("ec2:DescribeSubnets", "subnet-exhausted")
+		return nil
+	}
+	if s.Available > 0 {
+		return nil
+	}
+	a.exhausted(s, diagnostics.Finding{Confidence: diagnostics.Confirmed, Evidence: []diagnostics.Evidence{eventEvidence(a.branchEvent(w))}}, []waiting{w})
+	return []string{"pending/subnet-exhausted " + s.ID}
+}
+
+// noBranch explains a pod with its own security groups of which nobody says why it has no branch interface: its node may have
+// no trunk to hang one on.
+func (a *analysis) noBranch(node *Node, w waiting) {
+	if a.branchEvent(w) != nil {
+		a.branch(node, w, diagnostics.Finding{Subject: node.Name, Evidence: []diagnostics.Evidence{podEvidence(w)}})
+		return
+	}
+	f := diagnostics.Finding{ID: "branch-eni-failed", Subject: node.Name, Reason: noTrunk, Confidence: diagnostics.Likely, Evidence: []diagnostics.Evidence{podEvidence(w)},
+		Summary: fmt.Sprintf("node %s has no trunk interface, on which a pod with its own security groups needs a branch", node.Name)}
+	line, _, logged := node.logged(a.s.At, fresh, "No slot available for a trunk ENI", "No trunk ENI found")
+	switch e := a.nodeEvent(node, 6*fresh, "TrunkENICreationFailed", "NodeTrunkFailedInit", "Unsupported"); {
+	case e != nil:
+		f.Confidence = diagnostics.Confirmed
+		f.Evidence = append(f.Evidence, eventEvidence(e))
+	case logged:
+		f.Evidence = append(f.Evidence, logEvidence(node, line))
+	case node.Labels["vpc.amazonaws.com/has-trunk-attached"] == "false":
+		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "label vpc.amazonaws.com/has-trunk-attached of node " + node.Name, Value: "false", Source: "list nodes", Repeat: nodeCommand(node)})
+	default:
+		a.leaves("list events", "branch-eni-failed")
+		a.unsolve([]waiting{w}, "it has its own security groups, so that it needs a branch interface; nothing says why it has none")
+		return
+	}
+	a.find(f, []waiting{w})
+}

@@ -2,7 +2,6 @@ package pending
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -34,17 +33,10 @@ func (a *analysis) onDisk(p *pool, f diagnostics.Finding, pods []waiting) bool {
 // diskFull recognizes a sandbox that fails because the node's disk is full: the pod's own event says so.
 func diskFull(text string) bool { return strings.Contains(text, "no space left on device") }
 
-// logLine finds the first line of a node's CNI log that has one of the texts.
+// logLine finds the latest line of a node's CNI log that has one of the texts; empty where there is none of late.
 func (a *analysis) logLine(n *Node, texts ...string) string {
-	if n.Agent == nil {
-		return ""
-	}
-	for _, l := range n.Agent.Log {
-		if slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(l, t) }) {
-			return l
-		}
-	}
-	return ""
+	line, _, _ := n.logged(a.s.At, fresh, texts...)
+	return line
 }
 
 func logEvidence(n *Node, line string) diagnostics.Evidence {

@@ -46,7 +46,7 @@ func (a *analysis) noENIConfig(p *pool, f diagnostics.Finding, pods []waiting) b
 	}
 	f.Evidence = append(f.Evidence, a.eniConfigEvidence(), settingsEvidence("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", p), settingsEvidence("ENI_CONFIG_LABEL_DEF", p))
 	a.witnessed(&f, p, "eniconfig is not available", "Failed to get pod ENI config", "No ENIConfig could be found", "InvalidSubnetID.NotFound")
-	if e := a.nodeEvent(p.node.Name, "EniConfigNameNotFound"); e != nil {
+	if e := a.nodeEvent(p.node, fresh, "EniConfigNameNotFound"); e != nil {
 		f.Evidence = append(f.Evidence, eventEvidence(e))
 	}
 	a.find(f, pods)

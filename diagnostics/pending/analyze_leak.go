@@ -17,7 +17,7 @@ func (a *analysis) lostAddresses(p *pool, f diagnostics.Finding, pods []waiting)
 	const outOfSync = "IPAMDInconsistentState"
 	f.ID, f.Confidence = "ipamd-leak", diagnostics.Likely
 	switch {
-	case m != nil && m.Assigned >= m.Total && m.Assigned-p.assigned >= max(p.free(), 1):
+	case m != nil && m.Assigned >= m.Total && m.Assigned-p.assigned-p.aside >= max(p.free(), 1):
 		f.Summary = fmt.Sprintf("ipamd of node %s counts %d of %d addresses as assigned, but only %s with an address run there", node.Name, m.Assigned, m.Total, plural(p.assigned, "pod"))
 		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "awscni_assigned_ip_addresses of node " + node.Name, Value: fmt.Sprintf("%d of %d", m.Assigned, m.Total),
 			Source: "get pods/proxy", Repeat: metricsCommand(node)})

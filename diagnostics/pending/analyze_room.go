@@ -3,7 +3,6 @@ package pending
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/cni"
@@ -160,7 +159,7 @@ func (a *analysis) noRoom(p *pool, short []way, f diagnostics.Finding, pods []wa
 // them: the count of free addresses lags, and each that comes free is taken at once.
 func (a *analysis) fewerThanWait(node *Node, p *pool, ways []way, f diagnostics.Finding, pods []waiting) bool {
 	refusals := []string{"InsufficientFreeAddressesInSubnet"}
-	if p.prefixes() || !node.Metrics.refused(refusals...) && !logged(node, refusals...) {
+	if p.prefixes() || a.answered(node, refusals...) == 0 {
 		return false
 	}
 	for _, w := range ways {
@@ -178,10 +177,4 @@ func (a *analysis) fewerThanWait(node *Node, p *pool, ways []way, f diagnostics.
 	a.witnessed(&f, p, refusals...)
 	a.exhausted(ways[0].subnet, f, pods)
 	return true
-}
-
-func logged(n *Node, codes ...string) bool {
-	return n.Agent != nil && slices.ContainsFunc(n.Agent.Log, func(l string) bool {
-		return slices.ContainsFunc(codes, func(c string) bool { return strings.Contains(l, c) })
-	})
 }

@@ -96,24 +96,22 @@ func (a *analysis) taint(f diagnostics.Finding, c clause, of string, pods []wait
 	a.find(f, pods)
 }
 
-// behind reports the nodes that are not ready as what keeps the pods waiting, and whether there are any.
+// behind reports the nodes that are not ready as what keeps the pods waiting, and whether there are any. Those that are only
+// just starting take the pods when they are up.
 func (a *analysis) behind(f diagnostics.Finding, pods []waiting) bool {
-	found := false
+	found, starting := false, ""
 	for n := range a.s.Nodes {
-		node := &a.s.Nodes[n]
-		if node.Ready == "True" {
-			continue
-		}
-		a.notReady(node, nil, f.Latent)
-		for _, why := range a.of("node-not-ready", "cni-not-initialized", "cni-misconfigured") {
-			if why.Subject == node.Name || why.Subject == "daemonset/kube-system/aws-node" {
-				found = true
-				why.Affects = append(why.Affects, refs(pods)...)
-				slices.Sort(why.Affects)
-				why.Affects = slices.Compact(why.Affects)
-				why.Weight = len(why.Affects)
-			}
+		switch node := &a.s.Nodes[n]; {
+		case node.Ready == "True":
+		case a.settles(node):
+			starting = node.Name
+		default:
+			found = true
+			a.notReady(node, pods, f.Latent)
 		}
 	}
-	return found
+	if !found && starting != "" {
+		a.healed(pods, "node "+starting+" is new and still starting: it takes them when it is ready")
+	}
+	return found || starting != ""
 }

@@ -13,7 +13,8 @@ func (a *analysis) unreadable(node *Node, f diagnostics.Finding, pods []waiting)
 		a.leaves("ec2:DescribeNetworkInterfaces", byCounter...)
 	}
 	p := a.pools[node.Name]
-	if m != nil && m.Assigned >= m.Total && !m.refused("InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks") {
+	short := a.answered(node, refusals()...) > 0
+	if m != nil && m.Assigned >= m.Total && !short {
 		f.Confidence = diagnostics.Likely
 		if a.counted(node, p, f, pods) {
 			return
@@ -30,7 +31,7 @@ func (a *analysis) unreadable(node *Node, f diagnostics.Finding, pods []waiting)
 	missed = a.leaves("ec2:DescribeInstanceTypes", "eni-slots-full") || missed
 	why := "the interfaces of node " + node.Name + " are not known"
 	switch {
-	case missed && m != nil && m.refused("InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks"):
+	case missed && short:
 		why = "EC2 has refused addresses to node " + node.Name + " for want of room, but its subnet could not be read"
 	case missed:
 		why = "the addresses of node " + node.Name + " and of its subnet could not be read"
@@ -49,7 +50,7 @@ func (a *analysis) unconfigured(node *Node, p *pool, f diagnostics.Finding, pods
 	if f.Latent {
 		return
 	}
-	if !node.Metrics.refused("InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks", "InvalidParameterValue") && a.counted(node, p, f, pods) {
+	if a.answered(node, "InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks", "InvalidParameterValue") == 0 && a.counted(node, p, f, pods) {
 		return
 	}
 	a.leaves("list daemonsets.apps", slices.Concat(byLedger, byCounter, []string{"node-cordoned", "eniconfig", "subnet-discovery"})...)

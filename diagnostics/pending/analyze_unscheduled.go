@@ -149,6 +149,13 @@ func requestEvidence(w waiting, value string) diagnostics.Evidence {
 		Repeat: fmt.Sprintf("kubectl get pod -n %s %s -o yaml", w.pod.Namespace, w.pod.Name)}
 }
 
+// healed leaves pods aside whose trouble is over by now, or belongs to the normal course: they start when they are tried again.
+func (a *analysis) healed(pods []waiting, why string) {
+	if len(pods) > 0 {
+		a.soon = append(a.soon, unsolved{pods, why})
+	}
+}
+
 func (a *analysis) unsolve(pods []waiting, why string) {
 	if len(pods) > 0 {
 		a.unsolved = append(a.unsolved, unsolved{pods, why})
@@ -161,15 +168,6 @@ func (s *Snapshot) node(name string) *Node {
 		return nil
 	}
 	return &s.Nodes[n]
-}
-
-func refs(pods []waiting) []string {
-	var out []string
-	for _, w := range pods {
-		out = append(out, w.ref())
-	}
-	slices.Sort(out)
-	return out
 }
 
 // owner names the controller of a pod, or the pod itself.

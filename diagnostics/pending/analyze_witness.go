@@ -34,7 +34,7 @@ func answers() []answer {
 		{"ipamd-leak", []string{"PrivateIpAddressLimitExceeded"}, diagnostics.Possible,
 			"ipamd asks for more addresses than the interface can hold: its books don't fit"},
 		{"api-throttled", []string{"RequestLimitExceeded"}, diagnostics.Confirmed, "EC2 throttles the calls by which the CNI gets addresses"},
-		{"insufficiency-backoff", []string{"InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks"}, diagnostics.Possible, ""},
+		{"insufficiency-backoff", refusals(), diagnostics.Possible, ""},
 	}
 }
 
@@ -47,7 +47,10 @@ func (a *analysis) counted(node *Node, p *pool, f diagnostics.Finding, pods []wa
 	var best answer
 	most := 0
 	for _, candidate := range answers() {
-		if n := answered(node, candidate.codes...); n > most && candidate.fits(p) {
+		if candidate.cause == "insufficiency-backoff" && a.waitIsOver(node, p) {
+			continue
+		}
+		if n := a.answered(node, candidate.codes...); n > most && candidate.fits(p) {
 			best, most = candidate, n
 		}
 	}
@@ -61,10 +64,10 @@ func (a *analysis) counted(node *Node, p *pool, f diagnostics.Finding, pods []wa
 	}
 	switch best.cause {
 	case "cni-iam":
-		f.Subject = a.role()
+		f.Subject = a.role(node)
 	case "nau-limit":
 		f.Subject = a.vpcID()
-		if answered(node, "NetworkAddressUsagePeeredLimitExceeded") > 0 {
+		if a.answered(node, "NetworkAddressUsagePeeredLimitExceeded") > 0 {
 			f.Summary = "the VPC and those peered with it have used up their network address units: EC2 refuses every further address"
 		}
 	case "eni-quota":
@@ -105,20 +108,6 @@ func (c answer) fits(p *pool) bool {
 	return true
 }
 
-// answered is how often EC2 gave one of the answers to a node's calls for addresses: by the CNI's counters, or else by its log.
-func answered(n *Node, codes ...string) int {
-	if count := n.Metrics.count(codes...); count > 0 || n.Agent == nil {
-		return count
-	}
-	lines := 0
-	for _, l := range n.Agent.Log {
-		if has := func(t string) bool { return strings.Contains(l, t) }; slices.ContainsFunc(codes, has) && slices.ContainsFunc(addressCalls(), has) {
-			lines++
-		}
-	}
-	return lines
-}
-
 // attachments tells what takes the attachments of an instance: on many types interfaces share them with volumes.
 func (a *analysis) attachments(p *pool, f *diagnostics.Finding) {
 	f.Subject = p.node.Name
@@ -134,17 +123,79 @@ func (a *analysis) attachments(p *pool, f *diagnostics.Finding) {
 func (a *analysis) throttledNodes() int {
 	n := 0
 	for i := range a.s.Nodes {
-		if a.s.Nodes[i].Metrics.refused("RequestLimitExceeded") {
+		if a.answered(&a.s.Nodes[i], "RequestLimitExceeded") > 0 {
 			n++
 		}
 	}
 	return n
 }
 
-// backoff tells when ipamd asks again. The audit log knows when EC2 last refused; without it the wait is at most two minutes.
+// answered counts EC2's answers with one of the codes to the CNI of a node: what it counts itself or, where that can't be had or
+// shows none, what its log and the node monitoring agent say, as one.
+func (a *analysis) answered(n *Node, codes ...string) int {
+	if count := n.Metrics.count(codes...); count > 0 {
+		return count
+	}
+	if line, _, ok := n.logged(a.s.At, fresh, logParts(codes)...); ok && slices.ContainsFunc(slices.Concat(addressCalls(), []string{ownWords}), func(t string) bool { return strings.Contains(line, t) }) {
+		return 1
+	}
+	if slices.Contains(codes, "InsufficientFreeAddressesInSubnet") && a.nodeEvent(n, fresh, "IPAMDNoIPs") != nil {
+		return 1
+	}
+	return 0
+}
+
+// logParts are what ipamd writes for answers with these codes: the code itself, or its own words for want of room.
+func logParts(codes []string) []string {
+	if slices.ContainsFunc(codes, func(c string) bool { return strings.HasPrefix(c, "Insufficient") }) {
+		return slices.Concat(codes, []string{ownWords})
+	}
+	return codes
+}
+
+// ownWords is what ipamd itself writes of a refusal for want of room.
+const ownWords = "doesn't seem to have enough IPs/Prefixes"
+
+// nodeEvent finds the latest event about a node with one of the reasons that is not older than within. The node's name counts:
+// some writers put it where the uid belongs.
+func (a *analysis) nodeEvent(n *Node, within time.Duration, reasons ...string) *corev1.Event {
+	var about []*corev1.Event
+	for i := range a.s.Events {
+		if e := &a.s.Events[i]; e.InvolvedObject.Kind == "Node" && e.InvolvedObject.Name == n.Name {
+			about = append(about, e)
+		}
+	}
+	return last(about, a.s.At, within, reasons...)
+}
+
+// backoff tells when ipamd asks again. It says itself that it waits, or the audit log knows when EC2 last refused; without
+// either the wait is at most two minutes, if it is one.
 func (a *analysis) backoff(node *Node, p *pool, f *diagnostics.Finding) {
 	f.Subject = node.Name
 	f.Summary = fmt.Sprintf("after EC2 had no address to give, ipamd of node %s waits two minutes before it asks again, although there is room by now", node.Name)
+	var began time.Time
+	if line, _, ok := node.logged(a.s.At, backoff, waitsAfterRefusal); ok {
+		f.Confidence = diagnostics.Confirmed
+		f.Evidence = append(f.Evidence, logEvidence(node, line))
+		_, began, _ = node.logged(a.s.At, backoff, logParts(refusals())...)
+	}
+	if latest := a.lastRefusal(p); latest != nil {
+		if a.s.At.Sub(latest.At) < backoff {
+			began = latest.At
+			if f.Confidence != diagnostics.Confirmed {
+				f.Confidence = diagnostics.Likely
+			}
+		}
+		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "last refusal of " + latest.Name, Value: latest.At.UTC().Format("15:04:05") + ", " + a.s.At.Sub(latest.At).Round(time.Second).String() + " ago",
+			Source: "cloudtrail:LookupEvents", Repeat: "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=" + latest.Name})
+	}
+	if left := backoff - a.s.At.Sub(began); !began.IsZero() && left > 0 {
+		f.Summary += fmt.Sprintf(": at most %d seconds are left", int(left.Seconds()))
+	}
+}
+
+// lastRefusal is the latest refusal for want of room that the audit log has of the interfaces of a node; nil where it has none.
+func (a *analysis) lastRefusal(p *pool) *trail.Event {
 	var latest *trail.Event
 	for n := range a.s.Audit {
 		e := &a.s.Audit[n]
@@ -153,15 +204,25 @@ func (a *analysis) backoff(node *Node, p *pool, f *diagnostics.Finding) {
 			latest = e
 		}
 	}
-	if latest == nil {
-		return
+	return latest
+}
+
+// waitIsOver reports that EC2 refused for the last time so long ago that ipamd has asked again since, the delay of the audit
+// log included, and that ipamd itself doesn't say that it waits.
+func (a *analysis) waitIsOver(node *Node, p *pool) bool {
+	latest := a.lastRefusal(p)
+	if _, _, waits := node.logged(a.s.At, backoff, waitsAfterRefusal); waits || latest == nil {
+		return false
 	}
-	if left := backoff - a.s.At.Sub(latest.At); left > 0 {
-		f.Confidence = diagnostics.Likely
-		f.Summary += fmt.Sprintf(": %d seconds are left", int(left.Seconds()))
-	}
-	f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "last refusal of " + latest.Name, Value: latest.At.UTC().Format("15:04:05") + ", " + a.s.At.Sub(latest.At).Round(time.Second).String() + " ago",
-		Source: "cloudtrail:LookupEvents", Repeat: "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=" + latest.Name})
+	return a.s.At.Sub(latest.At) > 2*backoff
+}
+
+// waitsAfterRefusal is what ipamd writes while it waits (pkg/ipamd/ipamd.go).
+const waitsAfterRefusal = "Recently we had InsufficientCidr error"
+
+// refusals are the codes after which ipamd waits; no other makes it wait.
+func refusals() []string {
+	return []string{"InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks"}
 }
 
 func concerns(e *trail.Event, p *pool) bool {
@@ -180,7 +241,7 @@ func concerns(e *trail.Event, p *pool) bool {
 func (a *analysis) prefixesRefused(node *Node, p *pool, ways []way, f diagnostics.Finding, pods []waiting) bool {
 	s := ways[0].subnet
 	blocks, ok := a.prefixesOf(s)
-	if !p.prefixes() || !ok || blocks.Reserved > 0 || blocks.AtLeast > 2 || !node.Metrics.refused("InsufficientCidrBlocks") {
+	if !p.prefixes() || !ok || blocks.Reserved > 0 || blocks.AtLeast > 2 || a.answered(node, "InsufficientCidrBlocks") == 0 {
 		return false
 	}
 	f.ID, f.Subject, f.Confidence = "no-free-prefix", s.ID, diagnostics.Likely
@@ -201,16 +262,4 @@ func (a *analysis) vpcID() string {
 		return a.s.Subnets[0].VPC
 	}
 	return "vpc"
-}
-
-// nodeEvent finds the latest event about a node with one of the reasons, of the last ten minutes. Its name counts: some
-// writers put it where the uid belongs.
-func (a *analysis) nodeEvent(node string, reasons ...string) *corev1.Event {
-	var about []*corev1.Event
-	for n := range a.s.Events {
-		if e := &a.s.Events[n]; e.InvolvedObject.Kind == "Node" && e.InvolvedObject.Name == node {
-			about = append(about, e)
-		}
-	}
-	return last(about, a.s.At, fresh, reasons...)
 }

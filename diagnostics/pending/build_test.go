@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apiresource "k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -152,4 +153,8 @@ func denied(permissions ...string) []diagnostics.Unread {
 		out = append(out, diagnostics.Unread{Permission: p, Reason: diagnostics.Denied})
 	}
 	return out
+}
+
+func quantity(n int64) *apiresource.Quantity {
+	return apiresource.NewQuantity(n, apiresource.DecimalSI)
 }

@@ -12,7 +12,8 @@ import (
 
 // What to read next is decided by what has been read, here.
 
-// tightSubnets are those of the nodes in trouble that are so short that it matters who else is in them.
+// tightSubnets are those of the nodes in trouble that are so short that it matters who else is in them, and those of nodes that
+// can't hold more single addresses, where it matters whether there is room for prefixes.
 func (c *collector) tightSubnets(deep []*Node) []string {
 	touched := map[string]bool{}
 	for _, i := range c.s.Interfaces {
@@ -28,10 +29,18 @@ func (c *collector) tightSubnets(deep []*Node) []string {
 	for _, id := range c.s.ENIConfigs {
 		touched[id] = touched[id] || c.s.subnet(id) != nil && zones[c.s.subnet(id).Zone]
 	}
+	full := map[string]bool{}
+	for _, node := range deep {
+		if p := c.s.newPool(node); p.full() && p.limits.Nitro && !p.prefixes() {
+			for _, id := range p.subnets() {
+				full[id] = true // do they have room for prefixes?
+			}
+		}
+	}
 	var out []string
 	for _, s := range c.s.Subnets {
 		touched[s.ID] = touched[s.ID] || c.s.Driver != nil && zones[s.Zone] && c.s.discovered(s)
-		if touched[s.ID] && tight(s, c.s.Driver) {
+		if full[s.ID] || touched[s.ID] && tight(s, c.s.Driver) {
 			out = append(out, s.ID)
 		}
 	}
@@ -179,7 +188,7 @@ func (c *collector) recovered(deep []*Node) []string {
 	const most = 6
 	var out []string
 	for _, node := range deep {
-		if node.Metrics == nil || !node.Metrics.refused("InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks") {
+		if _, _, said := node.logged(c.s.At, fresh, logParts(refusals())...); !said && node.Metrics.count(refusals()...) == 0 {
 			continue
 		}
 		for _, i := range c.s.Interfaces {

@@ -43,6 +43,7 @@ func (c *collector) readPods(ctx context.Context, g *group, node *Node) {
 		}
 		node.Read = true
 		node.Pods = placed(pods)
+		node.Freed = freed(pods, c.s.At, 2*young)
 		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -72,6 +73,29 @@ func placed(pods []corev1.Pod) []Placed {
 	return out
 }
 
+// freed keeps the addresses of pods that ended at most within before now, sorted. A pod that was deleted is no longer there to show its.
+func freed(pods []corev1.Pod, now time.Time, within time.Duration) []Freed {
+	var out []Freed
+	for n := range pods {
+		p := &pods[n]
+		done := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+		if !done || p.Spec.HostNetwork || p.Status.PodIP == "" {
+			continue
+		}
+		var at time.Time
+		for _, s := range p.Status.ContainerStatuses {
+			if t := s.State.Terminated; t != nil && t.FinishedAt.After(at) {
+				at = t.FinishedAt.Time
+			}
+		}
+		if !at.IsZero() && now.Sub(at) <= within {
+			out = append(out, Freed{Name: p.Namespace + "/" + p.Name, IP: p.Status.PodIP, At: at})
+		}
+	}
+	slices.SortFunc(out, func(a, b Freed) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
 func agentOf(p *corev1.Pod) *Agent {
 	a := &Agent{Name: p.Name}
 	for _, s := range p.Status.ContainerStatuses {
@@ -84,6 +108,18 @@ func agentOf(p *corev1.Pod) *Agent {
 		a.Ready, a.Restarts = s.Ready, int(s.RestartCount)
 		if s.State.Waiting != nil {
 			a.Waiting, a.Message = s.State.Waiting.Reason, s.State.Waiting.Message
+		}
+		if s.State.Running != nil {
+			a.Started = s.State.Running.StartedAt.Time
+		}
+		if t := s.LastTerminationState.Terminated; t != nil {
+			a.Ended = &Exit{Reason: t.Reason, Code: int(t.ExitCode), At: t.FinishedAt.Time}
+		}
+	}
+	for _, s := range p.Status.InitContainerStatuses {
+		if w := s.State.Waiting; w != nil && w.Reason != "" && w.Reason != "PodInitializing" {
+			a.Waiting, a.Message = w.Reason, s.Name+": "+w.Message
+			a.Restarts = max(a.Restarts, int(s.RestartCount))
 		}
 	}
 	for _, c := range p.Spec.Containers {

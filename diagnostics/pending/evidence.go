@@ -54,8 +54,12 @@ func subnetEvidence(s *vpc.Subnet) diagnostics.Evidence {
 func poolEvidence(p *pool) diagnostics.Evidence {
 	what := "pod addresses of node " + p.node.Name
 	value := fmt.Sprintf("%d of %d in use on %d of %d interfaces, %s without one", p.assigned, p.attached, len(p.members), p.interfaces(), plural(p.needing, "pod"))
-	if p.prefixes() && p.holds() > p.attached {
-		value += fmt.Sprintf("; %d single addresses are not used for new pods while prefixes are delegated", p.holds()-p.attached)
+	switch other := p.holds() - p.attached; {
+	case other <= 0:
+	case p.prefixes():
+		value += fmt.Sprintf("; %d single addresses are not used for new pods while prefixes are delegated", other)
+	default:
+		value += fmt.Sprintf("; %d addresses of prefixes are not used for new pods while prefixes are not delegated", other)
 	}
 	return diagnostics.Evidence{What: what, Value: value, Source: "ec2:DescribeNetworkInterfaces, list pods",
 		Repeat: "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=" + p.node.Instance}

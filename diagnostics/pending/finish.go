@@ -71,6 +71,9 @@ func (a *analysis) summarize() {
 		if n := a.unsolvedPods(); n > 0 {
 			r.Summary += fmt.Sprintf("; why %s more wait is not known", plural(n, "pod"))
 		}
+		if n := podsOf(a.soon); n > 0 {
+			r.Summary += fmt.Sprintf("; %s more start by themselves: %s", plural(n, "pod"), a.soon[0].why)
+		}
 	case len(a.unmade) > 0 && a.unsolvedPods() == 0:
 		r.Severity, r.Layer = "P2", diagnostics.ControlPlane
 		r.Summary = strings.Join(a.unmade, "; ")
@@ -81,6 +84,9 @@ func (a *analysis) summarize() {
 			r.Summary = fmt.Sprintf("%s of %s cannot start, and what could not be read would tell why: %s", plural(a.unsolvedPods(), "pod"), ns, a.unsolved[0].why)
 			r.Layer = diagnostics.L3
 		}
+	case len(a.soon) > 0:
+		r.Severity, r.Layer = "P3", diagnostics.Workload
+		r.Summary = fmt.Sprintf("wait: %s of %s start by themselves within seconds: %s", plural(podsOf(a.soon), "pod"), ns, a.soon[0].why)
 	default:
 		r.Summary = strings.Join(append([]string{a.quiet()}, a.notes...), "; ")
 	}
@@ -183,9 +189,11 @@ func (a *analysis) roots() []*diagnostics.Finding {
 	return out
 }
 
-func (a *analysis) unsolvedPods() int {
+func (a *analysis) unsolvedPods() int { return podsOf(a.unsolved) }
+
+func podsOf(groups []unsolved) int {
 	n := 0
-	for _, u := range a.unsolved {
+	for _, u := range groups {
 		n += len(u.pods)
 	}
 	return n
@@ -207,7 +215,7 @@ func (a *analysis) resolution() {
 	switch {
 	case len(a.res.Fixes) > 0:
 		a.res.Resolution = a.res.Fixes[0].Title
-	case a.onlyByDesign():
+	case a.onlyByDesign(), len(a.soon) > 0 && len(a.unsolved)+len(a.findings) == 0:
 		a.res.Resolution = "Wait: nothing is wrong"
 	case len(a.of("other-cni")) > 0:
 		a.res.Resolution = "Give the address pool of the other CNI more room"

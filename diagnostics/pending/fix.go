@@ -97,6 +97,7 @@ func (a *analysis) fixSubnet(f *diagnostics.Finding) {
 		a.refuse("enable-prefix-delegation", "EKS Auto Mode sets up its own CNI, and subnet %s has %d free addresses: no prefix of 16 fits", s.ID, s.Available)
 		return
 	}
+	reserved := a.fixReserved(f)
 	a.fixLeaked(f)
 	a.fixWarmPool(f)
 	a.fixMove(f)
@@ -105,7 +106,9 @@ func (a *analysis) fixSubnet(f *diagnostics.Finding) {
 	a.fixNewNodes(f)
 	a.reduceDemand(f)
 	a.lasting(f)
-	a.refusePrefixes(f.Subject)
+	if !reserved {
+		a.refusePrefixes(f.Subject)
+	}
 }
 
 // refusePrefixes says why prefix delegation makes no addresses.

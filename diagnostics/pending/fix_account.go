@@ -61,7 +61,7 @@ func cniActions() []string {
 
 // fixPermission gives the CNI back what it may not do, through the identity that it has.
 func (a *analysis) fixPermission(f *diagnostics.Finding) {
-	role, policy := a.role(), "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"
+	role, policy := f.Subject, "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"
 	name := "<role of the CNI>"
 	if at := strings.LastIndexByte(role, '/'); strings.HasPrefix(role, "arn:") && at > 0 {
 		name = role[at+1:]

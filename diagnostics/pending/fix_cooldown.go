@@ -3,46 +3,45 @@ package pending
 import (
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
 
-// fixCooldown keeps more addresses ready than pods end while one rests, or lets them rest for less long.
+// fixCooldown is for addresses in quarantine: keep as many more ready as pods end within one, or where whole interfaces are kept
+// or the subnet has no room for that, make the quarantine shorter.
 func (a *analysis) fixCooldown(f *diagnostics.Finding) {
-	if a.s.Driver == nil {
-		return
-	}
-	const short = 15 * time.Second
+	const shorter = 15
+	ends, warm, room, seconds := 0, 0, -1, 30
 	for _, p := range a.affected(f) {
-		rest := p.settings.Cooldown
-		// Pods that end while an address rests, by those of the last minute.
-		ending := max((a.deletedLately(p.node)*int(rest/time.Second)+59)/60, p.needing)
-		room := 0
+		ends = max(ends, a.coolingOn(p.node, p).ends)
+		warm, seconds = p.settings.WarmIP, int(p.settings.Cooldown.Seconds())
 		for _, w := range a.places(p) {
-			room = max(room, w.subnet.Available)
-		}
-		nodes := len(a.s.Nodes)
-		warm := p.settings.WarmIP + ending
-		switch {
-		case p.settings.WarmIP > 0 && room >= 2*ending*nodes:
-			fix := diagnostics.Fix{Title: fmt.Sprintf("Keep %d spare addresses on a node instead of %d", warm, p.settings.WarmIP), Needs: p.needing,
-				Proof: fmt.Sprintf("about %d pods end on node %s while an address rests for %s, and %d addresses are kept spare; %s take %d more, and their subnet has %d", ending, p.node.Name, rest, p.settings.WarmIP, plural(nodes, "node"), ending*nodes, room)}
-			a.propose(f, fix, setting{"WARM_IP_TARGET", strconv.Itoa(warm)})
-		case rest > short:
-			fix := diagnostics.Fix{Title: fmt.Sprintf("Let a freed address rest for %s instead of %s", short, rest), Needs: p.needing,
-				Proof: fmt.Sprintf("about %d pods end on node %s while an address rests for %s; at %s half as many addresses are out of use, and no subnet has to give one", ending, p.node.Name, rest, short)}
-			a.propose(f, fix, setting{"IP_COOLDOWN_PERIOD", strconv.Itoa(int(short / time.Second))})
+			if room < 0 || w.subnet.Available < room {
+				room = w.subnet.Available
+			}
+			a.refuse("add-pod-subnet", "subnet %s has %d free addresses: ipamd asks for none, because it counts the ones in quarantine as free", w.subnet.ID, w.subnet.Available)
 		}
 	}
-	a.refuseRoom(f)
+	nodes := len(a.s.Nodes)
+	rests := fmt.Sprintf("%s a node in %d seconds, and as long its address rests", plural(ends, "pod")+" end on", seconds)
+	switch extra := ends * nodes; {
+	case warm > 0 && room > 2*extra:
+		fix := diagnostics.Fix{Title: fmt.Sprintf("Keep %d spare addresses on a node instead of %d", warm+ends, warm), Needs: len(f.Affects),
+			Proof: fmt.Sprintf("%s: with %d more kept ready new pods needn't wait for it; %s take at most %d addresses more, and their subnet has %d free", rests, ends, plural(nodes, "node"), extra, room)}
+		a.tuneCooldown(f, fix, setting{"WARM_IP_TARGET", strconv.Itoa(warm + ends)})
+	case seconds > shorter:
+		fix := diagnostics.Fix{Title: fmt.Sprintf("Let addresses rest for %d seconds instead of %d", shorter, seconds), Needs: len(f.Affects),
+			Proof: fmt.Sprintf("%s: with %d seconds fewer are out of use at a time, and the subnet, which has %d free, has to give none", rests, shorter, max(room, 0))}
+		a.tuneCooldown(f, fix, setting{"IP_COOLDOWN_PERIOD", strconv.Itoa(shorter)})
+	}
 }
 
-func (a *analysis) propose(f *diagnostics.Finding, fix diagnostics.Fix, s setting) {
+// tuneCooldown proposes it to people: whether new pods may meet connections of old ones is theirs to weigh.
+func (a *analysis) tuneCooldown(f *diagnostics.Finding, fix diagnostics.Fix, s setting) {
 	fix = a.setEnv(fix, true, s)
 	fix.Action, fix.Executable = nil, false
 	if s.name == "IP_COOLDOWN_PERIOD" {
-		fix.Blast += "; a short rest may give an address to a new pod before every node has forgotten the old one"
+		fix.Blast += "; an address may be given out again before kube-proxy and connection tracking have forgotten its last pod"
 	}
 	a.offer("tune-cooldown", fix, f)
 }

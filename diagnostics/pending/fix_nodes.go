@@ -2,6 +2,7 @@ package pending
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -117,9 +118,22 @@ func (a *analysis) fixMaxPods(f *diagnostics.Finding) {
 	a.refuse("tune-warm-pool", "0 of %s have a node: they wait for a place, not for an address", plural(len(f.Affects), "pod"))
 }
 
-// fixSlots is for nodes that may run more pods than they can have addresses.
+// fixSlots is for nodes that may run more pods than they can have addresses: where they were started for prefixes, these are
+// what is missing; otherwise nodes with the right limit are.
 func (a *analysis) fixSlots(f *diagnostics.Finding) {
 	a.fixMove(f)
+	full := []*pool{} // of all findings of this cause: the setting is one for all nodes
+	for _, o := range a.of("eni-slots-full") {
+		for _, p := range a.affected(o) {
+			if !slices.Contains(full, p) {
+				full = append(full, p)
+			}
+		}
+	}
+	made := madeForPrefixes(full)
+	if made {
+		a.offerPrefixes(f, full)
+	}
 	for _, p := range a.affected(f) {
 		slots := p.place().Slots(p.settings)
 		host := 0
@@ -138,6 +152,9 @@ func (a *analysis) fixSlots(f *diagnostics.Finding) {
 				a.refuse("add-pod-subnet", "subnet %s has %d free addresses: the node has no place for more, whatever the subnets have", id, s.Available)
 			}
 		}
+	}
+	if !made {
+		a.offerPrefixes(f, full)
 	}
 }
 

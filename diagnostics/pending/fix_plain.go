@@ -74,14 +74,24 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 		a.waitForMetadata(f)
 	case "network-policy-agent":
 		a.fixPolicyAgent(f)
-	case "ipamd-down", "ipamd-leak", "insufficiency-backoff":
+	case "ipamd-leak", "insufficiency-backoff":
 		a.fixRestart(f)
+	case "ipamd-down", "cni-not-initialized":
+		a.fixAgent(f)
 	case "nau-limit":
 		a.fixAddressUnits(f)
 	case "eni-quota":
 		a.fixInterfaceQuota(f)
 	case "branch-eni-failed", "branch-eni-capacity":
-		a.fixBranch(f)
+		switch f.Reason {
+		case tooManyGroups:
+			work("Give the pods no more security groups than an interface may have: 5, unless the quota of the account is higher", "kubectl get securitygrouppolicies -n "+ns+" -o yaml")
+			a.refuse("repair-pod-security-groups", "EC2 allows the calls for %s, but not so many security groups on one interface", plural(len(f.Affects), "pod"))
+		case noRoomLeft:
+			a.refuse("repair-pod-security-groups", "EC2 allows the calls, and had no address for %s; the control plane tries again by itself", plural(len(f.Affects), "pod"))
+		default:
+			a.fixBranch(f)
+		}
 	case "windows-ip-resource":
 		a.fixWindows(f)
 	case "eniconfig":

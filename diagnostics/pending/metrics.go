@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 var metricLine = regexp.MustCompile(`^(awscni_[a-z0-9_]+)(?:\{([^}]*)\})? ([0-9.eE+-]+)`)
@@ -59,9 +60,6 @@ func parseMetrics(text string) *Metrics {
 	return m
 }
 
-// refused reports that EC2 answered one of the codes to a call that gets addresses.
-func (m *Metrics) refused(codes ...string) bool { return m != nil && m.count(codes...) > 0 }
-
 // addressCalls are the operations of EC2 by which the CNI gets addresses.
 func addressCalls() []string {
 	return []string{"AssignPrivateIpAddresses", "CreateNetworkInterface", "AttachNetworkInterface"}
@@ -83,25 +81,72 @@ func (m *Metrics) count(codes ...string) int {
 
 var secretish = regexp.MustCompile(`(?i)(token|secret|password|authorization)[^\s]*[=:]\s*\S+`)
 
-// telling reports a line of ipamd's log that says why it asks for nothing, at whatever level.
-func telling(low string) bool {
-	return slices.ContainsFunc([]string{"non schedulable node", "no valid subnets", "no eniconfig", "giving up", "does not match data store", "no space left"},
-		func(t string) bool { return strings.Contains(low, t) })
+// telling are the parts by which lines of ipamd or its entrypoint are known that tell why addresses don't come.
+func telling() []string {
+	return []string{
+		"error", "fail", "not supported", "cannot", "unable to", "giving up",
+		"no available ip/prefix", // the pool is empty
+		"will wait for",          // the pause after a refusal for want of room
+		"max eni limit",          // no interface more fits
+		"non schedulable node",   // cordoned
+		"ip stats for",           // total, assigned and cooling addresses
+		"does not match data store",
+		"no valid subnets", "no eniconfig", "no space left",
+	}
 }
 
-// complaints keeps the last lines of a log that tell of an error.
+// complaints keeps the last lines of a log that tell of a trouble. Of lines that differ in their time and numbers only, the
+// last one stands for all.
 func complaints(log string) []string {
-	var out []string
+	var out, kinds []string
 	lines := bufio.NewScanner(strings.NewReader(log))
+	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		l := lines.Text()
 		low := strings.ToLower(l)
-		if strings.Contains(low, "error") || strings.Contains(low, "fail") || strings.Contains(low, "not supported") || strings.Contains(low, "will wait for") || strings.Contains(low, "cannot") || telling(low) {
-			out = append(out, secretish.ReplaceAllString(shorten(l), "$1…"))
+		if !slices.ContainsFunc(telling(), func(part string) bool { return strings.Contains(low, part) }) {
+			continue
 		}
+		kind := varying.ReplaceAllString(l, "#")
+		if at := slices.Index(kinds, kind); at >= 0 {
+			out, kinds = slices.Delete(out, at, at+1), slices.Delete(kinds, at, at+1)
+		}
+		out, kinds = append(out, secretish.ReplaceAllString(shorten(l), "$1…")), append(kinds, kind)
 	}
 	if len(out) > 8 {
 		out = out[len(out)-8:]
 	}
 	return out
+}
+
+var (
+	varying  = regexp.MustCompile(`[0-9]+`)
+	logStamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)`)
+)
+
+// logged finds the latest line of the log of a node's CNI that has one of the parts and, where it tells its time, is not older than within.
+func (n *Node) logged(now time.Time, within time.Duration, parts ...string) (line string, at time.Time, ok bool) {
+	if n.Agent == nil {
+		return "", time.Time{}, false
+	}
+	for _, l := range slices.Backward(n.Agent.Log) {
+		if !slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(l, p) }) {
+			continue
+		}
+		at = logTime(l)
+		if at.IsZero() || now.Sub(at) <= within {
+			return l, at, true
+		}
+	}
+	return "", time.Time{}, false
+}
+
+// logTime is when a line was written; zero where it doesn't say.
+func logTime(line string) time.Time {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700"} {
+		if t, err := time.Parse(layout, logStamp.FindString(line)); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
 }

@@ -25,8 +25,9 @@ type pool struct {
 	taken int
 	// excluded counts members that give no address to new pods.
 	excluded int
-	attached int // addresses that pods could have: secondary ones, or 16 for each prefix where prefixes are delegated
+	attached int // addresses that new pods could have: secondary ones, or 16 for each prefix where prefixes are delegated
 	assigned int // of them in use
+	aside    int // in use of the other kind, which serves the pods that have them and no new ones
 	needing  int // pods on the node that need an address and have none
 }
 
@@ -196,21 +197,23 @@ func (p *pool) count() {
 				busy++
 			}
 		}
-		m.cni = cni.Interface{ID: m.eni.ID, Primary: m.primary}
-		for _, prefix := range m.eni.Prefixes {
-			count := 0
+		inPrefixes := make([]int, len(m.eni.Prefixes))
+		for n, prefix := range m.eni.Prefixes {
 			for a := range used {
 				if prefix.Contains(a) {
-					count++
+					inPrefixes[n]++
 				}
 			}
-			m.cni.Prefixes = append(m.cni.Prefixes, count)
-			m.cni.Addresses += cni.PrefixSize
-			m.cni.Assigned += count
 		}
-		if !p.prefixes() {
-			m.cni.Addresses += secondary
-			m.cni.Assigned += busy
+		// ipamd gives new pods addresses of one kind only, and counts that kind only (pkg/ipamd/datastore: AssignPodIPv4Address, GetIPStats).
+		m.cni = cni.Interface{ID: m.eni.ID, Primary: m.primary}
+		if p.prefixes() {
+			m.cni.Prefixes, m.cni.Addresses = inPrefixes, cni.PrefixSize*len(inPrefixes)
+			m.cni.Assigned, m.cni.Kept = sum(inPrefixes), busy > 0
+			p.aside += busy
+		} else {
+			m.cni.Addresses, m.cni.Assigned, m.cni.Kept = secondary, busy, sum(inPrefixes) > 0
+			p.aside += sum(inPrefixes)
 		}
 		m.slots = secondary + len(m.eni.Prefixes)
 		m.room = max(p.limits.Addresses-1-m.slots, 0)
@@ -222,7 +225,15 @@ func (p *pool) count() {
 	}
 }
 
-// holds counts every address of the node that could be a pod's, secondary ones included that prefix delegation has put out of use.
+func sum(ns []int) int {
+	all := 0
+	for _, n := range ns {
+		all += n
+	}
+	return all
+}
+
+// holds counts every address of the node that could be a pod's, those included of the kind that new pods don't get.
 func (p *pool) holds() int {
 	n := 0
 	for _, m := range p.members {

@@ -131,6 +131,7 @@ type Node struct {
 
 	Read    bool     `json:"read,omitempty"` // its pods were listed
 	Pods    []Placed `json:"pods,omitempty"`
+	Freed   []Freed  `json:"freed,omitempty"` // addresses of pods that ended on it a moment ago, sorted by name
 	Agent   *Agent   `json:"agent,omitempty"`
 	Metrics *Metrics `json:"metrics,omitempty"`
 }
@@ -148,17 +149,33 @@ type Placed struct {
 	Ports   []string         `json:"ports,omitempty"`
 }
 
+// Freed is the address of a pod that ended, which ipamd keeps from new pods until its cooldown is over.
+type Freed struct {
+	Name string    `json:"name"` // namespace/name
+	IP   string    `json:"ip"`
+	At   time.Time `json:"at"`
+}
+
 // Agent is the aws-node pod of a node.
 type Agent struct {
-	Name     string `json:"name"`
-	Ready    bool   `json:"ready"`
-	Restarts int    `json:"restarts,omitempty"`
-	Waiting  string `json:"waiting,omitempty"` // reason, such as CrashLoopBackOff
-	Message  string `json:"message,omitempty"`
+	Name     string    `json:"name"`
+	Ready    bool      `json:"ready"`
+	Restarts int       `json:"restarts,omitempty"`
+	Waiting  string    `json:"waiting,omitempty"` // reason, such as CrashLoopBackOff, of its own container or of its init container
+	Message  string    `json:"message,omitempty"`
+	Started  time.Time `json:"started,omitzero"` // when the container that runs was started
+	Ended    *Exit     `json:"ended,omitempty"`  // how it ended the last time
 	// PolicyAgent is the state of its container aws-eks-nodeagent where that isn't ready.
 	PolicyAgent string            `json:"policyAgent,omitempty"`
 	Env         map[string]string `json:"env,omitempty"` // its own, where the pod shows it
 	Log         []string          `json:"log,omitempty"` // the last lines, read only where it isn't ready
+}
+
+// Exit is how a container ended.
+type Exit struct {
+	Reason string    `json:"reason,omitempty"` // such as OOMKilled or Error
+	Code   int       `json:"code"`
+	At     time.Time `json:"at,omitzero"`
 }
 
 // Metrics is what ipamd counts: gauges of now, and counters since Started.

@@ -11,7 +11,8 @@ type Interface struct {
 	Assigned  int // of them in use by pods
 	// Prefixes has the number of addresses in use of each delegated prefix; nil without prefix delegation.
 	Prefixes []int
-	// Kept marks an interface that is not deleted even when it is empty: trunk, EFA, unmanaged.
+	// Kept marks an interface that is not deleted even where Assigned is 0: trunk, EFA, unmanaged, or pods are on addresses of it
+	// that aren't counted here, because new pods don't get such.
 	Kept bool
 }
 

@@ -70,8 +70,13 @@ func judge(t *testing.T, w *world.World, r diagnostics.Report) {
 		t.Error(d)
 	}
 	for _, f := range slices.Concat(r.Causes, r.Contributing, r.Symptoms) {
-		if diagnostics.CauseByID(f.ID).ID == "" {
+		kind := diagnostics.CauseByID(f.ID)
+		if kind.ID == "" {
 			t.Errorf("%s is not in the catalogue", f.ID)
+		}
+		// What contributes is never a root cause: forbidden, it may not stand there at all.
+		if kind.Contributing && slices.Contains(w.Meta.Want.Forbid, f.ID) {
+			t.Errorf("%s is forbidden, and contributes", f.ID)
 		}
 	}
 	for _, f := range r.Fixes {

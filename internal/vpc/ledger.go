@@ -104,7 +104,7 @@ func NewLedger(s Subnet, interfaces []NetworkInterface, reservations []Reservati
 			continue
 		}
 		for a := r.CIDR.Masked().Addr(); r.CIDR.Contains(a); a = a.Next() {
-			if !taken[a] {
+			if !taken[a] && !s.keeps(a) {
 				l.Reserved++
 			}
 		}
@@ -144,6 +144,15 @@ func Usable(cidr netip.Prefix) int {
 		return 0
 	}
 	return max(1<<(32-cidr.Bits())-5, 0)
+}
+
+// keeps reports one of the five addresses that AWS keeps.
+func (s Subnet) keeps(a netip.Addr) bool {
+	if !s.CIDR.Contains(a) || !a.Is4() {
+		return false
+	}
+	at := number(a) - number(s.CIDR.Masked().Addr())
+	return at < 4 || at == 1<<(32-s.CIDR.Bits())-1
 }
 
 // Held counts the IPv4 addresses that the interface takes out of its subnet; a delegated prefix counts 16.

@@ -102,6 +102,25 @@ func TestLedgerAddsUp(t *testing.T) {
 	}
 }
 
+func TestCleanPrefixes(t *testing.T) {
+	for bits, want := range map[int]int{28: 0, 27: 0, 26: 2, 25: 6, 24: 14, 23: 30, 22: 62, 21: 126, 20: 254, 19: 510} {
+		if got := CleanPrefixes(netip.PrefixFrom(netip.MustParseAddr("10.0.0.0"), bits)); got != want {
+			t.Errorf("/%d has %d whole /28, want %d", bits, got, want)
+		}
+	}
+}
+
+// Of the addresses that AWS keeps none is free, in a reservation either: an empty subnet adds up whatever is reserved.
+func TestReservedAddsUp(t *testing.T) {
+	for cidr, want := range map[string]int{"10.0.1.64/26": 64, "10.0.1.128/25": 127, "10.0.1.0/25": 124, "10.0.1.0/24": 251} {
+		subnet := Subnet{ID: "subnet-1", CIDR: netip.MustParsePrefix("10.0.1.0/24"), Available: 251 - want}
+		l := NewLedger(subnet, nil, []Reservation{{Subnet: "subnet-1", Kind: "prefix", CIDR: netip.MustParsePrefix(cidr)}}, Tenancy{Now: noon})
+		if l.Reserved != want || l.Unaccounted != 0 {
+			t.Errorf("%s reserved: %d free in it and %d unaccounted, want %d and 0", cidr, l.Reserved, l.Unaccounted, want)
+		}
+	}
+}
+
 func TestFreePrefixes(t *testing.T) {
 	subnet := Subnet{ID: "subnet-1", CIDR: netip.MustParsePrefix("10.0.1.0/24"), Available: 251}
 	free := func(available int, interfaces []NetworkInterface, reservations ...Reservation) Prefixes {

@@ -194,7 +194,33 @@ func (a *agents) look(ctx context.Context, scenes []*scene) (map[string]int, err
 	for _, s := range list {
 		available[s.ID] = s.Available
 	}
-	return available, nil
+	return available, a.reserve(ctx, scenes, list)
+}
+
+// reserve counts the free /28 of reservations, where prefixes are delegated.
+func (a *agents) reserve(ctx context.Context, scenes []*scene, subnets []vpc.Subnet) error {
+	if !slices.ContainsFunc(scenes, func(s *scene) bool { return s.pool.prefixes() }) {
+		return nil
+	}
+	r, reserved := a.c.reads.Reader(), map[string]int{}
+	for _, s := range subnets {
+		found, err := r.Reservations(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			continue
+		}
+		interfaces, err := r.Interfaces(ctx, diagnostics.InterfaceQuery{Subnets: []string{s.ID}})
+		if err != nil {
+			return err
+		}
+		reserved[s.ID] = vpc.FreePrefixes(vpc.NewLedger(s, interfaces, found, vpc.Tenancy{}), interfaces, found).Reserved
+	}
+	for _, s := range scenes {
+		s.pool.reserved = reserved
+	}
+	return nil
 }
 
 // limits is what an instance type can carry; zero where it isn't known.

@@ -16,12 +16,15 @@ type pool struct {
 	maxPods  int
 	members  []member // the interfaces that it manages, the primary one first
 	taken    int      // interfaces that it can't use: trunk, EFA only, marked no_manage
+	// reserved counts the free /28 of reservations by subnet; they serve prefixes only, and aren't available otherwise.
+	reserved map[string]int
 }
 
 // member is one interface.
 type member struct {
 	eni  vpc.NetworkInterface
 	cni  cni.Interface
+	busy []int        // addresses in use of each of its prefixes
 	free []netip.Addr // that a pod can have at once, the lowest first
 	room int          // slots that are left on it; a prefix takes one
 }
@@ -53,9 +56,14 @@ func (p *pool) member(e vpc.NetworkInterface, used map[netip.Addr]bool) member {
 		for a := prefix.Masked().Addr(); prefix.Contains(a); a = a.Next() {
 			if used[a] {
 				busy++
-			} else if serves {
+			} else if serves && p.prefixes() {
 				m.free = append(m.free, a)
 			}
+		}
+		m.busy = append(m.busy, busy)
+		if !p.prefixes() { // prefixes from before go on serving the pods that have them, and no new ones
+			m.cni.Kept = m.cni.Kept || busy > 0
+			continue
 		}
 		m.cni.Prefixes = append(m.cni.Prefixes, busy)
 		m.cni.Addresses += cni.PrefixSize
@@ -67,6 +75,7 @@ func (p *pool) member(e vpc.NetworkInterface, used map[netip.Addr]bool) member {
 		}
 		slots++
 		if p.prefixes() { // single addresses from before go on serving the pods that have them, and no new ones
+			m.cni.Kept = m.cni.Kept || used[a]
 			continue
 		}
 		m.cni.Addresses++
@@ -124,7 +133,7 @@ func (p *pool) grow(available map[string]int) *growth {
 		return nil
 	}
 	for _, m := range p.members {
-		if g := p.step(short, m.room, available[m.eni.Subnet]); g != nil {
+		if g := p.step(short, m.room, p.reach(m.eni.Subnet, available)); g != nil {
 			g.eni, g.subnet = m.eni.ID, m.eni.Subnet
 			return g
 		}
@@ -138,6 +147,14 @@ func (p *pool) grow(available map[string]int) *growth {
 		g.subnet = from.Subnet
 	}
 	return g
+}
+
+// reach is how many addresses a subnet has for an interface that is there.
+func (p *pool) reach(subnet string, available map[string]int) int {
+	if p.prefixes() {
+		return available[subnet]/cni.PrefixSize*cni.PrefixSize + cni.PrefixSize*p.reserved[subnet]
+	}
+	return available[subnet]
 }
 
 // rests reports that the pool wants no more, or can't have more however much the subnets have.
@@ -198,7 +215,11 @@ func (p *pool) releases() []release {
 		m := p.members[i]
 		r, left := release{eni: m.eni, deleted: forecast.Deleted}, forecast.Addresses
 		for j, prefix := range m.eni.Prefixes {
-			if m.cni.Prefixes[j] == 0 && left >= cni.PrefixSize {
+			switch {
+			case m.busy[j] > 0:
+			case !p.prefixes(): // all that are empty go when prefixes are switched off
+				r.prefixes = append(r.prefixes, prefix)
+			case left >= cni.PrefixSize:
 				r.prefixes = append(r.prefixes, prefix)
 				left -= cni.PrefixSize
 			}
@@ -227,6 +248,7 @@ func (p *pool) take() (a netip.Addr, ok bool) {
 		m.cni.Assigned++
 		for j, prefix := range m.eni.Prefixes {
 			if prefix.Contains(a) {
+				m.busy[j]++
 				m.cni.Prefixes[j]++
 			}
 		}

@@ -64,6 +64,7 @@ func TestReleasesSpareWhatPodsUse(t *testing.T) {
 		{"an empty interface goes whole", targets, []vpc.NetworkInterface{eni(0, 4, 0), eni(1, 5, 0)}, uses("10.0.0.1"), []string{"eni-1 [10.0.1.5 10.0.1.4 10.0.1.3 10.0.1.2 10.0.1.1] [] true"}},
 		{"one that a pod is on stays", targets, []vpc.NetworkInterface{eni(0, 4, 0), eni(1, 5, 0)}, uses("10.0.1.5"), []string{"eni-1 [10.0.1.4 10.0.1.3 10.0.1.2 10.0.1.1] [] false", "eni-0 [10.0.0.4] [] false"}},
 		{"free prefixes go whole", prefixes, []vpc.NetworkInterface{eni(0, 0, 3)}, uses("10.1.0.20"), []string{"eni-0 [] [10.1.0.0/28 10.1.0.32/28] false"}},
+		{"empty prefixes go when they are switched off, one in use stays", targets, []vpc.NetworkInterface{eni(0, 4, 2)}, uses("10.0.0.1", "10.0.0.2", "10.1.0.20"), []string{"eni-0 [] [10.1.0.0/28] false"}},
 		{"nothing above the targets", targets, []vpc.NetworkInterface{eni(0, 4, 0)}, uses("10.0.0.1", "10.0.0.2"), nil},
 	} {
 		var got []string
