@@ -34,7 +34,7 @@ func (a *analysis) unanswered(g *group) {
 
 // lost reports whether it is known that no interface carries the address of a target: the interfaces were read.
 func (a *analysis) lost(t *target) bool {
-	return t.addr.IsValid() && !a.s.missed("ec2:DescribeNetworkInterfaces")
+	return t.addr.IsValid() && !a.s.missed("ec2:DescribeNetworkInterfaces") && !slices.Contains(a.s.Unlooked, t.ID)
 }
 
 // gone tells targets outside the VPC from addresses that nobody has any more.

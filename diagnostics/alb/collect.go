@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,6 +21,7 @@ type collector struct {
 	reads diagnostics.Reads
 	mu    sync.Mutex // guards s while several reads run
 	s     *Snapshot
+	asked atomic.Int32    // calls to AWS
 	heard map[string]bool // namespaces whose events were read
 	// refused is set where it turns out that what was asked for is nothing for this diagnosis.
 	refused error
@@ -29,6 +31,7 @@ type collector struct {
 // side, then the interfaces and firewalls between them, and last what the past can tell.
 func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (Snapshot, error) {
 	c := &collector{in: in, heard: map[string]bool{}, s: &Snapshot{Now: in.Now, Cluster: t.Cluster, Region: t.Region, Carriers: map[string]string{}}}
+	c.ask(2) // for the account and the cluster
 	in.Say("looking for %s", t.Name)
 	if err := resolve(ctx, in, t, &c.reads, c.s); err != nil {
 		return Snapshot{}, err

@@ -15,6 +15,7 @@ func (c *collector) balancer(ctx context.Context) {
 	c.find(ctx)
 	var arns []string
 	if lb := c.s.Balancer; lb != nil {
+		c.ask(1)
 		c.parallel(ctx, c.rules, func(ctx context.Context) {
 			v, err := c.in.Tags.LoadBalancerAttributes(ctx, lb.ARN)
 			c.keep(err, lb.Name, func() { c.s.Attributes = v })
@@ -46,12 +47,14 @@ func (c *collector) find(ctx context.Context) {
 		return lb.Type == "application" && strings.EqualFold(lb.DNSName, c.s.Host)
 	}
 	for _, names := range [][]string{{nameIn(c.s.Host)}, nil} {
+		c.ask(1)
 		lbs, err := c.in.LoadBalancers.LoadBalancers(ctx, names...)
 		if c.reads.Missed(err, "") {
 			return
 		}
 		if i := slices.IndexFunc(lbs, match); i >= 0 {
 			c.s.Balancer = &lbs[i]
+			c.ask(1)
 			tags, err := c.in.Tags.Tags(ctx, lbs[i].ARN)
 			c.keep(err, lbs[i].Name, func() { lbs[i].Tags = tags[lbs[i].ARN] })
 			return
@@ -71,6 +74,7 @@ func nameIn(host string) string {
 
 // findByTags looks for the one load balancer that carries the tags of our cluster and stack: the ingress has no address yet.
 func (c *collector) findByTags(ctx context.Context) {
+	c.ask(1)
 	lbs, err := c.in.LoadBalancers.LoadBalancers(ctx)
 	if c.reads.Missed(err, "") {
 		return
@@ -84,6 +88,13 @@ func (c *collector) findByTags(ctx context.Context) {
 	if len(arns) == 0 {
 		return
 	}
+	const most = 5 * arnsInCall
+	if len(arns) > most { // those first that the controller has named
+		slices.SortStableFunc(arns, func(a, b string) int { return strings.Index(b, "/app/k8s-") - strings.Index(a, "/app/k8s-") })
+		c.skip("elasticloadbalancing:DescribeTags", fmt.Sprintf("%d load balancers", len(arns)-most))
+		arns = arns[:most]
+	}
+	c.askAbout(len(arns), arnsInCall)
 	tags, err := c.in.Tags.Tags(ctx, arns...)
 	if c.reads.Missed(err, "") {
 		return
@@ -105,6 +116,7 @@ func (c *collector) findByTags(ctx context.Context) {
 
 // findOf finds the load balancer of the target group of a binding.
 func (c *collector) findOf(ctx context.Context, b *elb.TargetGroupBinding) {
+	c.ask(1)
 	tgs, err := c.in.TargetGroups.TargetGroups(ctx, b.TargetGroupARN)
 	if c.reads.Missed(err, b.Name) || len(tgs) == 0 || len(tgs[0].LoadBalancers) == 0 {
 		return
@@ -119,12 +131,14 @@ func (c *collector) findOf(ctx context.Context, b *elb.TargetGroupBinding) {
 			b.Namespace, b.Name, parts[2], map[string]string{"net": "Network", "gwy": "Gateway"}[parts[1]]))
 		return
 	}
+	c.ask(1)
 	lbs, err := c.in.LoadBalancers.LoadBalancers(ctx, parts[2])
 	if c.reads.Missed(err, parts[2]) {
 		return
 	}
 	if i := slices.IndexFunc(lbs, func(lb elb.LoadBalancer) bool { return lb.ARN == arn }); i >= 0 {
 		c.s.Balancer = &lbs[i]
+		c.ask(1)
 		tags, err := c.in.Tags.Tags(ctx, arn)
 		c.keep(err, lbs[i].Name, func() { lbs[i].Tags = tags[arn] })
 	}
@@ -132,12 +146,14 @@ func (c *collector) findOf(ctx context.Context, b *elb.TargetGroupBinding) {
 
 // rules reads the rules of all listeners with their tags.
 func (c *collector) rules(ctx context.Context) {
+	c.ask(1)
 	ls, err := c.in.LoadBalancers.Listeners(ctx, c.s.Balancer.ARN)
 	if c.reads.Missed(err, c.s.Balancer.Name) {
 		return
 	}
 	c.s.Listeners = ls
 	var reads []func(context.Context)
+	c.ask(len(ls))
 	for _, l := range ls {
 		reads = append(reads, func(ctx context.Context) {
 			v, err := c.in.LoadBalancers.Rules(ctx, l.ARN)
@@ -155,7 +171,13 @@ func (c *collector) rules(ctx context.Context) {
 	if len(arns) == 0 || c.s.Group == "" { // only in a group does a rule's owner matter
 		return
 	}
-	tags, err := c.in.Tags.Tags(ctx, sorted(arns)...)
+	const most = 6 * arnsInCall
+	if arns = sorted(arns); len(arns) > most { // rules sort before target groups
+		c.skip("elasticloadbalancing:DescribeTags", fmt.Sprintf("%d rules and target groups of %s", len(arns)-most, c.s.Balancer.Name))
+		arns = arns[:most]
+	}
+	c.askAbout(len(arns), arnsInCall)
+	tags, err := c.in.Tags.Tags(ctx, arns...)
 	c.keep(err, "rules of "+c.s.Balancer.Name, func() {
 		c.s.Tags = map[string]map[string]string{}
 		for _, r := range c.s.Rules {
@@ -174,6 +196,7 @@ func (c *collector) targetGroups(ctx context.Context, arns []string) {
 	if len(arns) == 0 {
 		return
 	}
+	c.askAbout(len(arns), arnsInCall)
 	tgs, err := c.in.TargetGroups.TargetGroups(ctx, arns...)
 	missed := c.reads.Missed(err, "")
 	known := map[string]elb.TargetGroup{}
@@ -192,27 +215,71 @@ func (c *collector) targetGroups(ctx context.Context, arns []string) {
 		}
 		out = append(out, TargetGroup{TargetGroup: tg})
 	}
-	var reads []func(context.Context)
-	for i := range out {
-		tg := &out[i]
-		reads = append(reads, func(ctx context.Context) {
-			v, err := c.in.TargetGroups.TargetHealth(ctx, tg.ARN)
-			c.keep(err, tg.Name, func() { tg.Health, tg.HealthRead = v, true })
-		}, func(ctx context.Context) {
-			v, err := c.in.Tags.TargetGroupAttributes(ctx, tg.ARN)
-			c.keep(err, tg.Name, func() { tg.Attributes = v })
-		})
-	}
-	reads = append(reads, func(ctx context.Context) {
+	c.askAbout(len(arns), arnsInCall)
+	tagged := func(ctx context.Context) {
 		v, err := c.in.Tags.Tags(ctx, arns...)
 		c.keep(err, "target groups", func() {
 			for i := range out {
 				out[i].Tags = v[out[i].ARN]
 			}
 		})
-	})
+	}
+	health := func(tg *TargetGroup) func(context.Context) {
+		return func(ctx context.Context) {
+			v, err := c.in.TargetGroups.TargetHealth(ctx, tg.ARN)
+			c.keep(err, tg.Name, func() { tg.Health, tg.HealthRead = v, true })
+		}
+	}
+	attributes := func(tg *TargetGroup) func(context.Context) {
+		return func(ctx context.Context) {
+			v, err := c.in.Tags.TargetGroupAttributes(ctx, tg.ARN)
+			c.keep(err, tg.Name, func() { tg.Attributes = v })
+		}
+	}
+	room := max(c.left()-later, 2)
+	reads := []func(context.Context){tagged}
+	if 2*len(out) <= room {
+		for i := range out {
+			reads = append(reads, health(&out[i]), attributes(&out[i]))
+		}
+		c.ask(2 * len(out))
+		c.parallel(ctx, reads...)
+		c.s.TargetGroups = out
+		return
+	}
+	// There are too many to ask everything about each: health first, then the attributes of those in trouble.
+	for i := range out {
+		if i >= room {
+			c.skip("elasticloadbalancing:DescribeTargetHealth", out[i].Name)
+			continue
+		}
+		reads = append(reads, health(&out[i]))
+	}
+	c.ask(min(len(out), room))
 	c.parallel(ctx, reads...)
 	c.s.TargetGroups = out
+	reads = nil
+	for _, tg := range troubled(out)[:min(len(out), max(room-len(out), 0))] {
+		reads = append(reads, attributes(tg))
+	}
+	c.ask(len(reads))
+	c.parallel(ctx, reads...)
+}
+
+// troubled lists the target groups, those first that have the most targets which aren't healthy.
+func troubled(tgs []TargetGroup) []*TargetGroup {
+	out := make([]*TargetGroup, len(tgs))
+	bad := map[string]int{}
+	for i := range tgs {
+		out[i] = &tgs[i]
+		for _, h := range tgs[i].Health {
+			if h.State != "healthy" {
+				bad[tgs[i].ARN]++
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *TargetGroup) int { return bad[b.ARN] - bad[a.ARN] })
+	return out
 }
 
 // nameOfTargetGroup takes the name out of arn:…:targetgroup/<name>/<id>.

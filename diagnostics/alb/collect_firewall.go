@@ -27,6 +27,7 @@ func (c *collector) firewalls(ctx context.Context) {
 		subnets = append(subnets, eni.Subnet)
 	}
 	groups, subnets = sorted(groups), sorted(subnets)
+	c.ask(6) // with the VPC, and metrics at the same time
 	reads := []func(context.Context){c.routes}
 	if len(groups) > 0 {
 		reads = append(reads,
@@ -62,6 +63,9 @@ func (s *Snapshot) guard(acls []vpc.NetworkACL) {
 	}
 }
 
+// mostLists is how many prefix lists are read.
+const mostLists = 4
+
 // groupRules reads the rules of the groups, and the prefix lists that they name.
 func (c *collector) groupRules(ctx context.Context, groups []string) {
 	s := c.s
@@ -83,7 +87,12 @@ func (c *collector) groupRules(ctx context.Context, groups []string) {
 	s.Firewall.Rules = byGroup
 	c.mu.Unlock()
 	var reads []func(context.Context)
-	for _, id := range sorted(lists) {
+	for n, id := range sorted(lists) {
+		if n >= mostLists {
+			c.skip("ec2:GetManagedPrefixListEntries", id)
+			continue
+		}
+		c.ask(1)
 		reads = append(reads, func(ctx context.Context) {
 			v, err := c.in.Firewalls.PrefixList(ctx, id)
 			c.keep(err, id, func() {
@@ -120,6 +129,7 @@ func (c *collector) routes(ctx context.Context) {
 			addr, err := netip.ParseAddr(h.ID)
 			in, known := s.inVPC(addr)
 			if kind == drop || (err == nil && known && !in) {
+				c.ask(1)
 				tables, err := c.in.Routing.RouteTables(ctx, s.Balancer.VPC)
 				c.keep(err, s.Balancer.VPC, func() { s.Routes = tables })
 				return

@@ -43,16 +43,25 @@ func (c *collector) interfaces(ctx context.Context) {
 			}
 		}
 	}
+	room := c.left() - behind
+	instances = c.chosen(instances, room-1)
+	addresses = c.chosen(addresses, room-(len(instances)+addressesInCall-1)/addressesInCall)
 	queries := []diagnostics.InterfaceQuery{
-		{Addresses: sorted(addresses)}, {IDs: sorted(branches)}, {Instances: sorted(instances)},
+		{Addresses: sorted(slices.Clone(addresses))}, {IDs: sorted(branches)}, {Instances: sorted(instances)},
 	}
 	if s.Balancer != nil {
 		queries = append(queries, diagnostics.InterfaceQuery{Description: "ELB " + suffix(s.Balancer.ARN)})
 	}
 	c.query(ctx, queries...)
 	c.carry()
-	// Addresses in a prefix are not listed one by one: look through the interfaces of the pods' nodes.
-	var hosts []string
+	c.delegated(ctx, addresses)
+}
+
+// delegated looks for addresses in prefixes, which are not listed one by one: through the interfaces of the pods' nodes.
+func (c *collector) delegated(ctx context.Context, addresses []string) {
+	s := c.s
+	most := addressesInCall * max(c.left()-fixed, 1)
+	var hosts, cut []string
 	for _, a := range addresses {
 		if s.Carriers[a] != "" {
 			continue
@@ -61,14 +70,42 @@ func (c *collector) interfaces(ctx context.Context) {
 		if err != nil {
 			continue
 		}
-		if p := s.podAt(addr); p != nil {
-			hosts = append(hosts, instanceOf(s.node(p.Spec.NodeName)))
+		p := s.podAt(addr)
+		if p == nil {
+			continue
+		}
+		switch host := instanceOf(s.node(p.Spec.NodeName)); {
+		case host == "" || slices.Contains(hosts, host):
+		case len(hosts) < most:
+			hosts = append(hosts, host)
+		default:
+			cut = append(cut, a)
 		}
 	}
-	if hosts = sorted(hosts); len(hosts) > 0 {
-		c.query(ctx, diagnostics.InterfaceQuery{Instances: hosts})
+	if len(hosts) > 0 {
+		c.query(ctx, diagnostics.InterfaceQuery{Instances: sorted(hosts)})
 		c.carry()
 	}
+	s.Unlooked = sorted(append(s.Unlooked, cut...))
+}
+
+// chosen are the targets whose interfaces are looked for: all, or where that takes too many calls those in trouble first.
+func (c *collector) chosen(targets []string, calls int) []string {
+	most := addressesInCall * max(calls, 1)
+	if targets = sorted(targets); len(targets) <= most {
+		return targets
+	}
+	trouble := map[string]int{}
+	for _, g := range c.s.TargetGroups {
+		for _, h := range g.Health {
+			if h.State != "healthy" {
+				trouble[h.ID] = 1
+			}
+		}
+	}
+	slices.SortStableFunc(targets, func(a, b string) int { return trouble[b] - trouble[a] })
+	c.s.Unlooked = sorted(append(c.s.Unlooked, targets[most:]...))
+	return targets[:most]
 }
 
 // query reads interfaces by several questions and adds those that are new, sorted by id.
@@ -79,6 +116,7 @@ func (c *collector) query(ctx context.Context, queries ...diagnostics.InterfaceQ
 		if len(q.Addresses)+len(q.IDs)+len(q.Instances) == 0 && q.Description == "" {
 			continue
 		}
+		c.askAbout(max(len(q.Addresses)+len(q.IDs)+len(q.Instances), 1), addressesInCall)
 		reads = append(reads, func(ctx context.Context) {
 			v, err := c.in.Interfaces.Interfaces(ctx, q)
 			c.keep(err, "", func() {

@@ -79,7 +79,8 @@ func (c *collector) metrics(ctx context.Context) {
 func (c *collector) audit(ctx context.Context) {
 	s := c.s
 	var reads []func(context.Context)
-	for _, id := range suspects(s) {
+	asked := suspects(s)
+	for _, id := range asked[:min(len(asked), max(c.left(), 0))] {
 		reads = append(reads, func(ctx context.Context) {
 			v, err := c.in.Audit.Audit(ctx, id, s.Now.Add(-memory), s.Now)
 			c.keep(err, id, func() {

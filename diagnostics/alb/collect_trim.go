@@ -35,6 +35,7 @@ func (c *collector) trim() {
 		}
 	}
 	s.Pods = pods
+	s.Nodes = s.hosts()
 	var events []corev1.Event
 	for _, e := range s.Events {
 		if s.concerns(e) {
@@ -43,6 +44,27 @@ func (c *collector) trim() {
 	}
 	s.Events = events
 	s.forget()
+}
+
+// hosts are the nodes that matter: all of them where nodes are targets, or where they are few; else those that run a pod or
+// an endpoint that is kept.
+func (s *Snapshot) hosts() []corev1.Node {
+	const few = 200
+	if len(s.Nodes) <= few || slices.ContainsFunc(s.TargetGroups, func(g TargetGroup) bool { return g.TargetType != "ip" }) {
+		return s.Nodes
+	}
+	host := map[string]bool{}
+	for i := range s.Pods {
+		host[s.Pods[i].Spec.NodeName] = true
+	}
+	for _, l := range s.Slices {
+		for _, e := range l.Endpoints {
+			if e.NodeName != nil {
+				host[*e.NodeName] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(s.Nodes, func(n corev1.Node) bool { return !host[n.Name] })
 }
 
 // forget takes out of the snapshot what no question needs and nobody should find in it: environments, in which secrets may

@@ -66,11 +66,13 @@ type Snapshot struct {
 	Interfaces []vpc.NetworkInterface `json:"interfaces,omitempty"`
 	Front      []string               `json:"front,omitempty"`    // ids of the interfaces of the load balancer's nodes
 	Carriers   map[string]string      `json:"carriers,omitempty"` // id of the interface that carries an address or, of an instance, the primary one
-	Groups     []vpc.SecurityGroup    `json:"groups,omitempty"`
-	Firewall   vpc.Firewall           `json:"firewall"`
-	VPC        *vpc.VPC               `json:"vpc,omitempty"`
-	Subnets    []vpc.Subnet           `json:"subnets,omitempty"`
-	Routes     []vpc.RouteTable       `json:"routes,omitempty"`
+	// Unlooked are addresses of targets whose interfaces were not looked for, because there are so many; sorted.
+	Unlooked []string            `json:"unlooked,omitempty"`
+	Groups   []vpc.SecurityGroup `json:"groups,omitempty"`
+	Firewall vpc.Firewall        `json:"firewall"`
+	VPC      *vpc.VPC            `json:"vpc,omitempty"`
+	Subnets  []vpc.Subnet        `json:"subnets,omitempty"`
+	Routes   []vpc.RouteTable    `json:"routes,omitempty"`
 
 	Series []trail.Series    `json:"series,omitempty"`
 	Audit  []trail.Event     `json:"audit,omitempty"`

@@ -137,6 +137,9 @@ func (a *analysis) ways() string {
 	if blocked != "" {
 		text += ": " + blocked
 	}
+	if n := len(a.s.Unlooked); n > 0 {
+		text += fmt.Sprintf("; the ways to %d more targets were not looked at (those in trouble come first)", n)
+	}
 	return text
 }
 
