@@ -64,12 +64,18 @@ func (a *analysis) coolingOn(node *Node, p *pool) cooling {
 func (p *pool) unused() map[netip.Addr]bool {
 	out := map[netip.Addr]bool{}
 	for _, m := range p.members {
+		if m.excluded {
+			continue
+		}
 		for _, addr := range m.eni.Addresses {
 			if addr != m.eni.Primary && !p.prefixes() {
 				out[addr] = true
 			}
 		}
 		for _, prefix := range m.eni.Prefixes {
+			if !p.prefixes() {
+				break
+			}
 			for addr := prefix.Masked().Addr(); prefix.Contains(addr); addr = addr.Next() {
 				out[addr] = true
 			}

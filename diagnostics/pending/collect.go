@@ -208,6 +208,14 @@ func (c *collector) sift() {
 			node.Agent = agentOf(&c.agent[n])
 		}
 	}
+	for n := range c.all {
+		p := &c.all[n]
+		of := metav1.GetControllerOf(p)
+		done := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+		if node := c.node(p.Spec.NodeName); node != nil && !done && p.DeletionTimestamp == nil && !p.Spec.HostNetwork && (of == nil || of.Kind != "DaemonSet") {
+			node.Own++
+		}
+	}
 }
 
 // blocking reports a pod that should be gone by now and is in somebody's way: a StatefulSet makes none anew before the old

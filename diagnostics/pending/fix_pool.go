@@ -49,6 +49,12 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 	if plan.primaries > 0 {
 		fix.Proof += fmt.Sprintf("; up to %d more come back where an interface is emptied and deleted", plan.primaries)
 	}
+	if short := a.surge(s, plan.warm, plan.minimum); short != "" {
+		fix.Proof += "; " + short
+	}
+	if now, _ := cni.ParseSettings(a.s.Driver.Env); now.MinimumIP > 0 && now.WarmIP == 0 {
+		a.refuse("tune-warm-pool", "a lower MINIMUM_IP_TARGET alone: with %d and no WARM_IP_TARGET each node stops at %d addresses, and its next pod gets none however many the subnet has", plan.minimum, plan.minimum)
+	}
 	fix = a.setEnv(fix, true, setting{"WARM_IP_TARGET", strconv.Itoa(plan.warm)}, setting{"MINIMUM_IP_TARGET", strconv.Itoa(plan.minimum)})
 	fix.Blast += fmt.Sprintf("; bursts of more than %d pods on a node wait for an EC2 call", plan.warm)
 	a.offer("tune-warm-pool", fix, f)
@@ -88,6 +94,7 @@ func (a *analysis) fixCap(f *diagnostics.Finding) {
 		Proof: fmt.Sprintf("with it a node keeps 2 more than its pods use, up to the %d that its type holds; now it stops at the minimum", a.slots(f))}
 	fix = a.setEnv(fix, true, setting{"WARM_IP_TARGET", "2"})
 	a.offer("tune-warm-pool", fix, f)
+	a.refuse("tune-warm-pool", "a higher MINIMUM_IP_TARGET alone only moves the cap: with %d, %d pods get an address on a node and the next one waits again", pods, pods)
 	for _, p := range a.affected(f) {
 		for _, w := range a.places(p) {
 			a.refuse("add-pod-subnet", "subnet %s has %d free addresses: room is not what is missing", w.subnet.ID, w.subnet.Available)

@@ -123,23 +123,7 @@ func (a *analysis) tables() {
 		}
 		subnets.Rows = append(subnets.Rows, row)
 	}
-	nodes := diagnostics.Table{Title: "Nodes", Columns: []string{"Node", "Type", "Zone", "Pods", "Max pods", "Addresses in use", "Interfaces", "Waiting"}}
-	var read []*pool
-	for n := range a.s.Nodes {
-		if p := a.pools[a.s.Nodes[n].Name]; p.node.Read {
-			read = append(read, p)
-		}
-	}
-	slices.SortStableFunc(read, func(x, y *pool) int { return y.needing - x.needing })
-	for _, p := range read {
-		row := []string{p.node.Name, p.node.Type, p.node.Zone, fmt.Sprint(len(p.node.Pods)), fmt.Sprint(p.node.MaxPods), "not read", "", fmt.Sprint(p.needing)}
-		if p.known {
-			row[5] = fmt.Sprintf("%d of %d", p.assigned, p.attached)
-			row[6] = fmt.Sprintf("%d of %d", len(p.members), p.interfaces())
-		}
-		nodes.Rows = append(nodes.Rows, row)
-	}
-	for _, t := range []diagnostics.Table{subnets, a.holdersTable(), nodes} {
+	for _, t := range []diagnostics.Table{subnets, a.holdersTable(), a.nodesTable(), a.typesTable(), a.warmTable(), a.outlookTable()} {
 		if len(t.Rows) == 0 {
 			continue
 		}
@@ -211,6 +195,7 @@ func (a *analysis) steps() {
 		add("Check what nodes hold", fmt.Sprintf("%s: %d addresses of pods in use, %d ready and unused", plural(known, "node"), used, spare),
 			fmt.Sprintf("%s on them wait for an address", plural(waits, "pod")), "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=<instance>")
 	}
+	a.tellOutlook(add)
 	if d := a.s.Driver; d != nil {
 		var parts []string
 		for _, key := range []string{"WARM_ENI_TARGET", "WARM_IP_TARGET", "MINIMUM_IP_TARGET", "WARM_PREFIX_TARGET", "ENABLE_PREFIX_DELEGATION"} {

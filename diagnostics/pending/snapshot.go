@@ -129,6 +129,9 @@ type Node struct {
 	Volumes    int    `json:"volumes,omitempty"`   // attached to the instance, as the kubelet knows
 	ENIConfig  string `json:"eniConfig,omitempty"` // named by the node's annotation
 
+	// Own counts the pods in question on it that need an address, without those of DaemonSets: what a second copy would bring.
+	Own int `json:"own,omitempty"`
+
 	Read    bool     `json:"read,omitempty"` // its pods were listed
 	Pods    []Placed `json:"pods,omitempty"`
 	Freed   []Freed  `json:"freed,omitempty"` // addresses of pods that ended on it a moment ago, sorted by name
