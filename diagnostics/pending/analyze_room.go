@@ -72,7 +72,8 @@ func (a *analysis) subnetOrWitness(node *Node, p *pool, f diagnostics.Finding, p
 		return
 	}
 	if len(ways) == 0 {
-		if !a.leaves("ec2:DescribeSubnets", "subnet-exhausted", "eni-all-or-nothing", "no-free-prefix") && !f.Latent {
+		a.leaves("ec2:DescribeSubnets", "subnet-exhausted", "eni-all-or-nothing", "no-free-prefix")
+		if !f.Latent {
 			a.unsolve(pods, "the subnets of node "+node.Name+" are not known")
 		}
 		return
