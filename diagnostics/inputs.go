@@ -88,6 +88,7 @@ type PodQuery struct {
 	Phase     string // field selector status.phase
 	Node      string // field selector spec.nodeName
 	Labels    string // label selector
+	Name      string // field selector metadata.name
 }
 
 // Pods reads pods ("list pods").
@@ -257,7 +258,8 @@ type Clusters interface {
 // Nodegroups reads node groups, Fargate profiles and scaling activities ("eks:ListNodegroups", "eks:DescribeNodegroup",
 // "eks:ListFargateProfiles", "eks:DescribeFargateProfile", "autoscaling:DescribeScalingActivities").
 type Nodegroups interface {
-	Nodegroups(ctx context.Context, cluster string) ([]eks.Nodegroup, error)
+	// Nodegroups reads node groups of a cluster in the order of their names, so many at most; more counts the others.
+	Nodegroups(ctx context.Context, cluster string, most int) (groups []eks.Nodegroup, more int, err error)
 	FargateProfiles(ctx context.Context, cluster string) ([]eks.FargateProfile, error)
 	Activities(ctx context.Context, group string) ([]trail.Activity, error)
 }

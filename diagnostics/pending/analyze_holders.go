@@ -159,8 +159,25 @@ func (a *analysis) warmPlan(subnet string) *warmPlan {
 	return plan
 }
 
+// skippedIn counts the pods that wait on nodes of a subnet that were not looked at, and these nodes.
+func (a *analysis) skippedIn(subnet string) (pods, nodes int) {
+	on := map[string]bool{}
+	for _, w := range a.skipped {
+		node := a.s.node(w.pod.Spec.NodeName)
+		if node == nil {
+			continue
+		}
+		if s := a.s.subnetAt(node.Address); s != nil && s.ID == subnet {
+			pods++
+			on[node.Name] = true
+		}
+	}
+	return pods, len(on)
+}
+
 func (a *analysis) forecast(subnet string, here []*pool, warm, minimum int) *warmPlan {
 	plan := &warmPlan{warm: warm, minimum: minimum}
+	plan.needs, plan.interfaces = a.skippedIn(subnet) // an interface for each such node, as far as is known
 	for _, p := range here {
 		next := p.settings.With(warm, minimum)
 		if p.needing > 0 {

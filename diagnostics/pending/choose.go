@@ -64,14 +64,21 @@ func (c *collector) customNetworking(deep []*Node) bool {
 		slices.ContainsFunc(deep, func(n *Node) bool { return n.Agent != nil && n.Agent.Env[name] == "true" })
 }
 
-// nodeSubnets are those of all nodes, so that it can be told whether another zone has room; the tight ones come first.
+// nodeSubnets are the tight ones, and of those of other nodes so many that the interfaces of them all can be read at once:
+// they tell whether another zone has room.
 func (c *collector) nodeSubnets(tight []string) []string {
-	const most = 12
-	out := slices.Clone(tight)
+	const most = 4096 // addresses in use
+	out, used := slices.Clone(tight), 0
+	inUse := func(s *vpc.Subnet) int { return max(vpc.Usable(s.CIDR)-s.Available, 0) }
+	for _, id := range tight {
+		used += inUse(c.s.subnet(id))
+	}
 	for n := range c.s.Nodes {
-		if s := c.s.subnetAt(c.s.Nodes[n].Address); s != nil && !slices.Contains(out, s.ID) && len(out) < most {
-			out = append(out, s.ID)
+		s := c.s.subnetAt(c.s.Nodes[n].Address)
+		if s == nil || slices.Contains(out, s.ID) || used+inUse(s) > most {
+			continue
 		}
+		out, used = append(out, s.ID), used+inUse(s)
 	}
 	slices.Sort(out)
 	return out
@@ -98,6 +105,18 @@ func (s *Snapshot) subnet(id string) *vpc.Subnet {
 		}
 	}
 	return nil
+}
+
+// uncounted are the nodes of which it isn't known how many of the addresses that they hold pods use, those with the most first.
+func (c *collector) uncounted(held map[string]int) []*Node {
+	var out []*Node
+	for n := range c.s.Nodes {
+		if node := &c.s.Nodes[n]; node.Instance != "" && held[node.Instance] > 0 && !node.Read {
+			out = append(out, node)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *Node) int { return held[b.Instance] - held[a.Instance] })
+	return out
 }
 
 func (c *collector) vpcID() string {
@@ -183,9 +202,9 @@ func (c *collector) claimed() bool {
 }
 
 // recovered lists interfaces of nodes that EC2 has refused addresses although their subnet has some now: the audit log
-// tells when it last did.
-func (c *collector) recovered(deep []*Node) []string {
-	const most = 6
+// tells when it last did. At most as many as calls are left.
+func (c *collector) recovered(deep []*Node, left int) []string {
+	most := min(6, left)
 	var out []string
 	for _, node := range deep {
 		if _, _, said := node.logged(c.s.At, fresh, logParts(refusals())...); !said && node.Metrics.count(refusals()...) == 0 {

@@ -17,12 +17,14 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 )
 
-// What one run reads at most.
+// What one run reads at most, whatever the size of the cluster. A further page of an answer is no call of its own.
 const (
-	parallel   = 8  // reads at once
-	deepNodes  = 15 // nodes with waiting pods that are read in depth
-	deepPerNet = 3  // of them, at least so many of each subnet
-	poolNodes  = 60 // nodes whose pods are counted to know what their warm pools hold
+	parallel        = 8  // reads at once
+	deepNodes       = 15 // nodes with waiting pods that are read in depth
+	deepPerNet      = 3  // of them, at least so many of each subnet
+	agentLogs       = 5  // logs of the CNI
+	kubernetesCalls = 60 // what these leave is for nodes whose pods are counted to know what their warm pools hold
+	awsCalls        = 25
 )
 
 // collector gathers a Snapshot.
@@ -30,13 +32,15 @@ type collector struct {
 	in    diagnostics.Inputs
 	s     Snapshot
 	reads diagnostics.Reads
-	all   []corev1.Pod // of the namespace
-	agent []corev1.Pod // aws-node
+	all   []corev1.Pod // of the namespace, as far as they were read
 	nodes []corev1.Node
+
+	counted   bool // the namespace has so many pods that they were not all read
+	kube, aws int  // calls that are left
 }
 
 func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (Snapshot, error) {
-	c := &collector{in: in, s: Snapshot{Target: t, At: in.Now}}
+	c := &collector{in: in, s: Snapshot{Target: t, At: in.Now}, kube: kubernetesCalls, aws: awsCalls - 1} // one to learn whose account it is
 	if t.Namespace == "" {
 		return Snapshot{}, diagnostics.Refusal("Which namespace? Say /netdiag pending <namespace> [pod].")
 	}
@@ -67,6 +71,7 @@ func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (
 
 // namespace refuses one that doesn't exist, and names the nearest that do.
 func (c *collector) namespace(ctx context.Context) error {
+	c.kube--
 	names, err := c.in.Namespaces.Namespaces(ctx)
 	if err != nil {
 		c.reads.Missed(err, "")
@@ -112,13 +117,12 @@ func into[T any](dst *T, get func() (T, error)) func() error {
 }
 
 // first reads what can be asked without knowing anything but the namespace.
-func (c *collector) first(ctx context.Context) error {
+func (c *collector) first(outer context.Context) error {
 	ns, in := c.s.Target.Namespace, c.in
-	g, ctx := c.group(ctx)
+	g, ctx := c.group(outer)
 	var m makers
 	var system []appsv1.DaemonSet
 	var own, kube, cluster []corev1.Event
-	g.read("", into(&c.all, func() ([]corev1.Pod, error) { return in.Pods.Pods(ctx, diagnostics.PodQuery{Namespace: ns}) }))
 	g.read("", into(&c.nodes, func() ([]corev1.Node, error) { return in.Nodes.Nodes(ctx) }))
 	g.read("", into(&own, func() ([]corev1.Event, error) { return in.Events.Events(ctx, ns) }))
 	g.read("", into(&kube, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "kube-system") }))
@@ -128,12 +132,18 @@ func (c *collector) first(ctx context.Context) error {
 	g.read("", into(&m.jobs, func() ([]batchv1.Job, error) { return in.Controllers.Jobs(ctx, ns) }))
 	g.read("", into(&m.daemons, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, ns) }))
 	g.read("", into(&system, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, "kube-system") }))
-	g.read("", into(&c.agent, func() ([]corev1.Pod, error) {
-		return in.Pods.Pods(ctx, diagnostics.PodQuery{Namespace: "kube-system", Labels: "k8s-app=aws-node"})
-	}))
-	g.read("", func() (err error) { c.s.Cluster, err = in.Clusters.Cluster(ctx, c.s.Target.Cluster); return err })
 	g.read("", func() (err error) { c.s.Addon, err = in.Clusters.Addon(ctx, c.s.Target.Cluster, "vpc-cni"); return err })
+	g.read("", func() (err error) {
+		if c.s.Cluster, err = in.Clusters.Cluster(ctx, c.s.Target.Cluster); err == nil && c.s.Cluster.VPC != "" {
+			c.s.Subnets, err = in.Network.SubnetsOf(ctx, c.s.Cluster.VPC)
+		}
+		return err
+	})
+	c.kube, c.aws = c.kube-9, c.aws-3
 	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := c.readNamespace(outer, m); err != nil {
 		return err
 	}
 	c.s.Short, c.s.Suspended = short(m), suspended(m)
@@ -178,10 +188,10 @@ func (c *collector) events(own, kube, cluster []corev1.Event) {
 
 // sift keeps the pods that have something to explain, counts the others, and makes the list of nodes.
 func (c *collector) sift() {
-	slices.SortFunc(c.all, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(c.all, byName)
 	for _, p := range c.all {
 		done := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
-		if !done && p.DeletionTimestamp == nil {
+		if !c.counted && !done && p.DeletionTimestamp == nil {
 			c.s.Live++
 			if ready := condition(&p, corev1.PodReady); ready != nil && ready.Status == corev1.ConditionTrue {
 				c.s.Ready++
@@ -203,11 +213,6 @@ func (c *collector) sift() {
 		c.s.Nodes = append(c.s.Nodes, node(&c.nodes[n]))
 		c.s.Nodes[n].ENIConfig = c.nodes[n].Annotations[annotation]
 	}
-	for n := range c.agent {
-		if node := c.node(c.agent[n].Spec.NodeName); node != nil {
-			node.Agent = agentOf(&c.agent[n])
-		}
-	}
 	for n := range c.all {
 		p := &c.all[n]
 		of := metav1.GetControllerOf(p)
@@ -217,6 +222,8 @@ func (c *collector) sift() {
 		}
 	}
 }
+
+func byName(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) }
 
 // blocking reports a pod that should be gone by now and is in somebody's way: a StatefulSet makes none anew before the old
 // one is gone, and who asks for a pod by name wants to know of it.
@@ -236,8 +243,8 @@ func (c *collector) node(name string) *Node {
 	return &c.s.Nodes[n]
 }
 
-// deep picks the nodes to look at closely: those with the most waiting pods, but some of every zone and group; where pods
-// have no node at all, those on which the scheduler could have put them.
+// deep picks the nodes to look at closely: those with the most waiting pods, but some of every subnet; where pods have no
+// node at all, those on which the scheduler could have put them.
 func (c *collector) deep() []*Node {
 	stuck := map[string]int{}
 	homeless := false
@@ -259,11 +266,13 @@ func (c *collector) deep() []*Node {
 	}
 	slices.SortStableFunc(picked, func(a, b *Node) int { return stuck[b.Name] - stuck[a.Name] })
 	kept, place := []*Node{}, map[string]int{}
-	for pass := range 2 {
+	for pass := range deepPerNet + 1 { // first one of every subnet, then a second and a third, then whichever
 		for _, node := range picked {
 			where := node.Zone + " " + node.Group
-			few := place[where] < deepPerNet
-			if len(kept) < deepNodes && !slices.Contains(kept, node) && (few || pass == 1) {
+			if s := c.s.subnetAt(node.Address); s != nil {
+				where = s.ID
+			}
+			if len(kept) < deepNodes && !slices.Contains(kept, node) && (place[where] <= pass || pass == deepPerNet) {
 				kept = append(kept, node)
 				place[where]++
 			}

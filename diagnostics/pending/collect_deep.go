@@ -12,6 +12,16 @@ import (
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
+const (
+	custom       = 3  // calls that one list of custom resources may take: it may have to look for the version that is served
+	late         = 2  // calls to AWS that come last: instances that are gone, and types of nodes that came in late
+	mostTight    = 6  // subnets without room in which everything is read
+	mostGroups   = 6  // node groups that are described, and asked why they don't grow
+	mostProfiles = 10 // Fargate profiles, as many as a cluster may have
+	// inShort sorts nodes that hold addresses where they are missing before all others.
+	inShort = 1 << 20
+)
+
 // second reads the nodes in depth, and the network around them.
 func (c *collector) second(outer context.Context, deep []*Node) error {
 	in := c.in
@@ -23,23 +33,26 @@ func (c *collector) second(outer context.Context, deep []*Node) error {
 			return in.Interfaces.Interfaces(ctx, diagnostics.InterfaceQuery{Instances: instances})
 		}))
 	}
-	if c.s.Cluster != nil && c.s.Cluster.VPC != "" {
-		g.read("", into(&c.s.Subnets, func() ([]vpc.Subnet, error) { return in.Network.SubnetsOf(ctx, c.s.Cluster.VPC) }))
-	}
 	if len(types) > 0 {
 		g.read("", into(&c.s.Types, func() ([]vpc.InstanceType, error) { return in.Instances.InstanceTypes(ctx, types...) }))
 	}
-	if c.customNetworking(deep) {
-		g.read("", func() error { return c.readENIConfigs(ctx) })
-	}
 	for _, node := range deep {
 		c.readPods(ctx, g, node)
-		c.readAgent(ctx, g, node)
 	}
+	c.aws -= 2
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	c.s.Interfaces = attached
+	g, ctx = c.group(outer)
+	c.readAgents(ctx, g, deep)
+	if c.customNetworking(deep) {
+		c.kube -= custom
+		g.read("", func() error { return c.readENIConfigs(ctx) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
 	if len(c.s.Subnets) == 0 && len(attached) > 0 {
 		subnets, err := in.Network.SubnetsOf(outer, attached[0].VPC)
 		c.s.Subnets = subnets
@@ -58,8 +71,10 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 	tight := c.tightSubnets(deep)
 	g, ctx := c.group(outer)
 	var interfaces []vpc.NetworkInterface
+	tight = tight[:min(len(tight), mostTight)]
 	reservations := make([][]vpc.Reservation, len(tight))
 	if len(tight) > 0 {
+		c.aws -= 2 + len(tight)
 		whole := c.nodeSubnets(tight)
 		g.read("", func() error {
 			found, err := in.Interfaces.Interfaces(ctx, diagnostics.InterfaceQuery{Subnets: whole})
@@ -82,13 +97,16 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 		}
 	}
 	if c.s.Cluster != nil && c.s.Cluster.AutoMode {
+		c.kube -= custom
 		g.read("", func() error { return c.readNodeClass(ctx) })
 	}
 	if c.claimed() {
+		c.kube -= 2
 		g.read("", into(&c.s.Claims, func() ([]corev1.PersistentVolumeClaim, error) { return in.Volumes.Claims(ctx, ns) }))
 		g.read("", into(&c.s.Volumes, func() ([]corev1.PersistentVolume, error) { return in.Volumes.PersistentVolumes(ctx) }))
 	}
 	if c.anyOn(onFargate) {
+		c.aws -= 1 + mostProfiles + 1
 		g.read("", func() (err error) {
 			c.s.Profiles, err = in.Nodegroups.FargateProfiles(ctx, c.s.Target.Cluster)
 			return err
@@ -101,23 +119,30 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 		g.read("", into(&c.s.Endpoints, func() ([]vpc.ServiceEndpoint, error) { return in.Routing.Endpoints(ctx, id) }))
 	}
 	if c.lacksNode() {
-		g.read("", func() error { return c.readGroups(ctx) })
+		c.kube -= 3 * custom
+		if most := min((c.aws-late-1)/2, mostGroups); most > 0 {
+			c.aws -= 1 + 2*most
+			g.read("", func() error { return c.readGroups(ctx, most) })
+		}
 		g.read("", func() error { return c.readPools(ctx) })
 	}
 	if c.lacks(func(k clause, _ string, _ []*corev1.Event) bool {
 		return k.cause == "windows-ip-resource" || k.cause == "branch-eni-capacity"
 	}) {
+		c.kube--
 		g.read("", into(&c.s.CNIConfig, func() (map[string]string, error) { return in.Configs.ConfigMap(ctx, "kube-system", "amazon-vpc-cni") }))
 	}
 	if c.lacks(func(k clause, _ string, _ []*corev1.Event) bool {
 		return strings.Contains(k.reason, "exceed max volume count")
 	}) {
+		c.kube--
 		g.read("", func() error { return c.readAttachable(ctx) })
 	}
 	if c.overQuota() {
+		c.kube--
 		g.read("", into(&c.s.Quotas, func() ([]corev1.ResourceQuota, error) { return in.Quotas.ResourceQuotas(ctx, ns) }))
 	}
-	refused := c.recovered(deep)
+	refused := c.recovered(deep, c.aws-late)
 	audits := make([][]trail.Event, len(refused))
 	for n, id := range refused {
 		g.read("", into(&audits[n], func() ([]trail.Event, error) { return in.Audit.Audit(ctx, id, c.s.At.Add(-fresh), c.s.At) }))
@@ -134,16 +159,19 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 // for which unattached interfaces were made, and those of which it isn't known whose they are.
 func (c *collector) fourth(outer context.Context) error {
 	g, ctx := c.group(outer)
-	holders := map[string]bool{}
+	held := map[string]int{} // addresses by instance; those in subnets that are short count before all others
 	for _, i := range c.s.Interfaces {
-		holders[i.Instance] = true
-	}
-	left := poolNodes
-	for n := range c.s.Nodes {
-		if node := &c.s.Nodes[n]; holders[node.Instance] && node.Instance != "" && !node.Read && left > 0 {
-			left--
-			c.readPods(ctx, g, node)
+		held[i.Instance] += i.Held()
+		if s := c.s.subnet(i.Subnet); s != nil && tight(*s, c.s.Driver) {
+			held[i.Instance] += inShort
 		}
+	}
+	for _, node := range c.uncounted(held) {
+		if c.kube <= 0 {
+			c.s.Uncounted++
+			continue
+		}
+		c.readPods(ctx, g, node)
 	}
 	if asked := c.strangers(); len(asked) > 0 {
 		g.read("", func() error { return c.readInstances(ctx, asked) })

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
-	"github.com/netdiag/netdiag/internal/eks"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -20,6 +19,7 @@ func (c *collector) named(ctx context.Context) error {
 			names[p.Spec.NodeName] = true
 		}
 	}
+	c.kube -= len(names)
 	for _, name := range sorted(names) {
 		node, err := c.in.Nodes.Node(ctx, name)
 		if c.reads.Missed(err, "") {
@@ -35,7 +35,9 @@ func (c *collector) named(ctx context.Context) error {
 	return nil
 }
 
+// readPods reads the pods of a node, its CNI among them.
 func (c *collector) readPods(ctx context.Context, g *group, node *Node) {
+	c.kube--
 	g.read("", func() error {
 		pods, err := c.in.Pods.Pods(ctx, diagnostics.PodQuery{Node: node.Name})
 		if err != nil {
@@ -44,17 +46,34 @@ func (c *collector) readPods(ctx context.Context, g *group, node *Node) {
 		node.Read = true
 		node.Pods = placed(pods)
 		node.Freed = freed(pods, c.s.At, 2*young)
+		for n := range pods {
+			if p := &pods[n]; p.Namespace == "kube-system" && p.Labels["k8s-app"] == "aws-node" {
+				node.Agent = agentOf(p)
+			}
+		}
 		return nil
 	})
 }
 
-// readAgent reads what the CNI of a node says of itself: its counters, and its log where it isn't ready or where the
-// log of ipamd goes to standard output.
-func (c *collector) readAgent(ctx context.Context, g *group, node *Node) {
-	if node.Agent == nil {
-		return
+// readAgents reads what the CNI of each node says of itself: its counters, and of a few that aren't ready, or whose ipamd
+// logs to standard output, the log.
+func (c *collector) readAgents(ctx context.Context, g *group, nodes []*Node) {
+	logs := 0
+	for _, node := range nodes {
+		if node.Agent == nil {
+			continue
+		}
+		c.readMetrics(ctx, g, node)
+		if (!node.Agent.Ready || c.s.Driver != nil && c.s.Driver.Env["AWS_VPC_K8S_CNI_LOG_FILE"] == "stdout") && logs < agentLogs {
+			logs++
+			c.readLog(ctx, g, node)
+		}
 	}
+}
+
+func (c *collector) readMetrics(ctx context.Context, g *group, node *Node) {
 	pod := node.Agent.Name
+	c.kube--
 	g.read("", func() error {
 		text, err := c.in.PodFiles.CNIMetrics(ctx, "kube-system", pod)
 		if err == nil {
@@ -62,9 +81,11 @@ func (c *collector) readAgent(ctx context.Context, g *group, node *Node) {
 		}
 		return err
 	})
-	if node.Agent.Ready && (c.s.Driver == nil || c.s.Driver.Env["AWS_VPC_K8S_CNI_LOG_FILE"] != "stdout") {
-		return
-	}
+}
+
+func (c *collector) readLog(ctx context.Context, g *group, node *Node) {
+	pod := node.Agent.Name
+	c.kube--
 	g.read("", func() error {
 		text, err := c.in.PodFiles.Log(ctx, "kube-system", pod, "aws-node", 100)
 		if err == nil {
@@ -81,15 +102,13 @@ func (c *collector) join(more []vpc.NetworkInterface) {
 	c.s.Interfaces = slices.CompactFunc(all, func(a, b vpc.NetworkInterface) bool { return a.ID == b.ID })
 }
 
-// readGroups asks why node groups don't grow.
-func (c *collector) readGroups(ctx context.Context) error {
-	const most = 8
-	groups, err := c.in.Nodegroups.Nodegroups(ctx, c.s.Target.Cluster)
+// readGroups asks why node groups don't grow, of so many at most.
+func (c *collector) readGroups(ctx context.Context, most int) error {
+	groups, more, err := c.in.Nodegroups.Nodegroups(ctx, c.s.Target.Cluster, most)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(groups, func(a, b eks.Nodegroup) int { return strings.Compare(a.Name, b.Name) })
-	c.s.Groups = groups
+	c.s.Groups, c.s.MoreGroups = groups, more
 	asked := 0
 	for _, g := range groups {
 		for _, name := range g.AutoScaling {

@@ -93,6 +93,9 @@ func (a *analysis) summarize() {
 	if n := len(a.skipped); n > 0 {
 		r.Summary += fmt.Sprintf("; %s more wait on %s that were not looked at (%d were, of those with the most waiting pods)", plural(n, "pod"), plural(a.s.Skipped, "node"), deepNodes)
 	}
+	if a.s.MoreGroups > 0 {
+		r.Summary += fmt.Sprintf("; of the node groups, %d were not looked at", a.s.MoreGroups)
+	}
 	a.resolution()
 	a.prevention(roots)
 }

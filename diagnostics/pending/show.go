@@ -192,7 +192,11 @@ func (a *analysis) steps() {
 		}
 	}
 	if known > 0 {
-		add("Check what nodes hold", fmt.Sprintf("%s: %d addresses of pods in use, %d ready and unused", plural(known, "node"), used, spare),
+		read := fmt.Sprintf("%s: %d addresses of pods in use, %d ready and unused", plural(known, "node"), used, spare)
+		if a.s.Uncounted > 0 {
+			read += fmt.Sprintf("; of %d more in these subnets the pods were not counted", a.s.Uncounted)
+		}
+		add("Check what nodes hold", read,
 			fmt.Sprintf("%s on them wait for an address", plural(waits, "pod")), "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=<instance>")
 	}
 	a.tellOutlook(add)

@@ -31,14 +31,17 @@ type Snapshot struct {
 
 	Nodes []Node `json:"nodes,omitempty"` // all of the cluster, sorted by name
 	// Skipped counts nodes with waiting pods beyond those that were read in depth.
-	Skipped int     `json:"skipped,omitempty"`
-	Driver  *Driver `json:"driver,omitempty"` // the DaemonSet aws-node; nil where there is none
+	Skipped int `json:"skipped,omitempty"`
+	// Uncounted counts nodes that hold addresses in the subnets that were read and of which it isn't known how many pods use.
+	Uncounted int     `json:"uncounted,omitempty"`
+	Driver    *Driver `json:"driver,omitempty"` // the DaemonSet aws-node; nil where there is none
 
 	Cluster  *eks.Cluster         `json:"cluster,omitempty"`
 	Addon    *eks.Addon           `json:"addon,omitempty"` // vpc-cni; nil where it isn't an EKS add-on
 	Profiles []eks.FargateProfile `json:"profiles,omitempty"`
 	// Groups and Activities are read where pods find no node: what keeps node groups from growing.
 	Groups     []eks.Nodegroup  `json:"groups,omitempty"`
+	MoreGroups int              `json:"moreGroups,omitempty"` // that were not read, because there are so many
 	Activities []trail.Activity `json:"activities,omitempty"` // of their Auto Scaling groups, newest first
 
 	VPC          *vpc.VPC               `json:"vpc,omitempty"`

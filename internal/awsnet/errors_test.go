@@ -43,7 +43,7 @@ func reads(ctx context.Context, r *awsnet.Reader, cluster string) map[string]err
 	_, out["eks:DescribeCluster"] = r.Cluster(ctx, cluster)
 	_, out["eks:DescribeAddon"] = r.Addon(ctx, cluster, "vpc-cni")
 	_, out["eks:DescribeAddonConfiguration"] = r.AddonSchema(ctx, "vpc-cni", "v1")
-	_, out["eks:ListNodegroups"] = r.Nodegroups(ctx, cluster)
+	_, _, out["eks:ListNodegroups"] = r.Nodegroups(ctx, cluster, 10)
 	_, out["eks:ListFargateProfiles"] = r.FargateProfiles(ctx, cluster)
 	_, out["autoscaling:DescribeScalingActivities"] = r.Activities(ctx, "asg")
 	_, out["cloudwatch:GetMetricData"] = r.Metrics(ctx, time.Unix(0, 0), time.Unix(60, 0), []trail.Query{{Namespace: "a", Metric: "b", Statistic: "Sum", Period: time.Minute}})

@@ -3,6 +3,7 @@ package awsnet
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -19,14 +20,20 @@ import (
 const describing = 4
 
 // Nodegroups implements diagnostics.Nodegroups.
-func (r *Reader) Nodegroups(ctx context.Context, cluster string) ([]eks.Nodegroup, error) {
-	return recall.List(ctx, &r.memory, key("nodegroups", cluster), func(ctx context.Context) ([]eks.Nodegroup, error) {
+func (r *Reader) Nodegroups(ctx context.Context, cluster string, most int) (groups []eks.Nodegroup, more int, err error) {
+	names, err := recall.List(ctx, &r.memory, key("nodegroup-names", cluster), func(ctx context.Context) ([]string, error) {
 		var names []string
 		p := awseks.NewListNodegroupsPaginator(r.c.eks, &awseks.ListNodegroupsInput{ClusterName: aws.String(cluster)})
 		err := pages(ctx, p, func(page *awseks.ListNodegroupsOutput) { names = append(names, page.Nodegroups...) })
-		if err != nil {
-			return nil, unreadable("eks:ListNodegroups", "list node groups of "+cluster, err)
-		}
+		slices.Sort(names)
+		return names, unreadable("eks:ListNodegroups", "list node groups of "+cluster, err)
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	more = max(len(names)-most, 0)
+	names = names[:len(names)-more]
+	groups, err = recall.List(ctx, &r.memory, key(append([]string{"nodegroups", cluster}, names...)...), func(ctx context.Context) ([]eks.Nodegroup, error) {
 		return each(ctx, names, func(ctx context.Context, name string) (eks.Nodegroup, error) {
 			out, err := r.c.eks.DescribeNodegroup(ctx, &awseks.DescribeNodegroupInput{ClusterName: aws.String(cluster), NodegroupName: aws.String(name)})
 			if err != nil {
@@ -35,6 +42,7 @@ func (r *Reader) Nodegroups(ctx context.Context, cluster string) ([]eks.Nodegrou
 			return nodegroup(out.Nodegroup), nil
 		})
 	})
+	return groups, more, err
 }
 
 // each asks about every name, a few at a time, and answers in the order of the names.

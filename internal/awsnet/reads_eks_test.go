@@ -41,7 +41,7 @@ func readEKS(t *testing.T, w *world.World, r reader) {
 			t.Errorf("an add-on that isn't installed: %v, %v", none, err)
 		}
 		nodegroups, _ := recorded(t, w, "eks", "Nodegroups")
-		ng, err := r.Nodegroups(ctx, name)
+		ng, _, err := r.Nodegroups(ctx, name, 10)
 		same(t, "node groups", ids(nodegroups, "nodegroupName"), got(t, ng, err, func(n eks.Nodegroup) string { return n.Name }))
 		profiles, ok := recorded(t, w, "eks", "FargateProfiles")
 		fp, err := r.FargateProfiles(ctx, name)

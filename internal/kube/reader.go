@@ -143,13 +143,20 @@ func (r *Reader) Pods(ctx context.Context, q diagnostics.PodQuery) ([]corev1.Pod
 	if q.Node != "" {
 		fields = append(fields, "spec.nodeName="+q.Node)
 	}
+	if q.Name != "" {
+		fields = append(fields, "metadata.name="+q.Name)
+	}
 	o := metav1.ListOptions{LabelSelector: q.Labels, FieldSelector: strings.Join(fields, ",")}
 	return all(ctx, r, "pods", q.Namespace, o, r.client.typed.CoreV1().Pods(q.Namespace).List, func(l *corev1.PodList) []corev1.Pod { return bare(l.Items) })
 }
 
-// Events lists the events of a namespace as v1 events, series included.
+// routine are the reasons of events that only say that things go as they should, which are most of all events. No
+// diagnosis asks for them, so the API server leaves them out.
+const routine = "reason!=Pulling,reason!=Pulled,reason!=Created,reason!=Started,reason!=Scheduled,reason!=SuccessfulCreate"
+
+// Events lists the events of a namespace as v1 events, series included, but for those that are mere routine.
 func (r *Reader) Events(ctx context.Context, namespace string) ([]corev1.Event, error) {
-	return all(ctx, r, "events", namespace, metav1.ListOptions{}, r.client.typed.CoreV1().Events(namespace).List, func(l *corev1.EventList) []corev1.Event { return bare(l.Items) })
+	return all(ctx, r, "events", namespace, metav1.ListOptions{FieldSelector: routine}, r.client.typed.CoreV1().Events(namespace).List, func(l *corev1.EventList) []corev1.Event { return bare(l.Items) })
 }
 
 // Nodes lists all nodes, without the lists of their images.

@@ -285,7 +285,7 @@ func TestDeniedThrottledAndBrokenCallsOfAWS(t *testing.T) {
 	if _, err := read.SubnetsOf(ctx, "vpc-1"); reason(err) != diagnostics.Timeout {
 		t.Fatal(err)
 	}
-	if _, err := read.Nodegroups(ctx, "prod"); reason(err) != diagnostics.Denied {
+	if _, _, err := read.Nodegroups(ctx, "prod", 10); reason(err) != diagnostics.Denied {
 		t.Fatal(err)
 	}
 	if _, err := read.PrefixList(ctx, "pl-1"); reason(err) != diagnostics.Absent { // not recorded there either
@@ -308,7 +308,7 @@ func TestDeniedThrottledAndBrokenCallsOfAWS(t *testing.T) {
 	}
 	// The node group that may be listed but not described is there by its name.
 	_, c = account(t, w, simaws.Options{}, record.New())
-	if _, err := c.Reader().Nodegroups(ctx, "prod"); reason(err) != diagnostics.Denied {
+	if _, _, err := c.Reader().Nodegroups(ctx, "prod", 10); reason(err) != diagnostics.Denied {
 		t.Errorf("node groups of the captured world: %v", err)
 	}
 }
