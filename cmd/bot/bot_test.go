@@ -18,7 +18,6 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/program"
-	simaccess "github.com/netdiag/netdiag/internal/sim/access"
 	"github.com/netdiag/netdiag/internal/sim/kube"
 	"github.com/netdiag/netdiag/internal/world"
 )
@@ -69,15 +68,11 @@ func serve(t *testing.T, dir string, change func(*world.World)) bot {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	config := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(config, kube.Kubeconfig(s.KubeURL, "netdiag"), 0o600); err != nil {
+	env, err := s.Environment(t.TempDir())
+	if err != nil {
 		t.Fatal(err)
 	}
-	return bot{t, s, []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "KUBECONFIG=" + config,
-		"AWS_ENDPOINT_URL=" + s.AWSURL, "AWS_REGION=" + w.Meta.Region, "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ACCESS_KEY_ID=" + simaccess.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + simaccess.SecretAccessKey,
-	}}
+	return bot{t, s, env}
 }
 
 // run runs the program; env overrides, NAME= unsets.

@@ -31,7 +31,7 @@ type result struct {
 }
 
 func benchCommand() *cobra.Command {
-	var format, accuracy, performance string
+	var format, accuracy, performance, bot string
 	c := &cobra.Command{
 		Use:   "bench DIR…",
 		Short: "Score the diagnoses on every world below the folders",
@@ -49,6 +49,11 @@ Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken worl
 		RunE: func(c *cobra.Command, dirs []string) error {
 			if format != "term" && format != "json" {
 				return program.Misuse("unknown output %s: use term or json", format)
+			}
+			if performance != "" {
+				if err := findBot(&bot); err != nil {
+					return err
+				}
 			}
 			worlds, err := world.Find(dirs...)
 			if err != nil {
@@ -102,7 +107,11 @@ Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken worl
 				}
 			}
 			if performance != "" {
-				if err := writePerformance(performance, results); err != nil {
+				loads, err := measureFleets(c.Context(), bot, os.Stderr)
+				if err != nil {
+					return err
+				}
+				if err := writePerformance(performance, results, loads); err != nil {
 					return err
 				}
 			}
@@ -115,7 +124,8 @@ Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken worl
 	c.Flags().StringVarP(&format, "output", "o", "term", "term or json")
 	program.Values(c, "output", "term", "json")
 	c.Flags().StringVar(&accuracy, "accuracy", "", "also write the verdicts to this Markdown file")
-	c.Flags().StringVar(&performance, "performance", "", "also write the times to this Markdown file")
+	c.Flags().StringVar(&performance, "performance", "", "also write the times to this Markdown file, and what the bot program takes for generated clusters")
+	c.Flags().StringVar(&bot, "bot", "", "the bot program that --performance measures (default: beside this one)")
 	return c
 }
 

@@ -45,15 +45,8 @@ workspace on loopback, and a real bot serve and bot execute. Nature runs faster 
 			if len(worlds) == 0 {
 				d.worlds = []string{"testdata/worlds/seeds/seed-ip-exhaustion", "testdata/worlds/seeds/seed-alb-502"}
 			}
-			if d.bot == "" {
-				self, err := os.Executable()
-				if err != nil {
-					return err
-				}
-				d.bot = filepath.Join(filepath.Dir(self), "bot")
-			}
-			if _, err := exec.LookPath(d.bot); err != nil {
-				return diagnostics.Refusal("there is no bot program at " + d.bot + ": build it (make build), or name it with --bot")
+			if err := findBot(&d.bot); err != nil {
+				return err
 			}
 			d.log = io.Discard
 			if verbose {
@@ -69,6 +62,21 @@ workspace on loopback, and a real bot serve and bot execute. Nature runs faster 
 	c.Flags().Float64Var(&d.speed, "speed", 10, "how much faster than life the cluster and AWS react to a change")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the logs of the bot and the cluster")
 	return program.Graceful(c)
+}
+
+// findBot finds the bot program beside this one, where it isn't named.
+func findBot(bot *string) error {
+	if *bot == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		*bot = filepath.Join(filepath.Dir(self), "bot")
+	}
+	if _, err := exec.LookPath(*bot); err != nil {
+		return diagnostics.Refusal("there is no bot program at " + *bot + ": build it (make build), or name it with --bot")
+	}
+	return nil
 }
 
 // run serves the demo until ctx ends; ready is told the URL of the first story once every bot is connected.

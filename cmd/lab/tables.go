@@ -38,8 +38,9 @@ func byFolder(results []result) [][]result {
 	return out
 }
 
-// writePerformance writes docs/performance.md: how long the diagnoses took, from the first read to the verdict.
-func writePerformance(file string, results []result) error {
+// writePerformance writes docs/performance.md: how long the diagnoses took, from the first read to the verdict, and what
+// large clusters take.
+func writePerformance(file string, results []result, loads []load) error {
 	f, err := os.Create(file)
 	if err != nil {
 		return err
@@ -62,6 +63,7 @@ func writePerformance(file string, results []result) error {
 		}
 		fmt.Fprintf(f, "| %s | %d | %.2f s | %.2f s | %.2f s (%s) |\n", name, len(part), took[len(took)/2], took[len(took)*9/10], slowest.Seconds, slowest.World)
 	}
+	tellFleets(f, loads)
 	return f.Close()
 }
 

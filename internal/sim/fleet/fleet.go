@@ -116,7 +116,7 @@ func (f *Fleet) lay(nodes, bits int) {
 	}
 }
 
-// Nodes, Pods and Stuck tell how large the fleet is.
+// Nodes counts the nodes.
 func (f *Fleet) Nodes() int { return len(f.nodes) }
 
 // Pods counts all pods, those that wait included.
@@ -127,6 +127,20 @@ func (f *Fleet) Stuck() int { return f.stuck }
 
 // Full is the subnet that has no address left, and the number of nodes in it.
 func (f *Fleet) Full() (id string, nodes int) { return f.subnets[0].id, f.subnets[0].n }
+
+// Touched is what there is to look at for a question: what its trouble touches of the cluster.
+func (f *Fleet) Touched(ask string) string {
+	if ask == Ingress {
+		bad := 0
+		for n := range f.targets {
+			if node, _ := f.spread(n, f.targets); f.subnets[f.nodes[node].subnet].closed {
+				bad++
+			}
+		}
+		return fmt.Sprintf("%d targets, %d unhealthy", f.targets, bad)
+	}
+	return fmt.Sprintf("%d waiting pods on %d nodes, %d nodes in their subnet", f.stuck, f.Affected(), f.subnets[0].n)
+}
 
 // Affected counts the nodes on which pods wait.
 func (f *Fleet) Affected() int { return min(f.affected, f.stuck) }
