@@ -80,8 +80,6 @@ func (a *analysis) network(node *Node, w waiting) bool {
 	f := diagnostics.Finding{Confidence: diagnostics.Confirmed, Subject: node.Name, Evidence: []diagnostics.Evidence{podEvidence(w)}}
 	plugin := pluginType(text)
 	switch {
-	case has("add cmd: failed to assign an IP address to container"): // whoever calls the CNI, it is the one that fails
-		return a.unanswered(node, w, f)
 	case has("failed to setup network policy"):
 		a.policyAgent(node, &f)
 	case has("add command: failed to setup network"):
@@ -90,7 +88,7 @@ func (a *analysis) network(node *Node, w waiting) bool {
 	case diskFull(text):
 		f.ID, f.Confidence = "node-disk", diagnostics.Likely
 		f.Summary = "the disk of node " + node.Name + " is full: no sandbox can be made there"
-	case foreign(plugin):
+	case foreign(plugin) && !has("add cmd: failed to assign an IP address to container"): // that is the VPC CNI's word, whoever calls it
 		a.otherCNI(plugin, text, &f)
 	case has("failed to connect to backend server"), has("Error received from AddNetwork gRPC call") && (has("connection refused") || has("no such file")), has("wrong client version"):
 		return a.agent(node, []waiting{w}, f)

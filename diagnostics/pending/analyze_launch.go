@@ -94,6 +94,9 @@ func (a *analysis) launchFailed(t launchTrouble, pods []waiting) {
 		a.explain(a.find(f, pods), pods)
 		return
 	}
+	if a.limitAtLaunch(t, pods) {
+		return
+	}
 	if !noAddressAtLaunch(t.message) { // not known here, but worth reading
 		for _, f := range a.of(capacity...) {
 			if len(f.Evidence) < mostEvidence && !slices.Contains(f.Evidence, t.evidence) && slices.ContainsFunc(pods, func(w waiting) bool { return slices.Contains(f.Affects, w.ref()) }) {
@@ -101,6 +104,27 @@ func (a *analysis) launchFailed(t launchTrouble, pods []waiting) {
 			}
 		}
 	}
+}
+
+// limitAtLaunch reports a node that EC2 refuses for a limit of the VPC or of the account, whatever its subnet has: the limits
+// that stop pods on nodes that are there stop new nodes too.
+func (a *analysis) limitAtLaunch(t launchTrouble, pods []waiting) bool {
+	f := diagnostics.Finding{Confidence: diagnostics.Confirmed, Evidence: []diagnostics.Evidence{t.evidence}}
+	switch {
+	case strings.Contains(t.message, "NetworkAddressUsage"):
+		f.ID, f.Subject = "nau-limit", a.vpcID()
+		f.Summary = t.subject + " can't start a node: the VPC has used up its network address units"
+		if strings.Contains(t.message, "NetworkAddressUsagePeered") {
+			f.Summary = t.subject + " can't start a node: the VPC and those peered with it have used up their network address units"
+		}
+	case strings.Contains(t.message, "NetworkInterfaceLimitExceeded"):
+		f.ID, f.Subject, f.Confidence = "eni-quota", "account "+a.s.Target.Account, diagnostics.Likely
+		f.Summary = t.subject + " can't start a node: the account has as many network interfaces as its quota allows"
+	default:
+		return false
+	}
+	a.explain(a.find(f, pods), pods)
+	return true
 }
 
 // launchNoAddress reports a node that gets no address. Where by now a subnet in which it could start has some, the refusal

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 const policyFailed = `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "x": plugin type="aws-cni" name="aws-cni" failed (add): add cmd: failed to setup network policy`
@@ -154,6 +155,17 @@ func TestTroubleOfTheNode(t *testing.T) {
 			c.wait("n1", 2, `Failed to create pod sandbox: plugin type="multus" name="multus-cni-network" failed (add): [backend/api:aws-cni]: error adding container to network "aws-cni": add cmd: failed to assign an IP address to container`, nil)
 			return c
 		}, []string{"subnet-exhausted confirmed"}, nil, "add-pod-subnet", ""},
+		{"a pod with its own security groups gets no branch interface, in the same words", func() *scene {
+			c := newScene(0, 100)
+			c.node("n1", "a", 5, 9)
+			c.wait("n1", 1, assignFailed, func(p *corev1.Pod) {
+				p.Spec.Containers = []corev1.Container{{Name: "app", Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{branchDevice: resource.MustParse("1")}}}}
+			})
+			e := event("BranchAllocationFailed", "failed to allocate branch ENI to pod: creating network interface, NotAuthorized", 1)
+			e.InvolvedObject = corev1.ObjectReference{Kind: "Pod", Namespace: "backend", Name: c.s.Pods[0].Name, UID: c.s.Pods[0].UID}
+			c.s.Events = append(c.s.Events, *e)
+			return c
+		}, []string{"branch-eni-failed confirmed"}, nil, "repair-pod-security-groups", ""},
 		{"a plugin chained after the CNI fails", func() *scene {
 			c := newScene(0, 100)
 			c.node("n1", "a", 5, 5)

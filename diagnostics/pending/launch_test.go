@@ -92,6 +92,12 @@ func TestWhyNoFurtherNodeStarts(t *testing.T) {
 		}, []string{resources}, nil, "cpu"},
 		{"EC2 has no such instances", func(c *scene) { c.s.Activities = []trail.Activity{failed("eks-workers", noSuchASG, time.Minute)} },
 			[]string{"capacity-shortage confirmed"}, []string{resources}, "node group workers"},
+		{"a limit of the VPC", func(c *scene) {
+			c.s.Activities = []trail.Activity{failed("eks-workers", "Launching a new EC2 instance. Status Reason: NetworkAddressUsageLimitExceeded: the network address usage limit of the VPC is reached. Launching EC2 instance failed.", time.Minute)}
+		}, []string{"nau-limit confirmed"}, []string{resources}, "vpc-1"},
+		{"a quota of the account", func(c *scene) {
+			c.s.Activities = []trail.Activity{failed("eks-workers", "Launching a new EC2 instance. Status Reason: NetworkInterfaceLimitExceeded. Launching EC2 instance failed.", time.Minute)}
+		}, []string{"eni-quota likely"}, []string{resources}, "account 111122223333"},
 		{"Karpenter, no address", func(c *scene) {
 			c.pool(nil)
 			c.ofClaim("default-x7k2p", "InsufficientCapacityError", "NodeClaim default-x7k2p event: insufficient capacity, creating instance, with fleet error(s), InsufficientFreeAddressesInSubnet: There are not enough free addresses in subnet 'subnet-0aaaaaaaaaaaaaaaa'")
