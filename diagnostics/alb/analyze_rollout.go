@@ -67,7 +67,7 @@ func (a *analysis) expired() bool {
 	bursts := a.counts(elb502).Bursts()
 	for _, g := range a.groups {
 		delay, err := strconv.Atoi(g.Attributes["deregistration_delay.timeout_seconds"])
-		if err != nil || delay < 60 { // sooner than a minute it can't be told from pods that went too early
+		if err != nil || delay < 60 && !g.careful() { // sooner than a minute it can't be told from pods that went too early
 			continue
 		}
 		for _, d := range a.departures() {
@@ -198,6 +198,12 @@ func (g *group) lacking(p *corev1.Pod, spec *corev1.PodSpec) []string {
 		out = append(out, fmt.Sprintf("a grace period of %d s that ends with the preStop sleep of %d s", graceOf(spec), seconds))
 	}
 	return out
+}
+
+// careful reports whether the pods behind a group are known and go with care.
+func (g *group) careful() bool {
+	pods := g.selected()
+	return len(pods) > 0 && !slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return len(g.lacking(p, &p.Spec)) > 0 })
 }
 
 // gated reports whether the controller put its readiness gate into the pod: target-health.elbv2.k8s.aws/<binding>, of EKS Auto

@@ -38,33 +38,34 @@ func (a *analysis) terminated() {
 	bursts := a.counts(elb502, elb504).Bursts()
 	for _, g := range a.groups {
 		gone := slices.DeleteFunc(slices.Clone(g.list), func(t *target) bool { return t.Reason != invalidState })
-		if g.TargetType != "instance" || a.measured() && len(bursts) == 0 || len(gone) == 0 && a.troubled() {
+		if g.TargetType != "instance" || a.total(elb502, elb504) == 0 || len(gone) == 0 && a.troubled() {
 			continue
 		}
 		var ev []diagnostics.Evidence
+		aligned := false
 		for _, x := range a.goings(g) {
-			if !a.measured() || slices.ContainsFunc(bursts, func(b trail.Burst) bool { return b.Near(x.at, 5*time.Minute, 3*time.Minute) }) {
+			near := slices.ContainsFunc(bursts, func(b trail.Burst) bool { return b.Near(x.at, 5*time.Minute, 3*time.Minute) })
+			aligned = aligned || near
+			if near || len(gone) > 0 {
 				ev = append(ev, x.evidence)
 			}
 		}
-		if len(gone) == 0 && (len(ev) == 0 || !a.measured()) {
+		if len(gone) == 0 && !aligned {
 			continue
 		}
 		f := diagnostics.Finding{
 			ID: "node.termination", Subject: g.Name, Confidence: diagnostics.Likely, Affects: affected(gone), Weight: 40,
-			Summary:  fmt.Sprintf("%s of %s stopped or terminated with requests still on the way to it", plural(max(len(gone), 1), "node"), g.Name),
-			Evidence: append([]diagnostics.Evidence{g.evidence(g.list)}, ev[:min(len(ev), 4)]...),
+			Summary:  fmt.Sprintf("%s of %s stopped or was terminated", plural(max(len(gone), 1), "node"), g.Name),
+			Evidence: append([]diagnostics.Evidence{g.evidence(g.list), a.metric(elb502), a.metric(elb504)}, ev[:min(len(ev), 4)]...),
 		}
-		if len(gone) > 1 {
-			f.Summary = fmt.Sprintf("%d nodes of %s stopped or terminated with requests still on the way to them", len(gone), g.Name)
+		if aligned {
+			f.Summary += " with requests still on the way to it"
+		} else {
+			f.Confidence = diagnostics.Possible // a node is gone and requests failed, but not for sure at one time
 		}
-		if len(ev) == 0 || !a.measured() {
-			f.Confidence = diagnostics.Possible // the node is gone and requests failed, but not that it was for this
-		}
-		if a.measured() {
+		if len(bursts) > 0 {
 			last := bursts[len(bursts)-1]
 			f.Summary += fmt.Sprintf(": %.0f requests got 502 or 504 from %s to %s", last.Sum, clock(last.Start), clock(last.End))
-			f.Evidence = append(f.Evidence, a.metric(elb502), a.metric(elb504))
 		}
 		a.report(f)
 		return

@@ -193,6 +193,9 @@ func (f *fake) Customs(_ context.Context, group, _, plural, _ string) ([]unstruc
 	if us := f.customs[plural+"."+group]; us != nil {
 		return give(us, f.asked("list "+plural+"."+group))
 	}
+	if err := f.asked("list " + plural + "." + group); err != nil {
+		return nil, err
+	}
 	return nil, &diagnostics.ReadError{Permission: "list " + plural + "." + group, Reason: diagnostics.Absent, Err: fmt.Errorf("not served")}
 }
 

@@ -115,10 +115,32 @@ func (a *analysis) caps(permission string) []string {
 			return []string{"app.own-5xx", "app.slow-response", "keepalive.mismatch", "rollout.drain-race", "lb.capacity",
 				"app.crash-midrequest", "dereg.delay-elapsed", "node.termination", "port.traffic-differs", "proto.464", "edge.not-alb", "waf.or.auth"}
 		}
-	case "get pods/log":
-		if !a.troubled() && a.allHealthy() && a.total(elb502, elb504) > 0 {
-			return []string{"resp.header-too-large", "resp.malformed", "app.slow-response"}
+		if slices.ContainsFunc(a.targets(), func(t *target) bool { return t.Reason == invalidState }) {
+			return []string{"node.termination"}
 		}
+	}
+	return a.openShapes(permission)
+}
+
+// openShapes lists the causes of errors with all targets healthy that a missing read leaves open.
+func (a *analysis) openShapes(permission string) []string {
+	if a.troubled() || !a.allHealthy() {
+		return nil
+	}
+	failing := a.total(elb502, elb504) > 0
+	switch {
+	case permission == "list dnsendpoints.externaldns.k8s.io" && !a.flows() && (a.measured() || a.silent()):
+		return []string{"dns.wrong-lb", "edge.not-alb"}
+	case permission == "list pods" && failing:
+		return []string{"app.crash-midrequest", "rollout.drain-race", "keepalive.mismatch"}
+	case permission == "list events" && failing:
+		return []string{"rollout.drain-race", "dereg.delay-elapsed", "node.termination"}
+	case permission == "list replicasets.apps" && failing && a.s.missed("list events"):
+		return []string{"rollout.drain-race"}
+	case permission == "elasticloadbalancing:DescribeTargetGroupAttributes" && a.total(elb502) > 0:
+		return []string{"dereg.delay-elapsed"}
+	case permission == "get pods/log" && failing:
+		return []string{"resp.header-too-large", "resp.malformed", "app.slow-response"}
 	}
 	return nil
 }

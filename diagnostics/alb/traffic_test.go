@@ -2,6 +2,7 @@ package alb
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,11 @@ func TestTraffic(t *testing.T) {
 		"node gone, nobody saw it": {curves: burst, change: func(f *fake) {
 			f.byNode()
 			f.health[tgARN][1].State, f.health[tgARN][1].Reason = "unused", invalidState
+		}, cause: "node.termination", confidence: diagnostics.Possible, fix: "graceful-drain"},
+		"node gone, errors all the time": {curves: flat, change: func(f *fake) {
+			f.byNode()
+			f.health[tgARN][1].State, f.health[tgARN][1].Reason = "unused", invalidState
+			f.event("Node", "", "node-gone", "RemovingNode", "Removing Node", minute(8))
 		}, cause: "node.termination", confidence: diagnostics.Possible, fix: "graceful-drain"},
 		"node gone, its target too": {curves: burst, change: func(f *fake) {
 			f.byNode()
@@ -333,14 +339,51 @@ func (f *fake) checkOn9090(listens int32) {
 	}
 }
 
-// TestDeniedMetrics: without metrics nothing is claimed of the shape of errors, and the gap says which causes stay open.
-func TestDeniedMetrics(t *testing.T) {
-	f := shop()
-	f.denied = []string{"cloudwatch:GetMetricData"}
-	f.ended(0, "app", minute(7), 137, "OOMKilled", 1)
-	r := f.diagnose(t)
-	if len(r.Causes) > 0 || len(r.Gaps) != 1 || !strings.Contains(fmt.Sprint(r.Gaps[0].Caps), "alb/app.crash-midrequest") {
-		t.Errorf("causes %v, gaps %+v; want the crash to stay open", r.Causes, r.Gaps)
+// TestOpenShapes denies what decides about the shape of errors: nothing is claimed, and the gap says which causes stay open.
+func TestOpenShapes(t *testing.T) {
+	burst := curve(0, map[int]float64{7: 40})
+	for name, tc := range map[string]struct {
+		denied []string
+		curves map[string][]float64
+		change func(*fake)
+		caps   string // one of them; none for empty
+	}{
+		"metrics": {denied: []string{"cloudwatch:GetMetricData"}, change: func(f *fake) { f.ended(0, "app", minute(7), 137, "OOMKilled", 1) }, caps: "alb/app.crash-midrequest"},
+		"metrics, with a node gone": {denied: []string{"cloudwatch:GetMetricData"}, change: func(f *fake) {
+			f.byNode()
+			f.health[tgARN][1].State, f.health[tgARN][1].Reason = "unused", invalidState
+		}, caps: "alb/node.termination"},
+		"names, without requests": {denied: []string{"list dnsendpoints.externaldns.k8s.io"}, curves: map[string][]float64{requests: curve(0, nil)}, caps: "alb/dns.wrong-lb"},
+		"names, with requests":    {denied: []string{"list dnsendpoints.externaldns.k8s.io"}},
+		"logs, with errors":       {denied: []string{"get pods/log"}, curves: map[string][]float64{elb502: curve(3, nil)}, caps: "alb/resp.header-too-large"},
+		"logs, without errors":    {denied: []string{"get pods/log"}},
+		"pods":                    {denied: []string{"list pods"}, curves: map[string][]float64{elb502: burst}, caps: "alb/rollout.drain-race"},
+		"events":                  {denied: []string{"list events"}, curves: map[string][]float64{elb502: burst}, caps: "alb/dereg.delay-elapsed"},
+		"events, without errors":  {denied: []string{"list events"}},
+		"attributes":              {denied: []string{"elasticloadbalancing:DescribeTargetGroupAttributes"}, curves: map[string][]float64{elb502: burst}, caps: "alb/dereg.delay-elapsed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := shop()
+			f.denied = tc.denied
+			f.curves = map[string][]float64{requests: curve(6000, nil)}
+			for metric, c := range tc.curves {
+				f.curves[metric] = c
+			}
+			if tc.change != nil {
+				tc.change(f)
+			}
+			r := f.diagnose(t)
+			if len(r.Causes) > 0 {
+				t.Errorf("causes %+v, want none", r.Causes)
+			}
+			var caps []string
+			for _, g := range r.Gaps {
+				caps = append(caps, g.Caps...)
+			}
+			if tc.caps == "" && len(caps) > 0 || tc.caps != "" && !slices.Contains(caps, tc.caps) {
+				t.Errorf("open are %v, want %q", caps, tc.caps)
+			}
+		})
 	}
 }
 
