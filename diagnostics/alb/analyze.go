@@ -36,6 +36,7 @@ func Analyze(s Snapshot) diagnostics.Result {
 		a.unanswered(g)
 		a.refused(g)
 		a.answered(g)
+		a.secretTraffic(g)
 		a.open(g)
 	}
 	a.traffic()

@@ -13,20 +13,24 @@ import (
 
 // unanswered looks at targets that don't answer although nothing in the VPC blocks them.
 func (a *analysis) unanswered(g *group) {
-	var lost, rest []*target
+	var lost, rest, blocked []*target
 	for _, t := range g.of(drop) {
-		switch {
+		switch v := t.verdict(t.hcPort); {
 		case g.byDesign(t):
 		case t.eni == nil && a.lost(t):
 			lost = append(lost, t)
-		case t.verdict(t.hcPort) == vpc.Allowed:
+		case v == vpc.Allowed:
 			rest = append(rest, t)
+		case v != vpc.Unknown:
+			blocked = append(blocked, t)
 		}
 	}
 	a.leftOut(g)
 	a.gone(g, lost)
-	rest = a.secondHop(g, rest)
-	rest = a.denied(g, rest)
+	rest = a.secondHop(g, rest, false)
+	rest = a.denied(g, rest, false)
+	a.secondHop(g, blocked, true) // what would show once the first place lets the packets through
+	a.denied(g, blocked, true)
 	a.deniedTraffic(g)
 	rest = a.oneNode(g, rest)
 	a.slow(g, rest)

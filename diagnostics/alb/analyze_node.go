@@ -45,8 +45,9 @@ func (a *analysis) hops(g *group, ts []*target) []nodeHop {
 	return out
 }
 
-// secondHop follows, in instance mode, the packet from the node on to the pods.
-func (a *analysis) secondHop(g *group, ts []*target) []*target {
+// secondHop follows, in instance mode, the packet from the node on to the pods. Where it doesn't even reach the node, what it
+// would meet behind is latent.
+func (a *analysis) secondHop(g *group, ts []*target, latent bool) []*target {
 	if g.TargetType != "instance" || len(ts) == 0 || local(g.svc) || a.hopDisproved(g) {
 		return ts
 	}
@@ -75,7 +76,7 @@ func (a *analysis) secondHop(g *group, ts []*target) []*target {
 			}
 		}
 		a.report(diagnostics.Finding{
-			ID: "nodeport.cross-node-sg", Subject: group, Confidence: diagnostics.Confirmed, Affects: affected(affects), Weight: g.weight(affects),
+			ID: "nodeport.cross-node-sg", Subject: group, Confidence: diagnostics.Confirmed, Latent: latent, Affects: affected(affects), Weight: g.weight(affects),
 			Summary: fmt.Sprintf("security group %s doesn't let nodes reach pods of other nodes on tcp %s: %d of %d ways from a node on to a pod are closed, so node port requests of %s are lost when kube-proxy picks such a pod",
 				group, joined(sorted(ports)), len(hs), len(all), g.Name),
 			Evidence: []diagnostics.Evidence{g.evidence(affects), {What: "second hop, node to pod", Value: reason.Reason, Source: "ec2:DescribeSecurityGroupRules",

@@ -76,8 +76,8 @@ func (a *analysis) refusedArrivals(t *target, port int) (kept, all []arrival) {
 }
 
 // denied asks the network policies about targets that don't answer. They speak only where something enforces them, and a
-// target of the same pods that answers proves that they don't.
-func (a *analysis) denied(g *group, ts []*target) []*target {
+// target of the same pods that answers proves that they don't. Behind another block they are latent.
+func (a *analysis) denied(g *group, ts []*target, latent bool) []*target {
 	if (a.s.Enforcer.Name == "" && len(a.s.Enforcer.Computed) == 0) || len(a.s.Enforcer.Foreign) > 0 {
 		return ts // nothing enforces them, or policies of other kinds have their say too
 	}
@@ -93,7 +93,9 @@ func (a *analysis) denied(g *group, ts []*target) []*target {
 	if len(stopped) == 0 || a.passesPolicy(g) {
 		return ts
 	}
-	a.report(a.policyFinding(g, stopped, kept, all))
+	f := a.policyFinding(g, stopped, kept, all)
+	f.Latent = latent
+	a.report(f)
 	return slices.DeleteFunc(ts, func(t *target) bool { return slices.Contains(stopped, t) })
 }
 

@@ -2,6 +2,7 @@ package alb
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -115,4 +116,21 @@ func (a *analysis) tlsAnswer(g *group, t *target, pr *probe, r *reading) bool {
 		return fmt.Sprintf("the load balancer speaks plain HTTP to port %d of %s, which expects TLS and answers 400", hcPort, which)
 	}
 	return true
+}
+
+// secretTraffic sees targets that are healthy by a check in plain HTTP, while requests come to the same port over HTTPS: the
+// check proves that nobody speaks TLS there.
+func (a *analysis) secretTraffic(g *group) {
+	if g.Protocol != "HTTPS" || g.Check.Protocol != "HTTP" || !a.measured() || a.total(tlsErrors) == 0 {
+		return
+	}
+	ts := slices.DeleteFunc(g.of(healthy), func(t *target) bool { return t.port != t.hcPort })
+	if len(ts) == 0 {
+		return
+	}
+	a.report(diagnostics.Finding{
+		ID: "tls.mismatch", Subject: g.subject(), Reason: "traffic-only", Confidence: diagnostics.Confirmed, Affects: affected(ts), Weight: g.weight(ts),
+		Summary:  fmt.Sprintf("requests go to %s of %s over HTTPS, but the same port %d answers the health check in plain HTTP: every target looks healthy and clients get 502", some(len(ts), len(g.registered()), "target"), g.Name, ts[0].port),
+		Evidence: []diagnostics.Evidence{g.evidence(ts), g.checkEvidence(), a.metric(tlsErrors), a.metric(elb502)},
+	})
 }

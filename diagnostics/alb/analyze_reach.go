@@ -76,8 +76,9 @@ func (a *analysis) reach(t *target, port int) {
 	case port == t.hcPort && (t.class == code || t.class == refuse):
 		if whole == vpc.Denied {
 			a.disproved = append(a.disproved, t)
+			return
 		}
-		return
+		sym = quiet // the answer came by a path that is open
 	case port == t.hcPort && t.class == initial:
 		sym = early
 	case port == t.hcPort && t.class == healthy && whole == vpc.Partial:

@@ -141,6 +141,12 @@ func TestRefused(t *testing.T) {
 			f.groups[0].Check.Protocol = "HTTPS"
 			f.annotate("healthcheck-protocol", "HTTPS")
 		}, cause: "tls.mismatch", fix: "set-health-check", executable: true, changes: "healthcheck-protocol HTTPS → HTTP"},
+		"only the traffic speaks HTTPS": {broken: func(f *fake) {
+			f.groups[0].Protocol = "HTTPS"
+			f.annotate("backend-protocol", "HTTPS")
+			f.annotate("healthcheck-protocol", "HTTP")
+			f.metrics[elb502], f.metrics[tlsErrors] = 6000, 6000
+		}, cause: "tls.mismatch", reason: "traffic-only", says: "every target looks healthy", fix: "set-protocol", changes: "backend-protocol HTTPS → HTTP"},
 		"no cipher in common": {broken: func(f *fake) { tls(f); f.probe(get("/health", "HTTPS", 8080)) },
 			cause: "tls.mismatch", reason: "no-common-cipher", confidence: diagnostics.Likely, fix: "fix-app"},
 		"HTTPS, and nothing tells what the pods speak": {broken: func(f *fake) { tls(f); f.probe(nil) }, cause: "tls.mismatch", confidence: diagnostics.Likely, fix: "set-protocol"},

@@ -3,6 +3,7 @@ package alb
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/trail"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -221,6 +223,42 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
+// TestBehind: what stands behind the first block is told, and is no cause yet.
+func TestBehind(t *testing.T) {
+	for name, c := range map[string]struct {
+		broken func(*fake)
+		cause  string
+		behind string
+	}{
+		"policy behind a group": {func(f *fake) { f.silent(); f.dropRule("sgr-pod"); f.policy(8080) }, "sg.target-ingress", "netpol.deny"},
+		"second hop behind a group": {func(f *fake) {
+			f.instances()
+			f.silent()
+			f.target(80)
+			f.dropRule("sgr-node-port")
+		}, "sg.target-ingress", "nodeport.cross-node-sg"},
+		"ACL of one zone behind a code": {func(f *fake) {
+			f.all("unhealthy", mismatch, "Health checks failed with these codes: [503]")
+			f.acls[0].Entries = append(f.acls[0].Entries, vpc.ACLEntry{Number: 90, Protocol: "6", CIDR: netip.MustParsePrefix("10.0.102.0/24"), To: 65535})
+		}, "app.unhealthy", "nacl.forward"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := shop()
+			c.broken(f)
+			r := f.diagnose(t)
+			if len(r.Causes) != 1 || r.Causes[0].ID != "alb/"+c.cause {
+				t.Errorf("causes %+v, want %s alone", r.Causes, c.cause)
+			}
+			if !slices.ContainsFunc(r.Contributing, func(x diagnostics.Finding) bool { return x.ID == "alb/"+c.behind && x.Latent }) {
+				t.Errorf("contributing %+v, want %s behind it", r.Contributing, c.behind)
+			}
+			if c.cause == "sg.target-ingress" && !strings.Contains(r.Fixes[0].Proof, "behind it") {
+				t.Errorf("the proof of %s says nothing of %s: %s", r.Fixes[0].ID, c.behind, r.Fixes[0].Proof)
+			}
+		})
+	}
+}
+
 // TestClosedPort: what opens a blocked way is proved, entry by entry, before it is offered.
 func TestClosedPort(t *testing.T) {
 	deny := func(number int, egress bool, cidr string, from, to int) vpc.ACLEntry {
@@ -277,6 +315,35 @@ func TestClosedPort(t *testing.T) {
 				t.Errorf("proof %q, want %q", r.Fixes[0].Proof, v.proof)
 			}
 		})
+	}
+}
+
+// TestWhyNoRule tells why the controller has not put its rule in place.
+func TestWhyNoRule(t *testing.T) {
+	closed := func(f *fake) { f.silent(); f.dropRule("sgr-pod") }
+	auto := func(f *fake) {
+		closed(f)
+		f.classes[0].Spec.Controller = "eks.amazonaws.com/alb"
+		f.deployments["kube-system"] = nil
+		f.bindings[0].Labels = map[string]string{"ingress.eks.amazonaws.com/stack-namespace": "shop", "ingress.eks.amazonaws.com/stack-name": "web"}
+	}
+	for name, v := range map[string]verdict{
+		"hand-written binding without networking": {broken: func(f *fake) {
+			closed(f)
+			f.bindings[0].Networking, f.bindings[0].Labels = nil, nil
+		}, cause: "sg.target-ingress", reason: "tgb-no-networking", fix: "bind-target-group", changes: "spec.networking.ingress.ports → 8080, from sg-back"},
+		"pods that the controller can't find": {broken: func(f *fake) {
+			closed(f)
+			f.complain("TargetGroupBinding", "k8s-shop-cart-1", "FailedNetworkReconcile", "cannot resolve pod ENI for pods: [shop/cart-a]")
+		}, cause: "sg.target-ingress", reason: "pod-eni-unresolved", fix: "repair-controller", refused: "reconcile-kick"},
+		"refused, as CloudTrail tells": {broken: func(f *fake) {
+			closed(f)
+			f.audit = []trail.Event{{ID: "e1", At: now.Add(-8 * time.Minute), Name: "AuthorizeSecurityGroupIngress", User: "lbc", Error: "Client.UnauthorizedOperation", Resources: []string{"sg-node"}}}
+		}, cause: "sg.target-ingress", reason: "iam-denied", says: "lbc was refused", fix: "repair-controller", refused: "reconcile-kick"},
+		"Auto Mode, group with a name of its own": {broken: auto, cause: "sg.target-ingress", reason: "automode-policy", confidence: diagnostics.Likely, says: "eks-cluster-sg-*", fix: "repair-controller", changes: "cluster role"},
+		"Auto Mode, group of the cluster":         {broken: func(f *fake) { auto(f); f.sgs[2].Name = "eks-cluster-sg-prod-1" }, cause: "sg.target-ingress", reason: "drift-removed", fix: "reconcile-kick", executable: true},
+	} {
+		t.Run(name, v.check)
 	}
 }
 

@@ -34,7 +34,7 @@ func (a *analysis) allow(f diagnostics.Finding, b *block) {
 		a.offer(f, diagnostics.Fix{
 			ID: "allow-pod-port", Title: fmt.Sprintf("Let the load balancer reach tcp %d in %s", port, b.subject), Owner: owner,
 			Frees: len(b.targets()), Needs: len(b.targets()),
-			Proof:   fmt.Sprintf("with this rule %d of %d blocked paths to %s are open", opened, all, plural(len(b.targets()), "target")),
+			Proof:   fmt.Sprintf("with this rule %d of %d blocked paths to %s are open", opened, all, plural(len(b.targets()), "target")) + a.behindToo(b),
 			Changes: []string{fmt.Sprintf("security group %s: inbound tcp %d from %s", b.subject, port, source)},
 			Blast:   fmt.Sprintf("every interface that carries %s (%d seen here, often all nodes) can be reached on tcp %d by everything that carries %s", b.subject, a.carrying(b.subject), port, source) + drift(owner) + a.remover(b),
 			Undo:    "revoke the rule by its id", SettlesIn: a.settles(g),
@@ -42,6 +42,20 @@ func (a *analysis) allow(f diagnostics.Finding, b *block) {
 			Action:   &remedy.Action{AllowIngress: &remedy.AllowIngress{Group: b.subject, Source: source, Port: port, Description: what}},
 		})
 	}
+}
+
+// behindToo says what else stops the targets of a block once this is open.
+func (a *analysis) behindToo(b *block) string {
+	var also []string
+	for _, f := range a.out.Findings {
+		if f.Latent && f.Key() != b.key() && f.ID != "alb/etp.local-no-pod" && slices.ContainsFunc(b.targets(), func(t *target) bool { return slices.Contains(f.Affects, t.affects()) }) {
+			also = append(also, f.Subject)
+		}
+	}
+	if len(also) == 0 {
+		return ""
+	}
+	return "; behind it " + joined(sorted(also)) + " " + verb(len(also), "stops", "stop") + " them too"
 }
 
 // remover warns of somebody who took the rule away before and may do so again.

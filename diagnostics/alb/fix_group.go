@@ -115,7 +115,7 @@ func (a *analysis) kick(f diagnostics.Finding, b *block) {
 	empty := ""
 	a.offer(f, diagnostics.Fix{
 		ID: "reconcile-kick", Title: "Have the controller put its rule back", Owner: ownerController, Frees: len(b.targets()), Needs: len(b.targets()),
-		Proof:   fmt.Sprintf("TargetGroupBinding %s asks for tcp %s and no warning stands against it; the controller only believes that the rule is there%s", binding.Name, portList(b.ports()), a.ruleIn(b, b.subject)),
+		Proof:   fmt.Sprintf("TargetGroupBinding %s asks for tcp %s and no warning stands against it; the controller only believes that the rule is there%s%s", binding.Name, portList(b.ports()), a.ruleIn(b, b.subject), a.behindToo(b)),
 		Changes: []string{fmt.Sprintf("TargetGroupBinding %s/%s: annotation elbv2.k8s.aws/checkpoint emptied, so that the controller reconciles it", binding.Namespace, binding.Name)},
 		Blast:   "one binding is reconciled again; the controller recomputes its own rules in the cluster's security groups" + a.remover(b),
 		Undo:    "none needed: the controller writes the annotation itself", SettlesIn: "12m0s",
@@ -182,7 +182,7 @@ func (a *analysis) manage(f diagnostics.Finding, b *block) {
 	}
 	x := diagnostics.Fix{
 		ID: "manage-rules", Title: "Let the controller manage the rules of the targets", Owner: owner, Frees: len(b.targets()), Needs: len(b.targets()),
-		Proof:   fmt.Sprintf("the controller then adds its backend group to the load balancer and a rule for tcp %s to %s, which opens %d of %d blocked paths", portList(b.ports()), b.subject, opened, all),
+		Proof:   fmt.Sprintf("the controller then adds its backend group to the load balancer and a rule for tcp %s to %s, which opens %d of %d blocked paths%s", portList(b.ports()), b.subject, opened, all, a.behindToo(b)),
 		Changes: []string{fmt.Sprintf("Ingress %s/%s: annotation %s unset → \"true\"", ing.Namespace, ing.Name, annotation(key))},
 		Blast:   fmt.Sprintf("load balancer %s gets one more security group (%d of %d in use) and %s a rule; the whole ingress is reconciled, with every change that waits in it", a.balancerName(), len(a.s.Balancer.Groups), maxGroups, b.subject) + drift(owner),
 		Undo:    "remove the annotation: the controller takes its group and rule back", SettlesIn: a.settles(g),
