@@ -308,6 +308,12 @@ func TestGaps(t *testing.T) {
 		"health":      {denied: "elasticloadbalancing:DescribeTargetHealth", broken: func(*fake) {}, caps: "app.unhealthy"},
 		"balancers":   {denied: "elasticloadbalancing:DescribeLoadBalancers", broken: func(*fake) {}, caps: "sg.target-ingress"},
 		"metrics":     {denied: "cloudwatch:GetMetricData", broken: func(*fake) {}, caps: "app.own-5xx"},
+		"mutual TLS of a mesh": {denied: "list peerauthentications.security.istio.io", broken: func(f *fake) {
+			f.all("unhealthy", refusedBy, "Health checks failed")
+			f.mesh("STRICT", nil)
+			f.probe(nil)
+		}, caps: "mesh.mtls"},
+		"policies": {denied: "list networkpolicies.networking.k8s.io", broken: func(f *fake) { f.silent(); f.daemonSets = enforcing() }, caps: "netpol.deny"},
 		"group rules, but a code came back": {denied: "ec2:DescribeSecurityGroupRules", broken: func(f *fake) {
 			f.all("unhealthy", mismatch, "Health checks failed with these codes: [503]")
 		}, cause: "app.unhealthy"},

@@ -10,21 +10,22 @@ import (
 
 // optional says what a missing read would have told, where it isn't one that decides.
 var optional = map[string]string{
-	"list events":                               "may not read events: what the controller and the kubelet complained of is not known",
-	"cloudtrail:LookupEvents":                   "may not ask CloudTrail: who changed what is not known",
-	"cloudwatch:GetMetricData":                  "may not read metrics: what clients feel is not known",
-	"ec2:DescribeSecurityGroups":                "may not read security groups: their names, tags and owners are not known",
-	"elasticloadbalancing:DescribeTags":         "may not read tags: which ingress a rule or target group belongs to is told by its host, path and binding only",
-	"get pods/log":                              "may not read logs: what the application says is not known",
-	"list networkpolicies.networking.k8s.io":    "may not read network policies: whether one keeps the load balancer out is not known",
-	"list daemonsets.apps":                      "may not read DaemonSets: whether anything enforces network policies is not known",
-	"list ingressclassparams.elbv2.k8s.aws":     "may not read class parameters: a group that they set is not known",
-	"eks:DescribeCluster":                       "may not read the cluster: whether it is in Auto Mode is not known",
-	"ec2:DescribeSecurityGroupRules":            "may not read security group rules: whether they admit the load balancer is not known",
-	"ec2:GetManagedPrefixListEntries":           "may not read prefix lists: whether their rules admit the load balancer is not known",
-	"ec2:DescribeNetworkAcls":                   "may not read network ACLs: whether they let the traffic through is not known",
-	"ec2:DescribeNetworkInterfaces":             "may not read network interfaces: which security groups count is not known",
-	"elasticloadbalancing:DescribeTargetHealth": "may not read target health: whether targets answer is not known",
+	"list events":                                "may not read events: what the controller and the kubelet complained of is not known",
+	"cloudtrail:LookupEvents":                    "may not ask CloudTrail: who changed what is not known",
+	"cloudwatch:GetMetricData":                   "may not read metrics: what clients feel is not known",
+	"ec2:DescribeSecurityGroups":                 "may not read security groups: their names, tags and owners are not known",
+	"elasticloadbalancing:DescribeTags":          "may not read tags: which ingress a rule or target group belongs to is told by its host, path and binding only",
+	"get pods/log":                               "may not read logs: what the application says is not known",
+	"list networkpolicies.networking.k8s.io":     "may not read network policies: whether one keeps the load balancer out is not known",
+	"list peerauthentications.security.istio.io": "may not read the mesh's settings: whether it asks callers for mutual TLS is not known",
+	"list daemonsets.apps":                       "may not read DaemonSets: whether anything enforces network policies is not known",
+	"list ingressclassparams.elbv2.k8s.aws":      "may not read class parameters: a group that they set is not known",
+	"eks:DescribeCluster":                        "may not read the cluster: whether it is in Auto Mode is not known",
+	"ec2:DescribeSecurityGroupRules":             "may not read security group rules: whether they admit the load balancer is not known",
+	"ec2:GetManagedPrefixListEntries":            "may not read prefix lists: whether their rules admit the load balancer is not known",
+	"ec2:DescribeNetworkAcls":                    "may not read network ACLs: whether they let the traffic through is not known",
+	"ec2:DescribeNetworkInterfaces":              "may not read network interfaces: which security groups count is not known",
+	"elasticloadbalancing:DescribeTargetHealth":  "may not read target health: whether targets answer is not known",
 }
 
 // gaps tells what could not be read, and which causes stay open for want of it.
@@ -109,6 +110,13 @@ func (a *analysis) caps(permission string) []string {
 	case "list networkpolicies.networking.k8s.io", "list daemonsets.apps":
 		if len(a.unhealthy()) > 0 && !a.troubled() {
 			return []string{"netpol.deny"}
+		}
+	case "list peerauthentications.security.istio.io":
+		if !a.troubled() && slices.ContainsFunc(a.unhealthy(), func(t *target) bool {
+			pod, _, _ := t.behind()
+			return t.class == refuse && inMesh(pod)
+		}) {
+			return []string{"mesh.mtls"}
 		}
 	case "cloudwatch:GetMetricData":
 		if !a.troubled() && a.allHealthy() {
