@@ -214,6 +214,9 @@ func (c *collector) sift() {
 		c.s.Nodes[n].ENIConfig = c.nodes[n].Annotations[annotation]
 	}
 	for n := range c.all {
+		if c.counted {
+			break // those that run were not listed
+		}
 		p := &c.all[n]
 		of := metav1.GetControllerOf(p)
 		done := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed

@@ -23,7 +23,7 @@ func (c *collector) readNamespace(ctx context.Context, m makers) error {
 		if name != "" {
 			queries = append(queries, diagnostics.PodQuery{Namespace: ns, Name: name})
 		} else {
-			c.counted = true
+			c.counted, c.s.Unlisted = true, true
 			c.s.Live, c.s.Ready = m.count()
 		}
 		queries = append(queries, m.selected(ns, name)...)

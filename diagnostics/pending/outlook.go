@@ -217,7 +217,10 @@ func (a *analysis) outlookTable() diagnostics.Table {
 			name += " (nodes only)"
 		}
 		row := []string{name, o.subnet.Zone, available, keep, fmt.Sprint(o.own), "none to copy", "none to copy"}
-		if o.own > 0 {
+		switch {
+		case a.s.Unlisted:
+			row[4], row[5], row[6] = "not counted", "not reckoned", "not reckoned"
+		case o.own > 0:
 			row[5], row[6] = o.verdict(o.fill), fmt.Sprintf("%s, %s", plural(o.perNode.Nodes, "node"), o.verdict(o.perNode))
 		}
 		for _, g := range o.times {
@@ -244,7 +247,11 @@ func (a *analysis) tellOutlook(add func(title, read, finding, repeat string)) {
 		if o.known < o.nodes {
 			from += fmt.Sprintf(" (%d read, the others taken for like ones)", o.known)
 		}
-		reads = append(reads, fmt.Sprintf("%s %s: %s with %d pods each, %d of %s", o.subnet.ID, o.subnet.Zone, from, o.typical, o.own, a.scope()))
+		read := fmt.Sprintf("%s %s: %s with %d pods each", o.subnet.ID, o.subnet.Zone, from, o.typical)
+		if !a.s.Unlisted {
+			read += fmt.Sprintf(", %d of %s", o.own, a.scope())
+		}
+		reads = append(reads, read)
 		text := o.subnet.ID + ":"
 		switch {
 		case o.alone:

@@ -2,6 +2,7 @@ package pending
 
 import (
 	"fmt"
+	corev1 "k8s.io/api/core/v1"
 	"net/netip"
 	"strings"
 	"testing"
@@ -139,4 +140,25 @@ func TestWarmPoolsBySubnet(t *testing.T) {
 	if d := cmp.Diff(map[string][]string{"subnet-a": {"us-west-2a", "13", "218", "98", "120", "96", "6"}, "subnet-b": {"us-west-2b", "2", "36", "16", "20", "16", "0"}}, rows); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+}
+
+// Where the pods of a namespace are too many to be listed, no copy of them is reckoned from a part of them.
+func TestUnlistedPodsAreNotCopied(t *testing.T) {
+	c := newScene(0, 100)
+	c.node("n1", "a", 9, 9, 9).Own = 4
+	c.wait("n1", 2, assignFailed, func(*corev1.Pod) {})
+	c.s.Unlisted = true
+	r := c.judged(t)
+	for _, table := range r.Tables {
+		if table.Title != outlookTitle {
+			continue
+		}
+		for _, row := range table.Rows {
+			if row[4] != "not counted" || row[5] != "not reckoned" {
+				t.Errorf("row %q", row)
+			}
+		}
+		return
+	}
+	t.Error("there is no table of the outlook")
 }

@@ -19,6 +19,8 @@ type Snapshot struct {
 	// Live counts the pods of the namespace that are neither finished nor being deleted, Ready those of them that are ready.
 	Live  int `json:"live"`
 	Ready int `json:"ready"`
+	// Unlisted reports that the namespace has so many pods that those that run were not listed: Live and Ready are then the word of what makes them.
+	Unlisted bool `json:"unlisted,omitempty"`
 	// Pods are those of the namespace that are not running: pending, or failed within the last hour.
 	Pods []corev1.Pod `json:"pods,omitempty"`
 	// Settled are pods that were asked for by name and wait for nothing.
