@@ -126,6 +126,9 @@ func (a *analysis) slotsFull(p *pool, f diagnostics.Finding, pods []waiting) {
 	f.ID = "eni-slots-full"
 	slots := p.place().Slots(p.settings)
 	f.Summary = fmt.Sprintf("node %s (%s) can hold %d pod addresses and all are in use, but it may run %d pods (max-pods)", p.node.Name, p.node.Type, slots, p.node.MaxPods)
+	if p.attached < slots { // addresses of the other kind take places, and serve no new pods
+		f.Summary = fmt.Sprintf("node %s (%s) has no place left for a further address: its interfaces hold %d that new pods can have, all in use, and %s", p.node.Name, p.node.Type, p.attached, p.otherKind())
+	}
 	how := fmt.Sprintf("%d interfaces × %d addresses", p.interfaces(), p.limits.Addresses-1)
 	if p.settings.CustomNetworking {
 		how = fmt.Sprintf("(%d − 1) interfaces × %d addresses: with custom networking the first interface serves no pods", p.interfaces(), p.limits.Addresses-1)

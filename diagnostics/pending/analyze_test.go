@@ -63,7 +63,7 @@ func TestOneTextManyCauses(t *testing.T) {
 		}, nil, "observe-ipam"},
 		{"interfaces and addresses of the type are used up", func() *scene {
 			c := newScene(0, 100)
-			c.node("n1", "a", 27, 9, 9, 9)
+			c.node("n1", "a", 27, 9, 9, 9).MaxPods = 40
 			c.wait("n1", 1, assignFailed, nil)
 			return c
 		}, []string{"eni-slots-full confirmed"}, "set-max-pods"},

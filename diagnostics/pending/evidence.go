@@ -54,15 +54,20 @@ func subnetEvidence(s *vpc.Subnet) diagnostics.Evidence {
 func poolEvidence(p *pool) diagnostics.Evidence {
 	what := "pod addresses of node " + p.node.Name
 	value := fmt.Sprintf("%d of %d in use on %d of %d interfaces, %s without one", p.assigned, p.attached, len(p.members), p.interfaces(), plural(p.needing, "pod"))
-	switch other := p.holds() - p.attached; {
-	case other <= 0:
-	case p.prefixes():
-		value += fmt.Sprintf("; %d single addresses are not used for new pods while prefixes are delegated", other)
-	default:
-		value += fmt.Sprintf("; %d addresses of prefixes are not used for new pods while prefixes are not delegated", other)
+	if p.holds() > p.attached {
+		value += "; " + p.otherKind()
 	}
 	return diagnostics.Evidence{What: what, Value: value, Source: "ec2:DescribeNetworkInterfaces, list pods",
 		Repeat: "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=" + p.node.Instance}
+}
+
+// otherKind tells of the addresses of a node that new pods don't get.
+func (p *pool) otherKind() string {
+	other := p.holds() - p.attached
+	if p.prefixes() {
+		return fmt.Sprintf("%d single addresses are not used for new pods while prefixes are delegated", other)
+	}
+	return fmt.Sprintf("%d addresses of prefixes are not used for new pods while prefixes are not delegated", other)
 }
 
 func metricEvidence(n *Node, codes ...string) (diagnostics.Evidence, bool) {

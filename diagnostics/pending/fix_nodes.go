@@ -135,18 +135,7 @@ func (a *analysis) fixSlots(f *diagnostics.Finding) {
 		a.offerPrefixes(f, full)
 	}
 	for _, p := range a.affected(f) {
-		slots := p.place().Slots(p.settings)
-		host := 0
-		for _, pod := range p.node.Pods {
-			if pod.Host {
-				host++
-			}
-		}
-		right := cni.MaxPods(p.limits, p.settings)
-		a.offer("set-max-pods", diagnostics.Fix{Title: fmt.Sprintf("Start nodes of type %s with max-pods %d instead of %d", p.node.Type, right, p.node.MaxPods), Needs: p.needing,
-			Proof: fmt.Sprintf("the type holds %d pod addresses here, and %s on the node's network need none: beyond %d pods none gets an address", slots, plural(host, "pod"), right),
-			Blast: "nodes are replaced", Undo: "the launch template before", SettlesIn: "15m", Changes: []string{fmt.Sprintf("launch template of node group %s: max-pods %d → %d", p.node.Group, p.node.MaxPods, right)},
-			Commands: []string{fmt.Sprintf("aws eks update-nodegroup-version --cluster-name %s --nodegroup-name %s --launch-template name=<template>,version=<with maxPods %d>", a.s.Target.Cluster, p.node.Group, right)}}, f)
+		a.fixLimit(f, p)
 		for _, id := range p.subnets() {
 			if s := a.s.subnet(id); s != nil {
 				a.refuse("add-pod-subnet", "subnet %s has %d free addresses: the node has no place for more, whatever the subnets have", id, s.Available)
@@ -156,6 +145,36 @@ func (a *analysis) fixSlots(f *diagnostics.Finding) {
 	if !made {
 		a.offerPrefixes(f, full)
 	}
+}
+
+// fixLimit starts nodes with a limit of pods that fits the addresses that they can hold. A node that has such a limit already is
+// full of addresses that new pods can't have: it is replaced as it is.
+func (a *analysis) fixLimit(f *diagnostics.Finding, p *pool) {
+	slots, host := p.place().Slots(p.settings), 0
+	for _, pod := range p.node.Pods {
+		if pod.Host {
+			host++
+		}
+	}
+	right := min(cni.MaxPods(p.limits, p.settings), slots+max(host, 2))
+	if p.attached == slots {
+		right = min(right, slots+host)
+	}
+	switch {
+	case right >= p.node.MaxPods && p.attached == slots:
+		a.fixNewNodes(f)
+		return
+	case right >= p.node.MaxPods:
+		a.offer("new-node-group", diagnostics.Fix{Title: "Replace " + p.node.Name, Needs: p.needing,
+			Proof: fmt.Sprintf("its places are taken by addresses that new pods don't get: %s; a new node of type %s holds %d pod addresses", p.otherKind(), p.node.Type, slots),
+			Blast: "its pods are made again on other nodes", Undo: "nothing to undo", SettlesIn: "15m", Changes: []string{"node " + p.node.Name + " drained and replaced"},
+			Commands: []string{"kubectl drain " + p.node.Name + " --ignore-daemonsets --delete-emptydir-data"}}, f)
+		return
+	}
+	a.offer("set-max-pods", diagnostics.Fix{Title: fmt.Sprintf("Start nodes of type %s with max-pods %d instead of %d", p.node.Type, right, p.node.MaxPods), Needs: p.needing,
+		Proof: fmt.Sprintf("the type holds %d pod addresses here, and %s on the node's network need none: beyond %d pods none gets an address", slots, plural(host, "pod"), right),
+		Blast: "nodes are replaced", Undo: "the launch template before", SettlesIn: "15m", Changes: []string{fmt.Sprintf("launch template of node group %s: max-pods %d → %d", p.node.Group, p.node.MaxPods, right)},
+		Commands: []string{fmt.Sprintf("aws eks update-nodegroup-version --cluster-name %s --nodegroup-name %s --launch-template name=<template>,version=<with maxPods %d>", a.s.Target.Cluster, p.node.Group, right)}}, f)
 }
 
 // fixAutoMode goes through the node class: there is no CNI to set.

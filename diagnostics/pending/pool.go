@@ -126,6 +126,9 @@ func (s *Snapshot) newPool(n *Node) *pool {
 	p.settings, p.problems = cni.ParseSettings(env)
 	limits, ok := s.limits(n.Type)
 	p.limits = limits
+	if ok && !limits.Nitro {
+		p.settings.PrefixDelegation = false // the CNI falls back to single addresses
+	}
 	for i := range s.Interfaces {
 		e := &s.Interfaces[i]
 		if n.Instance == "" || e.Instance != n.Instance {
@@ -237,7 +240,9 @@ func sum(ns []int) int {
 func (p *pool) holds() int {
 	n := 0
 	for _, m := range p.members {
-		n += m.eni.Held() - 1
+		if !m.excluded {
+			n += m.eni.Held() - 1
+		}
 	}
 	return n
 }
