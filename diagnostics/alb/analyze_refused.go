@@ -61,7 +61,7 @@ func (a *analysis) broken(g *group, t *target) (reading, bool) {
 	if pr != nil {
 		r.Evidence = append(r.Evidence, a.probed(g, pod, pr))
 	}
-	if inMesh(pod) && !besidesProxy(pod, hcPort) && a.s.missed("list peerauthentications.security.istio.io") {
+	if inMesh(pod) && !besidesProxy(pod, hcPort) && a.s.unreadable("list peerauthentications.security.istio.io") {
 		return r, false // the proxy before the application may ask for mutual TLS: that stands in the gap
 	}
 	if a.brokenTLS(g, pr, hcPort, &r) || a.brokenMesh(pod, hcPort, &r) || a.brokenVersion(g, pod, pr, hcPort, &r) || a.brokenOverride(g, pod, hcPort, &r) {

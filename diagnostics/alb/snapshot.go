@@ -129,6 +129,14 @@ func (s *Snapshot) missed(permission string) bool {
 	return slices.ContainsFunc(s.Unread, func(u diagnostics.Unread) bool { return u.Permission == permission })
 }
 
+// unreadable reports whether a read with this permission was refused or failed; of a resource that the cluster doesn't have
+// there was nothing to read.
+func (s *Snapshot) unreadable(permission string) bool {
+	return slices.ContainsFunc(s.Unread, func(u diagnostics.Unread) bool {
+		return u.Permission == permission && u.Reason != diagnostics.Absent
+	})
+}
+
 func (s *Snapshot) network(id string) *vpc.NetworkInterface {
 	for i := range s.Interfaces {
 		if s.Interfaces[i].ID == id {
