@@ -38,24 +38,7 @@ func resolve(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target, r
 	slices.SortFunc(s.Bindings, func(a, b elb.TargetGroupBinding) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
-	wanted := func(namespace, name string) bool {
-		return name == t.Name && (t.Namespace == "" || namespace == t.Namespace)
-	}
-	var found []string
-	for i, ing := range all {
-		if wanted(ing.Namespace, ing.Name) {
-			s.Ingress = &all[i]
-			found = append(found, ing.Namespace+"/"+ing.Name)
-		}
-	}
-	if len(found) == 0 {
-		for i, b := range s.Bindings {
-			if wanted(b.Namespace, b.Name) {
-				s.Asked = &s.Bindings[i]
-				found = append(found, b.Namespace+"/"+b.Name)
-			}
-		}
-	}
+	found := s.find(t, all)
 	switch {
 	case len(found) > 1:
 		return diagnostics.Refusal(fmt.Sprintf("%s is the name of %d things: %s. Say which one with -n, for example: alb %s -n %s",
@@ -74,6 +57,30 @@ func resolve(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target, r
 		reads.Missed(partial, "other members of group "+s.Group)
 	}
 	return hostname(s)
+}
+
+// find notes the ingresses, or else the bindings, that have the name, and lists all of them.
+func (s *Snapshot) find(t diagnostics.Target, all []networkingv1.Ingress) []string {
+	wanted := func(namespace, name string) bool {
+		return name == t.Name && (t.Namespace == "" || namespace == t.Namespace)
+	}
+	var found []string
+	for i, ing := range all {
+		if wanted(ing.Namespace, ing.Name) {
+			s.Ingress = &all[i]
+			found = append(found, ing.Namespace+"/"+ing.Name)
+		}
+	}
+	if len(found) > 0 {
+		return found
+	}
+	for i, b := range s.Bindings {
+		if wanted(b.Namespace, b.Name) {
+			s.Asked = &s.Bindings[i]
+			found = append(found, b.Namespace+"/"+b.Name)
+		}
+	}
+	return found
 }
 
 // asBinding looks for the ingress of a TargetGroupBinding that the controller made: its annotations decide about the target

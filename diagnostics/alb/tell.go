@@ -60,8 +60,8 @@ func (a *analysis) ailing() bool {
 	return len(a.unhealthy()) > 0 || a.emptyServing() || len(a.of(initial)) > 0
 }
 
-// noCause is the summary of a report without a root cause: all is well, or the cause isn't known, which is said.
-func (a *analysis) noCause() string {
+// states says of each group how many of its targets are healthy, and what is right about the others.
+func (a *analysis) states() string {
 	var parts []string
 	for _, g := range a.groups {
 		if len(g.rules) == 0 && a.s.Asked == nil {
@@ -79,8 +79,12 @@ func (a *analysis) noCause() string {
 		}
 		parts = append(parts, text)
 	}
-	state := strings.Join(parts, "; ")
-	open := a.opened()
+	return strings.Join(parts, "; ")
+}
+
+// noCause is the summary of a report without a root cause: all is well, or the cause isn't known, which is said.
+func (a *analysis) noCause() string {
+	state, open := a.states(), a.opened()
 	switch {
 	case a.s.Balancer == nil && len(a.groups) == 0:
 		a.out.Severity, a.out.Layer = "P2", diagnostics.ControlPlane
@@ -114,6 +118,8 @@ func (a *analysis) noCause() string {
 			text += ", in which no request reached it"
 		}
 		return text
+	case a.silent():
+		return "no trouble found: " + state + ", and no request has reached the load balancer in the last hour"
 	}
 	return "no trouble found: " + state
 }

@@ -11,7 +11,10 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 )
 
-// timeline tells what happened in the last two days, oldest first.
+// tell adds a moment to the timeline.
+type tell func(at time.Time, source, format string, args ...any)
+
+// timeline tells what happened in the last two days; it is put in order later.
 func (a *analysis) timeline() {
 	since := a.s.Now.Add(-memory)
 	add := func(at time.Time, source, format string, args ...any) {
@@ -23,6 +26,13 @@ func (a *analysis) timeline() {
 			a.out.Timeline = append(a.out.Timeline, m)
 		}
 	}
+	a.changes(add)
+	a.endsOf(add)
+	a.moments(add)
+}
+
+// changes adds who changed what: by the fields that each manager set, new revisions and bindings, and CloudTrail.
+func (a *analysis) changes(add tell) {
 	changed := func(kind, source string, o metav1.Object) {
 		for _, m := range o.GetManagedFields() {
 			if m.Time != nil && m.Subresource == "" {
@@ -43,6 +53,27 @@ func (a *analysis) timeline() {
 		if d := a.deployment(g); d != nil {
 			changed("Deployment", "list deployments.apps", d)
 		}
+		if g.binding != nil {
+			add(g.binding.Created, "list targetgroupbindings.elbv2.k8s.aws", "TargetGroupBinding %s made", g.binding.Name)
+		}
+	}
+	for _, rs := range a.s.ReplicaSets {
+		if len(rs.OwnerReferences) > 0 && a.ours(rs.OwnerReferences[0].Kind, rs.Namespace, rs.OwnerReferences[0].Name) {
+			add(rs.CreationTimestamp.Time, "list replicasets.apps", "new revision of %s/%s: ReplicaSet %s", rs.Namespace, rs.OwnerReferences[0].Name, rs.Name)
+		}
+	}
+	for _, e := range a.s.Audit {
+		text := fmt.Sprintf("%s by %s", e.Name, e.User)
+		if e.Error != "" {
+			text += " refused: " + e.Error
+		}
+		add(e.At, "cloudtrail:LookupEvents", "%s", text)
+	}
+}
+
+// endsOf adds pods, containers and nodes that went, and what was warned of.
+func (a *analysis) endsOf(add tell) {
+	for _, g := range a.groups {
 		for _, e := range a.endings(g) {
 			add(e.FinishedAt.Time, "list pods", "container %s of pod %s ended with exit code %d (%s)", e.container.Name, e.pod.Name, e.ExitCode, e.says())
 		}
@@ -53,11 +84,6 @@ func (a *analysis) timeline() {
 	for _, d := range a.departures() {
 		add(d.at, "list events", "%s %s: %s", d.event.InvolvedObject.Kind, d.event.InvolvedObject.Name, trimmed(d.event.Message))
 	}
-	for _, rs := range a.s.ReplicaSets {
-		if len(rs.OwnerReferences) > 0 && a.ours(rs.OwnerReferences[0].Kind, rs.Namespace, rs.OwnerReferences[0].Name) {
-			add(rs.CreationTimestamp.Time, "list replicasets.apps", "new revision of %s/%s: ReplicaSet %s", rs.Namespace, rs.OwnerReferences[0].Name, rs.Name)
-		}
-	}
 	for _, e := range a.s.Events {
 		if e.Type == "Warning" && e.InvolvedObject.Kind != "Node" {
 			at := e.FirstTimestamp.Time
@@ -67,23 +93,10 @@ func (a *analysis) timeline() {
 			add(at, "list events", "%s %s: first %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, trimmed(e.Message))
 		}
 	}
-	for _, g := range a.groups {
-		if g.binding != nil {
-			add(g.binding.Created, "list targetgroupbindings.elbv2.k8s.aws", "TargetGroupBinding %s made", g.binding.Name)
-		}
-	}
-	for _, e := range a.s.Audit {
-		text := fmt.Sprintf("%s by %s", e.Name, e.User)
-		if e.Error != "" {
-			text += " refused: " + e.Error
-		}
-		add(e.At, "cloudtrail:LookupEvents", "%s", text)
-	}
-	a.moments(add)
 }
 
 // moments adds when errors of the load balancer began and ended, burst by burst where they came so.
-func (a *analysis) moments(add func(at time.Time, source, format string, args ...any)) {
+func (a *analysis) moments(add tell) {
 	const source = "cloudwatch:GetMetricData"
 	for _, m := range []struct{ name, what string }{{elb502, "502"}, {elb503, "503"}, {elb504, "504"}} {
 		c := a.counts(m.name)
