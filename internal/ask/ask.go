@@ -152,7 +152,10 @@ func parseALB(words []string, namespace string) (Command, error) {
 	case len(words) > 1:
 		return Command{}, refuse("alb takes one ingress, not %d words. Did you mean alb %s -n %s?", len(words), quoteName(words[0]), quoteName(words[1]))
 	}
-	name := strings.TrimPrefix(words[0], "ingress/")
+	name := words[0]
+	if kind, rest, ok := strings.Cut(name, "/"); ok && routers[strings.ToLower(kind)] { // as kubectl prints it: ingress/name
+		name = rest
+	}
 	if ns, rest, ok := strings.Cut(name, "/"); ok && namespace == "" { // as kubectl and controllers write it: namespace/name
 		namespace, name = ns, rest
 	}
@@ -163,6 +166,12 @@ func parseALB(words []string, namespace string) (Command, error) {
 		return Command{}, refuse("%s can't be a namespace: lower-case letters, digits and -, at most 63", quote(namespace))
 	}
 	return Command{Verb: "alb", Name: name, Namespace: namespace}, nil
+}
+
+// routers are the kinds, as kubectl spells them before a slash, that an alb question may name.
+var routers = map[string]bool{
+	"ingress": true, "ingresses": true, "ing": true, "ingress.networking.k8s.io": true,
+	"targetgroupbinding": true, "targetgroupbindings": true, "targetgroupbinding.elbv2.k8s.aws": true, "targetgroupbinding.eks.amazonaws.com": true,
 }
 
 // cutNamespace takes -n NAME, --namespace NAME or --namespace=NAME out of the words.

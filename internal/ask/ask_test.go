@@ -26,8 +26,10 @@ func TestParse(t *testing.T) {
 		"alb --namespace=backend api":    {Verb: "alb", Name: "api", Namespace: "backend"},
 		"alb backend/api-ingress":        {Verb: "alb", Name: "api-ingress", Namespace: "backend"},
 		"alb ingress/api-ingress -n web": {Verb: "alb", Name: "api-ingress", Namespace: "web"},
-		"help alb":                       {Verb: "help", Topic: "alb"},
-		"ping":                           {Verb: "ping"},
+		"alb targetgroupbinding.elbv2.k8s.aws/k8s-web-api-1 -n web": {Verb: "alb", Name: "k8s-web-api-1", Namespace: "web"},
+		"alb TargetGroupBinding/k8s-web-api-1":                      {Verb: "alb", Name: "k8s-web-api-1"},
+		"help alb":                                                  {Verb: "help", Topic: "alb"},
+		"ping":                                                      {Verb: "ping"},
 	} {
 		got, err := ask.Parse(text)
 		if err != nil || got != want {
