@@ -23,6 +23,8 @@ type collector struct {
 	s     *Snapshot
 	asked atomic.Int32    // calls to AWS
 	heard map[string]bool // namespaces whose events were read
+	read  int             // namespaces whose workloads were read
+	near  []string        // namespaces that matter, as far as they are known before the target groups are
 	// refused is set where it turns out that what was asked for is nothing for this diagnosis.
 	refused error
 }
@@ -36,13 +38,13 @@ func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (
 	if err := resolve(ctx, in, t, &c.reads, c.s); err != nil {
 		return Snapshot{}, err
 	}
-	near := c.namespaces()
-	c.parallel(ctx, c.balancer, func(ctx context.Context) { c.cluster(ctx, near) }, c.system)
+	c.near = c.namespaces()
+	c.parallel(ctx, c.balancer, func(ctx context.Context) { c.cluster(ctx, c.near) }, c.system)
 	if c.refused != nil {
 		return Snapshot{}, c.refused
 	}
 	// A rule may forward to a target group that a binding of another namespace fills.
-	if far := slices.DeleteFunc(c.namespaces(), func(ns string) bool { return slices.Contains(near, ns) }); len(far) > 0 {
+	if far := slices.DeleteFunc(c.namespaces(), func(ns string) bool { return slices.Contains(c.near, ns) }); len(far) > 0 {
 		c.cluster(ctx, far)
 	}
 	c.trim()
@@ -93,6 +95,7 @@ func (c *collector) namespaces() []string {
 func (c *collector) cluster(ctx context.Context, namespaces []string) {
 	var reads []func(context.Context)
 	add := func(read func(context.Context)) { reads = append(reads, read) }
+	namespaces = c.visited(namespaces)
 	for _, ns := range namespaces {
 		add(func(ctx context.Context) {
 			v, err := c.in.Services.Services(ctx, ns)
@@ -127,6 +130,10 @@ func (c *collector) cluster(ctx context.Context, namespaces []string) {
 		if c.heard[ns] {
 			continue
 		}
+		if len(c.heard) >= mostHeard {
+			c.skip("list events", ns)
+			continue
+		}
 		c.heard[ns] = true
 		add(func(ctx context.Context) {
 			v, err := c.in.Events.Events(ctx, ns)
@@ -134,6 +141,27 @@ func (c *collector) cluster(ctx context.Context, namespaces []string) {
 		})
 	}
 	c.parallel(ctx, reads...)
+}
+
+// visited cuts namespaces to as many as one run reads; that of the ingress is always among them.
+func (c *collector) visited(namespaces []string) []string {
+	own := func(ns string) bool { return c.s.Ingress != nil && c.s.Ingress.Namespace == ns }
+	namespaces = slices.Clone(namespaces)
+	slices.SortStableFunc(namespaces, func(a, b string) int {
+		switch {
+		case own(a) == own(b):
+			return 0
+		case own(a):
+			return -1
+		}
+		return 1
+	})
+	n := min(len(namespaces), mostNamespaces-c.read)
+	c.read += n
+	for _, ns := range namespaces[n:] {
+		c.skip("list endpointslices.discovery.k8s.io", ns)
+	}
+	return namespaces[:n]
 }
 
 // keep stores what was read, or that it could not be.

@@ -19,6 +19,13 @@ const (
 	arnsInCall, addressesInCall = 20, 200
 )
 
+// Kubernetes is asked some sixty times at most: about twenty for the cluster itself, what enforces policies in it and logs,
+// eight for each namespace, and once more for the events of each further ingress of the group.
+const (
+	mostNamespaces = 3
+	mostHeard      = mostNamespaces + 6
+)
+
 // errTooMany is a read that was not made because a run makes only so many.
 var errTooMany = errors.New("there are more of them than one run reads")
 

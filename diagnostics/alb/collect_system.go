@@ -91,7 +91,7 @@ func (c *collector) dns(ctx context.Context) {
 
 // policyEndpoints reads what the VPC CNI made of the network policies: the pods for which they are enforced.
 func (c *collector) policyEndpoints(ctx context.Context) {
-	for _, ns := range c.namespaces() {
+	for _, ns := range c.near[:min(len(c.near), mostNamespaces)] {
 		us, err := c.in.Customs.Customs(ctx, "networking.k8s.aws", "v1alpha1", "policyendpoints", ns)
 		c.keep(err, ns, func() {
 			for _, u := range us {
@@ -109,7 +109,7 @@ func (c *collector) policyEndpoints(ctx context.Context) {
 
 // mesh reads Istio's settings of mutual TLS: those of the namespaces of the ingress, and the ones for the whole mesh.
 func (c *collector) mesh(ctx context.Context) {
-	wanted := append(c.namespaces(), "istio-system")
+	wanted := append(slices.Clone(c.near), "istio-system")
 	us, err := c.in.Customs.Customs(ctx, "security.istio.io", "v1", "peerauthentications", "")
 	c.keep(err, "", func() {
 		for _, u := range us {
