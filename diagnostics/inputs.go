@@ -87,6 +87,7 @@ type PodQuery struct {
 	Namespace string
 	Phase     string // field selector status.phase
 	Node      string // field selector spec.nodeName
+	Address   string // field selector status.podIP
 	Labels    string // label selector
 	Name      string // field selector metadata.name
 }
@@ -233,8 +234,8 @@ type LoadBalancers interface {
 
 // TargetGroups reads target groups ("elasticloadbalancing:DescribeTargetGroups", "…:DescribeTargetHealth").
 type TargetGroups interface {
-	// TargetGroups reads those with these ARNs. Unknown ARNs are left out.
-	TargetGroups(ctx context.Context, arns ...string) ([]elb.TargetGroup, error)
+	// TargetGroups reads those with these ARNs or names. Unknown ones are left out.
+	TargetGroups(ctx context.Context, refs ...string) ([]elb.TargetGroup, error)
 	TargetHealth(ctx context.Context, arn string) ([]elb.TargetHealth, error)
 }
 

@@ -20,10 +20,11 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 		"list ingressclassparams.elbv2.k8s.aws",
 		"list targetgroupbindings.eks.amazonaws.com", "list ingressclassparams.eks.amazonaws.com", // of EKS Auto Mode
 		"list services", "list endpointslices.discovery.k8s.io", "list pods", "list nodes", "list events",
-		"list deployments.apps", "list replicasets.apps", "list daemonsets.apps", "list networkpolicies.networking.k8s.io",
+		"list deployments.apps", "list replicasets.apps", "list statefulsets.apps", "list daemonsets.apps", "list networkpolicies.networking.k8s.io",
 		"list adminnetworkpolicies.policy.networking.k8s.io", "list baselineadminnetworkpolicies.policy.networking.k8s.io",
 		"list ciliumnetworkpolicies.cilium.io", "list ciliumclusterwidenetworkpolicies.cilium.io",
 		"list networkpolicies.crd.projectcalico.org", "list globalnetworkpolicies.crd.projectcalico.org",
+		"list leases.coordination.k8s.io", // of the load balancer controller
 		"list policyendpoints.networking.k8s.aws", "list dnsendpoints.externaldns.k8s.io", "list peerauthentications.security.istio.io",
 		"get pods/log",
 		"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules",

@@ -30,6 +30,9 @@ func Analyze(s Snapshot) diagnostics.Result {
 		a.idle(g)
 	}
 	a.owners()
+	for _, g := range a.groups {
+		a.reused(g)
+	}
 	a.reachability()
 	a.config()
 	for _, g := range a.groups {

@@ -15,37 +15,14 @@ import (
 // answered looks at targets that answer with a code that the health check doesn't take. A code is a whole HTTP answer: the
 // network is innocent on that port, whatever the security groups look like.
 func (a *analysis) answered(g *group) {
-	all := slices.DeleteFunc(g.of(code), func(t *target) bool { return g.byDesign(t) })
+	all := slices.DeleteFunc(g.of(code), func(t *target) bool { return g.byDesign(t) || t.stray })
 	odd := slices.DeleteFunc(slices.Clone(all), func(t *target) bool { return t.Reason != "Target.FailedHealthChecks" || len(t.codes) == 0 })
 	if len(odd) > 0 {
 		a.contradict("the reason of %s is %s, which means a broken connection, but the description carries [%d], which only a complete answer can bring: port %d is reachable",
 			joined(names(odd)), odd[0].Reason, odd[0].codes[0], odd[0].hcPort)
 	}
-	rest := a.reused(g, all)
-	rest = a.crashing(g, rest)
+	rest := a.crashing(g, all)
 	a.readings(g, rest, func(ts []*target) int { return g.weight(ts) / 2 }, a.answer)
-}
-
-// reused finds targets whose address belongs to a pod of somebody else by now.
-func (a *analysis) reused(g *group, ts []*target) []*target {
-	if g.TargetType != "ip" || g.service == "" || a.s.missed("list endpointslices.discovery.k8s.io") || a.found("tg.two-owners") {
-		return ts
-	}
-	var foreign []*target
-	for _, t := range ts {
-		if t.pod != nil && !g.has(t.addr) && g.svc != nil && !matches(g.svc.Spec.Selector, t.pod.Labels) {
-			foreign = append(foreign, t)
-		}
-	}
-	for _, t := range foreign {
-		a.report(diagnostics.Finding{
-			ID: "target.reused-ip", Subject: t.ID, Confidence: diagnostics.Confirmed, Affects: []string{t.affects(), "pod/" + t.pod.Namespace + "/" + t.pod.Name}, Weight: g.weight(foreign),
-			Summary: fmt.Sprintf("target %s of %s is the address of pod %s/%s, which is not behind Service %s/%s: it was registered for a pod that is gone", t.name(), g.Name, t.pod.Namespace, t.pod.Name, g.namespace, g.service),
-			Evidence: []diagnostics.Evidence{g.evidence([]*target{t}), g.serviceEvidence(), {What: "pod with address " + t.ID, Value: t.pod.Namespace + "/" + t.pod.Name, Source: "list pods",
-				Repeat: fmt.Sprintf("kubectl get pods -A --field-selector status.podIP=%s", t.ID)}},
-		})
-	}
-	return slices.DeleteFunc(ts, func(t *target) bool { return slices.Contains(foreign, t) })
 }
 
 // answer asks why a target answers with a code that doesn't count as healthy. The first that fits decides.
@@ -153,11 +130,12 @@ func (a *analysis) meshAnswer(g *group, t *target, _ *probe, r *reading) bool {
 		}
 		r.Evidence = append(r.Evidence, e)
 		return true
-	case t.code() >= 500 && a.startsBehindSidecar(pod):
+	case t.code() == 503 && a.startsBehindSidecar(pod):
 		r.ID, r.Confidence = "mesh.local-503", diagnostics.Possible
 		r.says = func(which string, ts []*target) string {
 			return fmt.Sprintf("%s: the sidecar of %s answers while the application has only just started", g.asks(which, ts), pod.Name)
 		}
+		r.Evidence = append(r.Evidence, startEvidence(pod)...)
 		return true
 	}
 	return false
@@ -244,6 +222,23 @@ func (g *group) meaning(c int) string {
 		return "the path asks for a login"
 	}
 	return "only " + g.Check.Codes + " counts as healthy"
+}
+
+// startEvidence tells when the application containers behind a sidecar started.
+func startEvidence(p *corev1.Pod) []diagnostics.Evidence {
+	var out []diagnostics.Evidence
+	for _, c := range p.Status.ContainerStatuses {
+		if isSidecar(c.Name) {
+			continue
+		}
+		value := "not running"
+		if c.State.Running != nil {
+			value = "started at " + c.State.Running.StartedAt.UTC().Format(time.RFC3339)
+		}
+		out = append(out, diagnostics.Evidence{What: fmt.Sprintf("container %s of pod %s behind its sidecar", c.Name, p.Name), Value: fmt.Sprintf("%s, %d restarts", value, c.RestartCount), Source: "list pods",
+			Repeat: fmt.Sprintf("kubectl get pod %s -n %s -o jsonpath='{.status.containerStatuses}'", p.Name, p.Namespace)})
+	}
+	return out
 }
 
 // startsBehindSidecar reports whether the application container of a pod with a mesh sidecar (re)started within five minutes.

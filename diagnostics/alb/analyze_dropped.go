@@ -16,7 +16,7 @@ func (a *analysis) unanswered(g *group) {
 	var lost, rest, blocked []*target
 	for _, t := range g.of(drop) {
 		switch v := t.verdict(t.hcPort); {
-		case g.byDesign(t):
+		case g.byDesign(t), t.stray:
 		case t.eni == nil && a.lost(t):
 			lost = append(lost, t)
 		case v == vpc.Allowed:

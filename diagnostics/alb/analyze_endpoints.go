@@ -11,21 +11,22 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/elb"
 )
 
 // unfilled asks why a target group that serves requests has nobody to send them to.
 func (a *analysis) unfilled(g *group) {
-	if !g.HealthRead || len(g.registered()) > 0 || (len(g.rules) == 0 && a.s.Asked == nil) {
+	if !g.HealthRead || len(g.registered()) > 0 || (len(g.rules) == 0 && a.s.Asked == nil) || g.standsBy() {
 		return
 	}
-	if g.service == "" || a.s.missed("list services") || a.s.missed("list endpointslices.discovery.k8s.io") {
+	if g.service == "" || a.s.missedIn("list services", g.namespace) || a.s.missedIn("list endpointslices.discovery.k8s.io", g.namespace) {
 		return
 	}
 	if g.svc == nil {
 		a.missing(g)
 		return
 	}
-	if g.TargetType != "instance" && len(g.ready()) == 0 {
+	if list, _ := g.due(); g.TargetType != "instance" && len(list) == 0 {
 		a.noEndpoints(g)
 		return
 	}
@@ -37,11 +38,17 @@ func (a *analysis) missing(g *group) {
 	if a.found("svc.missing") {
 		return
 	}
-	a.report(diagnostics.Finding{
+	f := diagnostics.Finding{
 		ID: "svc.missing", Subject: "service/" + g.namespace + "/" + g.service, Confidence: diagnostics.Confirmed, Weight: 100,
 		Summary:  fmt.Sprintf("Service %s/%s doesn't exist, so target group %s stays empty", g.namespace, g.service, g.Name),
-		Evidence: []diagnostics.Evidence{g.evidence(nil), {What: "Service " + g.namespace + "/" + g.service, Value: "not found", Source: "list services", Repeat: fmt.Sprintf("kubectl get service %s -n %s", g.service, g.namespace)}},
-	})
+		Evidence: []diagnostics.Evidence{g.evidence(nil), serviceAbsent(g.namespace, g.service)},
+	}
+	if g.binding != nil {
+		if e, ok := a.standing("TargetGroupBinding", g.binding.Namespace, g.binding.Name); ok {
+			f.Evidence = append(f.Evidence, eventEvidence(e))
+		}
+	}
+	a.report(f)
 }
 
 // noEndpoints asks why a Service has no ready endpoint. That the controller then takes its security group rule away is a
@@ -52,9 +59,12 @@ func (a *analysis) noEndpoints(g *group) {
 		Evidence: []diagnostics.Evidence{g.evidence(nil), g.serviceEvidence()},
 	}
 	pods := g.selected()
-	if a.s.missed("list pods") {
-		f.ID, f.Confidence = "ep.none-ready", diagnostics.Likely
-		f.Summary = fmt.Sprintf("Service %s/%s has no ready endpoint, so target group %s is empty and clients get 503", g.namespace, g.service, g.Name)
+	if a.s.missedIn("list pods", g.namespace) {
+		if len(g.endpoints) == 0 {
+			return // none may match, or none may be wanted
+		}
+		f.ID, f.Reason = "ep.none-ready", "not-ready"
+		f.Summary = fmt.Sprintf("none of %d endpoints of Service %s/%s is ready, so target group %s is empty%s", len(g.endpoints), g.namespace, g.service, g.Name, a.share(g))
 		a.report(f)
 		return
 	}
@@ -93,6 +103,32 @@ func (a *analysis) noEndpoints(g *group) {
 		}
 	}
 	a.report(f)
+	a.portLater(g, pods)
+}
+
+// portLater adds the named port that no container has: it would show once the pods are ready.
+func (a *analysis) portLater(g *group, pods []*corev1.Pod) {
+	tp, ok := g.targetPort()
+	if !ok || tp.Type != intstr.String || slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return portNamed(p, tp.StrVal) != 0 }) {
+		return
+	}
+	a.report(diagnostics.Finding{
+		ID: "ep.port-name", Subject: g.subject(), Confidence: diagnostics.Confirmed, Latent: true, Weight: a.lost503(g),
+		Summary:  fmt.Sprintf("port %s of Service %s/%s points to the port named %q, which no container of its pods has: target group %s would stay empty with ready pods too", a.s.portOf(*g.TargetGroup), g.namespace, g.service, tp.StrVal, g.Name),
+		Evidence: []diagnostics.Evidence{portEvidence(pods[0])},
+	})
+}
+
+// portNamed is the number of the container port with this name; 0 where the pod has none.
+func portNamed(p *corev1.Pod, name string) int {
+	for _, c := range p.Spec.Containers {
+		for _, cp := range c.Ports {
+			if cp.Name == name {
+				return int(cp.ContainerPort)
+			}
+		}
+	}
+	return 0
 }
 
 // noneOf is "none of 3 pods", or "the only pod".
@@ -138,65 +174,6 @@ func (a *analysis) portless(g *group, pods []*corev1.Pod, f diagnostics.Finding)
 	return true
 }
 
-// noPods tells a workload that is scaled to zero from a selector that matches nothing.
-func (a *analysis) noPods(g *group, f diagnostics.Finding) {
-	for _, d := range a.s.Deployments {
-		if d.Namespace != g.namespace || len(g.svc.Spec.Selector) == 0 || !matches(g.svc.Spec.Selector, d.Spec.Template.Labels) {
-			continue
-		}
-		f.ID, f.Reason = "ep.none-ready", "scaled-to-zero"
-		f.Affects = append(f.Affects, "deployment/"+d.Namespace+"/"+d.Name)
-		f.Summary = fmt.Sprintf("Deployment %s/%s behind Service %s is scaled to 0, so target group %s is empty%s", d.Namespace, d.Name, g.service, g.Name, a.share(g))
-		if replicas(d) > 0 {
-			f.Reason = "no-pods"
-			f.Summary = fmt.Sprintf("Deployment %s/%s wants %d pods and has none, so target group %s is empty%s", d.Namespace, d.Name, replicas(d), g.Name, a.share(g))
-		}
-		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "Deployment " + d.Namespace + "/" + d.Name, Value: fmt.Sprintf("%d replicas wanted, %d there", replicas(d), d.Status.Replicas), Source: "list deployments.apps",
-			Repeat: fmt.Sprintf("kubectl get deployment %s -n %s", d.Name, d.Namespace)})
-		a.report(f)
-		return
-	}
-	if a.s.missed("list deployments.apps") {
-		return // it may only be scaled to zero
-	}
-	f.ID = "ep.selector"
-	f.Summary = fmt.Sprintf("the selector of Service %s/%s (%s) matches no pod, so target group %s is empty and clients get 503", g.namespace, g.service, labels(g.svc.Spec.Selector), g.Name)
-	if near, found := a.nearMiss(g); found {
-		f.Summary += ": " + near
-		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "pods that nearly match", Value: near, Source: "list pods", Repeat: fmt.Sprintf("kubectl get pods -n %s --show-labels", g.namespace)})
-	}
-	if len(g.svc.Spec.Selector) == 0 {
-		f.ID, f.Reason = "ep.none-ready", "no-selector"
-		f.Summary = fmt.Sprintf("Service %s/%s has no selector and no endpoints, so target group %s is empty and clients get 503", g.namespace, g.service, g.Name)
-	}
-	a.report(f)
-}
-
-// nearMiss finds running pods whose labels differ from the selector in one entry.
-func (a *analysis) nearMiss(g *group) (string, bool) {
-	for i := range a.s.Pods {
-		p := &a.s.Pods[i]
-		if p.Namespace != g.namespace || !near(g.svc.Spec.Selector, p.Labels) {
-			continue
-		}
-		for _, k := range sortedKeys(g.svc.Spec.Selector) {
-			v := g.svc.Spec.Selector[k]
-			switch have, ok := p.Labels[k]; {
-			case ok && have != v:
-				return fmt.Sprintf("pod %s has %s=%s, the selector wants %s=%s", p.Name, k, have, k, v), true
-			case !ok:
-				for _, other := range sortedKeys(p.Labels) {
-					if p.Labels[other] == v {
-						return fmt.Sprintf("pod %s has %s=%s, the selector wants %s=%s", p.Name, other, v, k, v), true
-					}
-				}
-				return fmt.Sprintf("pod %s has no label %s, the selector wants %s=%s", p.Name, k, k, v), true
-			}
-		}
-	}
-	return "", false
-}
-
 func labels(m map[string]string) string {
 	var out []string
 	for _, k := range sortedKeys(m) {
@@ -206,10 +183,7 @@ func labels(m map[string]string) string {
 }
 
 func replicas(d appsv1.Deployment) int {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return int(*d.Spec.Replicas)
+	return wantedOf(d.Spec.Replicas)
 }
 
 func (a *analysis) selectorEvidence(g *group, pods []*corev1.Pod) diagnostics.Evidence {
@@ -217,18 +191,38 @@ func (a *analysis) selectorEvidence(g *group, pods []*corev1.Pod) diagnostics.Ev
 		Repeat: fmt.Sprintf("kubectl get pods -n %s -l %s", g.namespace, labels(g.svc.Spec.Selector))}
 }
 
-// weights gives the weight of the group in its first rule, and that of all groups there.
+// weights gives the weight of the group and that of all groups in the rule that sends it the largest part of its requests.
 func (g *group) weights() (own, all int) {
-	if len(g.rules) == 0 {
-		return 0, 0
-	}
-	for _, t := range last(g.rules[0]).Targets {
+	return weightsIn(g.heaviest(), g.ARN)
+}
+
+func weightsIn(r elb.Rule, arn string) (own, all int) {
+	for _, t := range last(r).Targets {
 		all += t.Weight
-		if t.TargetGroup == g.ARN {
-			own = t.Weight
+		if t.TargetGroup == arn {
+			own += t.Weight
 		}
 	}
 	return own, all
+}
+
+// heaviest is the rule that sends the group the largest part of its requests.
+func (g *group) heaviest() elb.Rule {
+	var found elb.Rule
+	for i, r := range g.rules {
+		own, all := weightsIn(r, g.ARN)
+		bestOwn, bestAll := weightsIn(found, g.ARN)
+		if i == 0 || own*bestAll > bestOwn*all {
+			found = r
+		}
+	}
+	return found
+}
+
+// standsBy reports that every rule gives the group weight 0 and another one something: it stands by, and nobody misses its targets.
+func (g *group) standsBy() bool {
+	own, all := g.weights()
+	return len(g.rules) > 0 && own == 0 && all > 0
 }
 
 // share says which part of the requests a group gets where it shares a rule with others.
@@ -249,7 +243,7 @@ func (a *analysis) lost503(g *group) int {
 	return 10 + 90*own/all
 }
 
-// unregistered asks why the controller has not registered endpoints that are ready.
+// unregistered asks why the controller has not registered what is due.
 func (a *analysis) unregistered(g *group) {
 	if a.found("lbc.down", "lbc.iam", "lbc.webhook", "ingress.group-conflict", "ingress.not-reconciled") {
 		return
@@ -258,11 +252,17 @@ func (a *analysis) unregistered(g *group) {
 		a.excluded(g)
 		return
 	}
-	if g.binding != nil && a.s.Now.Sub(g.binding.Created) < 2*time.Minute {
-		a.report(diagnostics.Finding{
-			ID: "lb.initializing", Subject: g.Name, Confidence: diagnostics.Confirmed, Weight: 50,
-			Summary:  fmt.Sprintf("target group %s was bound %s ago and its targets are about to be registered", g.Name, a.s.Now.Sub(g.binding.Created).Round(time.Second)),
-			Evidence: []diagnostics.Evidence{g.evidence(nil), g.serviceEvidence(), bindingEvidence(g.binding)},
-		})
+	missing, _ := g.gap()
+	if g.binding == nil || (len(missing) > 0 && a.s.Now.Sub(g.binding.Created) >= 2*time.Minute) {
+		return
 	}
+	f := diagnostics.Finding{
+		ID: "lb.initializing", Subject: g.Name, Confidence: diagnostics.Confirmed, Weight: 50,
+		Summary:  fmt.Sprintf("target group %s was bound %s ago and its targets are about to be registered", g.Name, a.s.Now.Sub(g.binding.Created).Round(time.Second)),
+		Evidence: []diagnostics.Evidence{g.evidence(nil), g.serviceEvidence(), bindingEvidence(g.binding)},
+	}
+	if len(missing) == 0 {
+		f.Summary = fmt.Sprintf("the endpoints of Service %s/%s have been ready for less than a minute, and the controller is about to register them in %s", g.namespace, g.service, g.Name)
+	}
+	a.report(f)
 }

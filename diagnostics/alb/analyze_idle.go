@@ -3,6 +3,7 @@ package alb
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -12,7 +13,7 @@ import (
 func (a *analysis) idle(g *group) {
 	var zone, detached []*target
 	for _, t := range g.of(unused) {
-		if strings.Contains(t.Description, "Availability Zone that is not enabled") {
+		if outOfZone(t.TargetHealth) {
 			zone = append(zone, t)
 		} else if t.Reason == "Target.NotInUse" {
 			detached = append(detached, t)
@@ -28,6 +29,9 @@ func (a *analysis) idle(g *group) {
 			Summary:  fmt.Sprintf("%s of %s %s in %s, which is not enabled for load balancer %s, and %s no requests", some(len(zone), len(g.registered()), "target"), g.Name, verb(len(zone), "lies", "lie"), joined(sortedKeys(zones)), a.balancerName(), verb(len(zone), "gets", "get")),
 			Evidence: []diagnostics.Evidence{g.evidence(zone)},
 		}
+		if e, ok := a.subnetEvidence(); ok {
+			f.Evidence = append(f.Evidence, e)
+		}
 		if a.s.Balancer != nil {
 			var enabled []string
 			for _, z := range a.s.Balancer.Zones {
@@ -38,14 +42,25 @@ func (a *analysis) idle(g *group) {
 		}
 		a.report(f)
 	}
-	if len(detached) > 0 && len(g.rules) == 0 && len(g.LoadBalancers) == 0 {
+	if a.unattached(g, detached) {
 		a.report(diagnostics.Finding{
 			ID: "tg.detached", Subject: g.Name, Confidence: diagnostics.Confirmed, Affects: affected(detached), Weight: 100,
-			Summary: fmt.Sprintf("no listener rule uses target group %s, so its %s get no requests", g.Name, plural(len(detached), "target")),
+			Summary: fmt.Sprintf("no listener rule uses target group %s, so its %s %s no requests", g.Name, plural(len(detached), "target"), verb(len(detached), "gets", "get")),
 			Evidence: []diagnostics.Evidence{g.evidence(detached), {What: "load balancers of " + g.Name, Value: "none", Source: "elasticloadbalancing:DescribeTargetGroups",
 				Repeat: "aws elbv2 describe-target-groups --target-group-arns " + g.ARN}},
 		})
 	}
+}
+
+// unattached reports whether it is known that no listener rule uses a group: its targets say so, or the group itself does.
+func (a *analysis) unattached(g *group, detached []*target) bool {
+	if len(g.rules) > 0 || len(g.LoadBalancers) > 0 {
+		return false
+	}
+	if len(detached) > 0 {
+		return slices.ContainsFunc(detached, func(t *target) bool { return strings.Contains(t.Description, "not configured to receive traffic") }) || !a.s.missed("elasticloadbalancing:DescribeTargetGroups")
+	}
+	return a.s.Asked != nil && g.HealthRead && g.VPC != "" && !a.s.missed("elasticloadbalancing:DescribeTargetGroups")
 }
 
 func (t *target) zoneName() string { return cmp.Or(t.TargetHealth.Zone, t.zoneOf(), "another zone") }

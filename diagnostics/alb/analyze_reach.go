@@ -42,7 +42,7 @@ const (
 func (a *analysis) reachability() {
 	for _, g := range a.groups {
 		for _, t := range g.registered() {
-			if t.class == unused || g.byDesign(t) {
+			if t.class == unused || t.stray || g.byDesign(t) {
 				continue
 			}
 			for _, port := range t.ports() {

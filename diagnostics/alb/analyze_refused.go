@@ -11,7 +11,7 @@ import (
 
 // refused looks at targets that break the connection: the way is open, so the network is innocent.
 func (a *analysis) refused(g *group) {
-	ts := slices.DeleteFunc(g.of(refuse), func(t *target) bool { return g.byDesign(t) })
+	ts := slices.DeleteFunc(g.of(refuse), func(t *target) bool { return g.byDesign(t) || t.stray })
 	if len(ts) == 0 {
 		return
 	}
@@ -41,7 +41,7 @@ func (a *analysis) rejected(g *group, ts []*target) {
 			f.Reason = "no-pods"
 			f.Summary += ": no pod matches its selector"
 			if near, ok := a.nearMiss(g); ok {
-				f.Summary += ", " + near
+				f.Summary += ", " + near.text
 			}
 		}
 	}

@@ -1,9 +1,13 @@
 package alb
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/elb"
@@ -17,62 +21,253 @@ const (
 
 // routing asks what the rules do with requests for the ingress before any target is looked at.
 func (a *analysis) routing() {
+	var missing []elb.Rule
 	for _, r := range a.s.serving() {
 		act := last(r)
 		switch {
-		case act.Type == "fixed-response" && !r.Default:
+		case act.Type == "fixed-response" && act.Body == noService:
+			missing = append(missing, r)
+		case act.Type == "fixed-response" && strings.HasPrefix(act.StatusCode, "5"):
 			a.fixed(r, act)
 		case act.Type == "forward" && len(act.Targets) > 0 && !slices.ContainsFunc(act.Targets, func(t elb.Weighted) bool { return t.Weight > 0 }):
-			a.report(diagnostics.Finding{
-				ID: "rule.weight-zero", Subject: ruleName(r), Confidence: diagnostics.Confirmed, Weight: 100,
-				Summary:  fmt.Sprintf("rule %s forwards to target groups that all have weight 0, so its requests get 503", ruleName(r)),
-				Evidence: []diagnostics.Evidence{ruleEvidence(r)},
-			})
+			a.weightless(r)
 		}
 		a.shadow(r)
 	}
+	if len(missing) > 0 {
+		a.serviceMissing(missing)
+	}
+	for _, g := range a.groups {
+		a.emptyShare(g)
+	}
 }
 
-// fixed reports a rule that answers by itself with an error.
-func (a *analysis) fixed(r elb.Rule, act elb.Action) {
-	if !strings.HasPrefix(act.StatusCode, "5") && !strings.HasPrefix(act.StatusCode, "4") {
+// absent lists the Services that the ingress names and that don't exist.
+func (a *analysis) absent() []string {
+	var out []string
+	for _, b := range backends(*a.s.Ingress) {
+		if a.s.service(a.s.Ingress.Namespace, b.Service) == nil {
+			out = append(out, b.Service)
+		}
+	}
+	return sorted(out)
+}
+
+// serviceMissing reports rules that the controller made answer 503 because their Service doesn't exist.
+func (a *analysis) serviceMissing(rules []elb.Rule) {
+	ing := a.s.Ingress
+	says := func(rs []elb.Rule) (text string, ev []diagnostics.Evidence) {
+		for _, r := range rs[:min(len(rs), 4)] {
+			ev = append(ev, ruleEvidence(r))
+		}
+		if a.measured() && a.total(fixedAnswers) > 0 {
+			ev = append(ev, a.metric(fixedAnswers))
+		}
+		text = "rule " + ruleName(rs[0])
+		if n := len(rs) - 1; n > 0 {
+			text += fmt.Sprintf(" and %d more", n)
+		}
+		return text, ev
+	}
+	if ing == nil || a.s.missedIn("list services", ing.Namespace) {
+		text, ev := says(rules)
+		a.report(diagnostics.Finding{
+			ID: "svc.missing", Subject: ruleName(rules[0]), Confidence: diagnostics.Likely, Weight: 100, Evidence: ev,
+			Summary: fmt.Sprintf("%s answers 503 %q: the Service that the ingress names didn't exist when the controller made it", text, noService),
+		})
 		return
 	}
-	f := diagnostics.Finding{Confidence: diagnostics.Confirmed, Weight: 100, Subject: ruleName(r), Evidence: []diagnostics.Evidence{ruleEvidence(r)}}
-	if act.Body == noService {
-		f.ID = "svc.missing"
-		var missing []string
-		if a.s.Ingress != nil && !a.s.missed("list services") {
-			for _, b := range backends(*a.s.Ingress) {
-				if a.s.service(a.s.Ingress.Namespace, b.Service) == nil {
-					missing = append(missing, b.Service)
-				}
-			}
+	absent := a.absent()
+	if len(absent) == 0 {
+		a.ruleOutdated(rules)
+		return
+	}
+	for _, name := range absent {
+		its := slices.DeleteFunc(slices.Clone(rules), func(r elb.Rule) bool { return !wants(*ing, name, r) })
+		if len(its) == 0 && len(absent) > 1 {
+			continue // another one's
 		}
-		missing = sorted(missing)
-		f.Summary = fmt.Sprintf("rule %s answers %s %q: the Service that the ingress names doesn't exist", ruleName(r), act.StatusCode, act.Body)
-		if len(missing) > 0 {
-			f.Subject = "service/" + a.s.Ingress.Namespace + "/" + missing[0]
-			f.Summary = fmt.Sprintf("Service %s/%s doesn't exist, so the controller made rule %s answer %s %q", a.s.Ingress.Namespace, joined(missing), ruleName(r), act.StatusCode, act.Body)
-			f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "Service " + a.s.Ingress.Namespace + "/" + missing[0], Value: "not found", Source: "list services", Repeat: fmt.Sprintf("kubectl get service %s -n %s", missing[0], a.s.Ingress.Namespace)})
+		if len(its) == 0 {
+			its = rules
+		}
+		text, ev := says(its)
+		f := diagnostics.Finding{
+			ID: "svc.missing", Subject: "service/" + ing.Namespace + "/" + name, Confidence: diagnostics.Confirmed, Weight: 100,
+			Summary:  fmt.Sprintf("Service %s/%s doesn't exist, so the controller made %s answer 503 %q", ing.Namespace, name, text, noService),
+			Evidence: append(ev, serviceAbsent(ing.Namespace, name)),
+		}
+		if like := a.likeliest(name); like != "" {
+			f.Summary += ": there is a Service " + like
 		}
 		a.report(f)
-		return
 	}
-	f.ID = "rule.fixed-response"
-	f.Summary = fmt.Sprintf("rule %s answers every request with %s %q by itself, as an action annotation of the ingress asks", ruleName(r), act.StatusCode, act.Body)
-	if act.Body == noAction {
+}
+
+func serviceAbsent(namespace, name string) diagnostics.Evidence {
+	return diagnostics.Evidence{What: "Service " + namespace + "/" + name, Value: "not found", Source: "list services", Repeat: fmt.Sprintf("kubectl get service %s -n %s", name, namespace)}
+}
+
+// likeliest is the Service of the ingress's namespace whose name comes nearest to one that doesn't exist.
+func (a *analysis) likeliest(name string) string {
+	best, at := "", 4
+	for _, svc := range a.s.Services {
+		if svc.Namespace != a.s.Ingress.Namespace {
+			continue
+		}
+		if d := diagnostics.Distance(svc.Name, name); d < at || (d >= 4 && best == "" && (strings.HasPrefix(svc.Name, name) || strings.HasPrefix(name, svc.Name))) {
+			best, at = svc.Name, min(d, 4)
+		}
+	}
+	return best
+}
+
+// wants reports whether a rule stands for a path of the ingress that leads to the Service.
+func wants(ing networkingv1.Ingress, service string, r elb.Rule) bool {
+	leads := func(b networkingv1.IngressBackend) bool {
+		one := networkingv1.Ingress{}
+		one.Annotations, one.Spec.DefaultBackend = ing.Annotations, &b
+		return slices.ContainsFunc(backends(one), func(x backend) bool { return x.Service == service })
+	}
+	if r.Default {
+		return ing.Spec.DefaultBackend != nil && leads(*ing.Spec.DefaultBackend)
+	}
+	only := networkingv1.Ingress{}
+	for _, rule := range ing.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		paths := slices.DeleteFunc(slices.Clone(rule.HTTP.Paths), func(p networkingv1.HTTPIngressPath) bool { return !leads(p.Backend) })
+		only.Spec.Rules = append(only.Spec.Rules, networkingv1.IngressRule{Host: rule.Host, IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: paths}}})
+	}
+	return asksFor(only, r)
+}
+
+// ruleOutdated reports rules that still say that a Service is missing although every one exists: the controller has not
+// come round to them.
+func (a *analysis) ruleOutdated(rules []elb.Rule) {
+	if a.found("lbc.down", "lbc.iam", "lbc.webhook", "ingress.group-conflict", "ingress.not-reconciled") {
+		return // that is why
+	}
+	ing := a.s.Ingress
+	f := diagnostics.Finding{
+		ID: "ingress.not-reconciled", Reason: "rule-outdated", Subject: "ingress/" + ing.Namespace + "/" + ing.Name, Confidence: diagnostics.Likely, Weight: 100,
+		Summary:  fmt.Sprintf("rule %s still answers 503 %q although every Service of ingress %s/%s exists: the controller has not applied it yet", ruleName(rules[0]), noService, ing.Namespace, ing.Name),
+		Evidence: []diagnostics.Evidence{ruleEvidence(rules[0])},
+	}
+	for _, b := range backends(*ing) {
+		svc := a.s.service(ing.Namespace, b.Service)
+		age := a.s.Now.Sub(svc.CreationTimestamp.Time)
+		if age < time.Minute {
+			f.ID, f.Reason, f.Weight, f.Confidence = "lb.initializing", "", 50, diagnostics.Confirmed
+			f.Summary = fmt.Sprintf("Service %s/%s was made %s ago and the controller is about to change rule %s", svc.Namespace, svc.Name, age.Round(time.Second), ruleName(rules[0]))
+		}
+		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "Service " + svc.Namespace + "/" + svc.Name, Value: "made at " + svc.CreationTimestamp.UTC().Format(time.RFC3339), Source: "list services", Repeat: fmt.Sprintf("kubectl get service %s -n %s", svc.Name, svc.Namespace)})
+	}
+	a.report(f)
+}
+
+// fixed reports a rule that answers by itself with an error: because an action annotation asks for it, because the
+// annotation that the ingress names isn't there, or for no reason that the ingress gives.
+func (a *analysis) fixed(r elb.Rule, act elb.Action) {
+	f := diagnostics.Finding{ID: "rule.fixed-response", Confidence: diagnostics.Confirmed, Weight: 100, Subject: ruleName(r), Evidence: []diagnostics.Evidence{ruleEvidence(r)}}
+	key, value := a.asked(act)
+	switch {
+	case act.Body == noAction:
 		f.Reason = "missing-action"
 		f.Summary = fmt.Sprintf("rule %s answers %s: the action annotation that the ingress names doesn't exist", ruleName(r), act.StatusCode)
+		if name := a.lostAction(); name != "" {
+			f.Summary = fmt.Sprintf("rule %s answers %s: the ingress names the action %s, and there is no annotation %s", ruleName(r), act.StatusCode, name, annotation("actions."+name))
+		}
+	case key != "":
+		f.Reason = "intended"
+		f.Summary = fmt.Sprintf("rule %s answers every request with %s %q by itself, as annotation %s of the ingress asks", ruleName(r), act.StatusCode, act.Body, key)
+		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "annotation " + key, Value: value, Source: "list ingresses.networking.k8s.io", Repeat: a.ingressCommand()})
+	default:
+		f.Reason, f.Confidence = "not-annotated", diagnostics.Likely
+		f.Summary = fmt.Sprintf("rule %s answers every request with %s %q by itself, which no annotation of the ingress asks for", ruleName(r), act.StatusCode, act.Body)
 	}
-	if a.s.Ingress != nil {
-		for _, key := range sortedKeys(a.s.Ingress.Annotations) {
-			if v := a.s.Ingress.Annotations[key]; strings.HasPrefix(key, annotation("actions.")) && strings.Contains(v, "fixed-response") {
-				f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "annotation " + key, Value: v, Source: "list ingresses.networking.k8s.io", Repeat: a.ingressCommand()})
+	if a.measured() && a.total(fixedAnswers) > 0 {
+		f.Evidence = append(f.Evidence, a.metric(fixedAnswers))
+	}
+	a.report(f)
+}
+
+// asked finds the action annotation that asks for a fixed answer.
+func (a *analysis) asked(act elb.Action) (key, value string) {
+	if a.s.Ingress == nil {
+		return "", ""
+	}
+	for _, key := range sortedKeys(a.s.Ingress.Annotations) {
+		v := a.s.Ingress.Annotations[key]
+		var want struct {
+			Config struct {
+				StatusCode  json.RawMessage `json:"statusCode"`
+				MessageBody string          `json:"messageBody"`
+			} `json:"fixedResponseConfig"`
+		}
+		if strings.HasPrefix(key, annotation("actions.")) && json.Unmarshal([]byte(v), &want) == nil &&
+			strings.Trim(string(want.Config.StatusCode), `"`) == act.StatusCode && want.Config.MessageBody == act.Body {
+			return key, v
+		}
+	}
+	return "", ""
+}
+
+// lostAction is the action that a path of the ingress names and that no annotation defines; empty where none is told.
+func (a *analysis) lostAction() string {
+	if a.s.Ingress == nil {
+		return ""
+	}
+	for _, rule := range a.s.Ingress.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		for _, p := range rule.HTTP.Paths {
+			b := p.Backend.Service
+			if b == nil || b.Port.Name != "use-annotation" {
+				continue
+			}
+			if _, ok := a.s.Ingress.Annotations[annotation("actions."+b.Name)]; !ok {
+				return b.Name
 			}
 		}
 	}
-	a.report(f)
+	return ""
+}
+
+// weightless reports a rule that gives every target group the weight 0.
+func (a *analysis) weightless(r elb.Rule) {
+	a.report(diagnostics.Finding{
+		ID: "rule.weight-zero", Reason: "all-zero", Subject: ruleName(r), Confidence: diagnostics.Confirmed, Weight: 100,
+		Summary:  fmt.Sprintf("rule %s forwards to target groups that all have weight 0, so its requests get 503", ruleName(r)),
+		Evidence: append([]diagnostics.Evidence{ruleEvidence(r)}, a.standby(r)...),
+	})
+}
+
+// standby gives the health of the target groups of a rule.
+func (a *analysis) standby(r elb.Rule) []diagnostics.Evidence {
+	var out []diagnostics.Evidence
+	for _, g := range a.groups {
+		if g.HealthRead && slices.Contains(forwards(r), g.ARN) {
+			out = append(out, g.evidence(g.list))
+		}
+	}
+	return out[:min(len(out), 3)]
+}
+
+// emptyShare reports a target group without targets that gets a part of the requests of its rule and of which nothing
+// else is known: no Service stands behind it.
+func (a *analysis) emptyShare(g *group) {
+	own, all := g.weights()
+	if !g.HealthRead || len(g.registered()) > 0 || g.service != "" || own == 0 || own == all {
+		return
+	}
+	r := g.heaviest()
+	a.report(diagnostics.Finding{
+		ID: "rule.weight-zero", Reason: "empty-group", Subject: ruleName(r), Confidence: diagnostics.Confirmed, Weight: a.lost503(g), Affects: []string{"targetgroup/" + g.Name},
+		Summary:  fmt.Sprintf("rule %s sends %d of %d parts of its requests to target group %s, which has no target and no TargetGroupBinding: they get 503", ruleName(r), own, all, g.Name),
+		Evidence: append([]diagnostics.Evidence{ruleEvidence(r)}, a.standby(r)...),
+	})
 }
 
 func ruleName(r elb.Rule) string {

@@ -35,42 +35,6 @@ func oneOf(questions ...func() bool) bool {
 	return slices.ContainsFunc(questions, func(ask func() bool) bool { return ask() })
 }
 
-// owners reports a target group that two parties fill and empty in turn.
-func (a *analysis) owners() {
-	for _, g := range a.groups {
-		users := map[string]bool{}
-		var ev []diagnostics.Evidence
-		for _, e := range a.s.Audit {
-			if (e.Name == "RegisterTargets" || e.Name == "DeregisterTargets") && e.Error == "" && touches(e, g.ARN) {
-				if !users[e.User] {
-					ev = append(ev, auditEvidence(e, g.ARN))
-				}
-				users[e.User] = true
-			}
-		}
-		var bindings []string
-		for _, b := range a.s.Bindings {
-			if b.TargetGroupARN == g.ARN && !b.MultiCluster {
-				bindings = append(bindings, b.Namespace+"/"+b.Name)
-				if len(bindings) > 1 {
-					ev = append(ev, bindingEvidence(&b))
-				}
-			}
-		}
-		if len(users) < 2 && len(bindings) < 2 {
-			continue
-		}
-		who := joined(sortedKeys(users))
-		if len(bindings) > 1 {
-			who = "TargetGroupBindings " + joined(bindings)
-		}
-		a.report(diagnostics.Finding{
-			ID: "tg.two-owners", Subject: g.Name, Confidence: diagnostics.Likely, Weight: 80,
-			Summary: fmt.Sprintf("target group %s has more than one owner (%s): each takes out what the other put in", g.Name, who), Evidence: append([]diagnostics.Evidence{g.evidence(g.list)}, ev...),
-		})
-	}
-}
-
 // migration recognises a moment without targets in the past: rules moved to a new target group before it was filled.
 func (a *analysis) migration() {
 	bursts := a.counts(elb503).Bursts()

@@ -38,6 +38,7 @@ func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (
 	if err := resolve(ctx, in, t, &c.reads, c.s); err != nil {
 		return Snapshot{}, err
 	}
+	c.named(ctx)
 	c.near = c.namespaces()
 	c.parallel(ctx, c.balancer, func(ctx context.Context) { c.cluster(ctx, c.near) }, c.system)
 	if c.refused != nil {
@@ -47,6 +48,8 @@ func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (
 	if far := slices.DeleteFunc(c.namespaces(), func(ns string) bool { return slices.Contains(c.near, ns) }); len(far) > 0 {
 		c.cluster(ctx, far)
 	}
+	c.parallel(ctx, c.strangers, c.choice)
+	c.stateful(ctx)
 	c.trim()
 	if c.s.Balancer != nil {
 		in.Say("found load balancer %s with %d target groups", c.s.Balancer.Name, len(c.s.TargetGroups))

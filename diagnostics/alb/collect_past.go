@@ -33,6 +33,7 @@ const (
 	failedOpen     = "UnhealthyRoutingRequestCount"
 	authError      = "ELBAuthError"
 	authFailure    = "ELBAuthFailure"
+	fixedAnswers   = "HTTP_Fixed_Response_Count"
 	responseTime   = "TargetResponseTime"
 	applicationELB = "AWS/ApplicationELB"
 	balancerDim    = "LoadBalancer"
@@ -60,7 +61,7 @@ func (c *collector) metrics(ctx context.Context) {
 		return q
 	}
 	var qs []trail.Query
-	for _, name := range []string{requests, elb4xx, elb500, elb502, elb503, elb504, target2xx, target5xx, connectErrors, tlsErrors, rejected, failedOpen, authError, authFailure} {
+	for _, name := range []string{requests, elb4xx, elb500, elb502, elb503, elb504, target2xx, target5xx, connectErrors, tlsErrors, rejected, failedOpen, authError, authFailure, fixedAnswers} {
 		qs = append(qs, query(name, statisticSum, ""))
 	}
 	qs = append(qs, query(responseTime, percentile99, ""), query(responseTime, statisticMax, ""))

@@ -20,10 +20,6 @@ func (c *collector) system(ctx context.Context) {
 			c.keep(err, "", func() { c.s.Nodes = v })
 		},
 		func(ctx context.Context) {
-			v, err := c.in.Controllers.Deployments(ctx, system)
-			c.keep(err, system, func() { c.s.Controller = controllerIn(v) })
-		},
-		func(ctx context.Context) {
 			v, err := c.in.Daemons.DaemonSets(ctx, system)
 			c.keep(err, system, func() { c.s.Enforcer.Name = enforcerIn(v) })
 		},
@@ -31,26 +27,7 @@ func (c *collector) system(ctx context.Context) {
 			v, err := c.in.Clusters.Cluster(ctx, c.s.Cluster)
 			c.keep(err, c.s.Cluster, func() { c.s.EKS = v })
 		},
-		c.dns, c.policyEndpoints, c.mesh)
-}
-
-// controllerIn finds the load balancer controller by its image or its standard label.
-func controllerIn(ds []appsv1.Deployment) *Controller {
-	for _, d := range ds {
-		for _, ct := range d.Spec.Template.Spec.Containers {
-			image := ct.Image[strings.LastIndexByte(ct.Image, '/')+1:]
-			if !strings.HasPrefix(image, "aws-load-balancer-controller") && d.Labels["app.kubernetes.io/name"] != "aws-load-balancer-controller" {
-				continue
-			}
-			desired := 1
-			if d.Spec.Replicas != nil {
-				desired = int(*d.Spec.Replicas)
-			}
-			_, version, _ := strings.Cut(image, ":")
-			return &Controller{Namespace: d.Namespace, Name: d.Name, Desired: desired, Ready: int(d.Status.ReadyReplicas), Version: version, Args: ct.Args}
-		}
-	}
-	return nil
+		c.controller, c.dns, c.policyEndpoints, c.mesh)
 }
 
 // enforcerIn finds what enforces NetworkPolicies: the agent of the VPC CNI where it is switched on, or another plugin.

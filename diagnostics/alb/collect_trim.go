@@ -85,6 +85,10 @@ func (s *Snapshot) forget() {
 		s.ReplicaSets[i].ManagedFields = nil
 		bare(&s.ReplicaSets[i].Spec.Template.Spec)
 	}
+	for i := range s.StatefulSets {
+		hush(&s.StatefulSets[i].ObjectMeta)
+		bare(&s.StatefulSets[i].Spec.Template.Spec)
+	}
 	for i := range s.Services {
 		hush(&s.Services[i].ObjectMeta)
 	}

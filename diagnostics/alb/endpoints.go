@@ -78,6 +78,7 @@ func (s *Snapshot) endpointsOf(g TargetGroup) []endpoint {
 				if e.NodeName != nil {
 					x.node = *e.NodeName
 				}
+				x.gated = !x.ready && (e.Conditions.Terminating == nil || !*e.Conditions.Terminating) && s.gated(s.pod(namespace, x.pod))
 				out = append(out, x)
 			}
 		}
@@ -102,14 +103,7 @@ func (g *group) selected() []*corev1.Pod {
 	if g.svc == nil || len(g.svc.Spec.Selector) == 0 {
 		return nil
 	}
-	var out []*corev1.Pod
-	for i := range g.m.s.Pods {
-		p := &g.m.s.Pods[i]
-		if p.Namespace == g.namespace && matches(g.svc.Spec.Selector, p.Labels) && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
-			out = append(out, p)
-		}
-	}
-	return out
+	return g.m.running(g.namespace, g.svc.Spec.Selector)
 }
 
 func matches(selector, labels map[string]string) bool {

@@ -262,7 +262,7 @@ func (f *fake) Rules(_ context.Context, listener string) ([]elb.Rule, error) {
 }
 
 func (f *fake) TargetGroups(_ context.Context, arns ...string) ([]elb.TargetGroup, error) {
-	return give(slices.DeleteFunc(slices.Clone(f.groups), func(g elb.TargetGroup) bool { return !slices.Contains(arns, g.ARN) }), f.asked("elasticloadbalancing:DescribeTargetGroups"))
+	return give(slices.DeleteFunc(slices.Clone(f.groups), func(g elb.TargetGroup) bool { return !slices.Contains(arns, g.ARN) && !slices.Contains(arns, g.Name) }), f.asked("elasticloadbalancing:DescribeTargetGroups"))
 }
 
 func (f *fake) TargetHealth(_ context.Context, arn string) ([]elb.TargetHealth, error) {

@@ -197,7 +197,7 @@ func (a *analysis) fixService(f diagnostics.Finding) {
 	switch strings.TrimPrefix(f.ID, "alb/") {
 	case "ep.selector":
 		if near, ok := a.nearMiss(g); ok {
-			x.Changes = []string{fmt.Sprintf("Service %s/%s: spec.selector as the pods are labelled (%s)", g.namespace, g.service, near)}
+			x.Changes = []string{fmt.Sprintf("Service %s/%s: spec.selector as the pods are labelled (%s)", g.namespace, g.service, near.text)}
 		} else {
 			x.Changes = []string{fmt.Sprintf("Service %s/%s: a spec.selector that matches its pods (now %s)", g.namespace, g.service, labels(g.svc.Spec.Selector))}
 		}

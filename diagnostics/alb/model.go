@@ -36,6 +36,9 @@ type endpoint struct {
 	addr  netip.Addr
 	port  int // 0 where the slice has no port for that of the Service
 	ready bool
+	// gated: the containers of the pod are ready, and it only waits for a readiness gate. The controller registers it
+	// all the same, because its own gate waits for the load balancer.
+	gated bool
 	pod   string
 	node  string
 }
@@ -53,6 +56,8 @@ type target struct {
 	node   *corev1.Node
 	eni    *vpc.NetworkInterface
 	paths  []path
+	// stray: the address belongs to a pod of somebody else by now, so that what it answers says nothing about the Service.
+	stray bool
 }
 
 // path is the way from one node of the load balancer to a target on one port.
@@ -107,6 +112,7 @@ func (m *model) target(g *group, h elb.TargetHealth) *target {
 		if t.pod != nil {
 			t.node = s.node(t.pod.Spec.NodeName)
 		}
+		t.stray = g.strays(t)
 	} else {
 		for i := range s.Nodes {
 			if instanceOf(&s.Nodes[i]) == h.ID {
@@ -221,29 +227,16 @@ func (g *group) bad() []*target {
 	return slices.DeleteFunc(slices.Clone(g.list), func(t *target) bool { return !t.bad() })
 }
 
-// ready lists the endpoints that should be targets.
+// ready lists the endpoints that get traffic.
 func (g *group) ready() []endpoint {
 	return slices.DeleteFunc(slices.Clone(g.endpoints), func(e endpoint) bool { return !e.ready || e.port == 0 })
-}
-
-// foreign reports that the targets aren't the ready endpoints; only of groups of addresses, with both sides read.
-func (g *group) foreign() bool {
-	if g.TargetType != "ip" || !g.HealthRead || g.service == "" || g.m.s.missed("list endpointslices.discovery.k8s.io") {
-		return false
-	}
-	want := map[string]bool{}
-	for _, e := range g.ready() {
-		want[e.addr.String()] = true
-	}
-	have := g.registered()
-	return len(have) != len(want) || slices.ContainsFunc(have, func(t *target) bool { return !want[t.ID] })
 }
 
 // allHealthy reports that every group that serves has healthy targets and nothing but healthy and leaving ones.
 func (m *model) allHealthy() bool {
 	any := false
 	for _, g := range m.groups {
-		if len(g.rules) == 0 {
+		if len(g.rules) == 0 || g.standsBy() {
 			continue
 		}
 		any = true

@@ -23,6 +23,7 @@ func (c *collector) order() {
 	byName(s.Nodes)
 	byName(s.Deployments)
 	byName(s.ReplicaSets)
+	byName(s.StatefulSets)
 	byName(s.Policies)
 	slices.SortStableFunc(s.Events, func(a, b corev1.Event) int {
 		return cmp.Or(lastSeen(a).Compare(lastSeen(b)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))

@@ -48,20 +48,23 @@ type Snapshot struct {
 	TargetGroups []TargetGroup            `json:"targetGroups,omitempty"`
 	Bindings     []elb.TargetGroupBinding `json:"bindings,omitempty"` // of all namespaces
 
-	Services    []corev1.Service             `json:"services,omitempty"`
-	Slices      []discoveryv1.EndpointSlice  `json:"slices,omitempty"`
-	Pods        []corev1.Pod                 `json:"pods,omitempty"`
-	Nodes       []corev1.Node                `json:"nodes,omitempty"`
-	Agents      []corev1.Pod                 `json:"agents,omitempty"` // network agents (kube-proxy, aws-node, …) on nodes whose targets don't answer
-	Deployments []appsv1.Deployment          `json:"deployments,omitempty"`
-	ReplicaSets []appsv1.ReplicaSet          `json:"replicaSets,omitempty"`
-	Policies    []networkingv1.NetworkPolicy `json:"policies,omitempty"`
-	Events      []corev1.Event               `json:"events,omitempty"`
-	Controller  *Controller                  `json:"controller,omitempty"` // nil on EKS Auto Mode, and where none was found
-	Enforcer    Enforcer                     `json:"enforcer"`
-	Mesh        []PeerAuthentication         `json:"mesh,omitempty"`
-	DNS         []DNSRecord                  `json:"dns,omitempty"`
-	EKS         *eks.Cluster                 `json:"eks,omitempty"`
+	Services    []corev1.Service            `json:"services,omitempty"`
+	Slices      []discoveryv1.EndpointSlice `json:"slices,omitempty"`
+	Pods        []corev1.Pod                `json:"pods,omitempty"`
+	Nodes       []corev1.Node               `json:"nodes,omitempty"`
+	Agents      []corev1.Pod                `json:"agents,omitempty"` // network agents (kube-proxy, aws-node, …) on nodes whose targets don't answer
+	Deployments []appsv1.Deployment         `json:"deployments,omitempty"`
+	ReplicaSets []appsv1.ReplicaSet         `json:"replicaSets,omitempty"`
+	// StatefulSets are read only where a Service has no pods and no Deployment that would make any.
+	StatefulSets []appsv1.StatefulSet         `json:"statefulSets,omitempty"`
+	Policies     []networkingv1.NetworkPolicy `json:"policies,omitempty"`
+	Events       []corev1.Event               `json:"events,omitempty"`
+	Controller   *Controller                  `json:"controller,omitempty"` // nil on EKS Auto Mode, and where none was found
+	Leader       *Lease                       `json:"leader,omitempty"`     // by which replicas of the controller agree who works; nil where there is none
+	Enforcer     Enforcer                     `json:"enforcer"`
+	Mesh         []PeerAuthentication         `json:"mesh,omitempty"`
+	DNS          []DNSRecord                  `json:"dns,omitempty"`
+	EKS          *eks.Cluster                 `json:"eks,omitempty"`
 
 	Interfaces []vpc.NetworkInterface `json:"interfaces,omitempty"`
 	Front      []string               `json:"front,omitempty"`    // ids of the interfaces of the load balancer's nodes
@@ -73,6 +76,7 @@ type Snapshot struct {
 	VPC      *vpc.VPC            `json:"vpc,omitempty"`
 	Subnets  []vpc.Subnet        `json:"subnets,omitempty"`
 	Routes   []vpc.RouteTable    `json:"routes,omitempty"`
+	Choice   []vpc.Subnet        `json:"choice,omitempty"` // all subnets of the VPC, read only where the load balancer lacks one
 
 	Series []trail.Series    `json:"series,omitempty"`
 	Audit  []trail.Event     `json:"audit,omitempty"`
@@ -90,12 +94,24 @@ type TargetGroup struct {
 
 // Controller is the Deployment of the AWS Load Balancer Controller.
 type Controller struct {
-	Namespace string   `json:"namespace"`
-	Name      string   `json:"name"`
-	Desired   int      `json:"desired"`
-	Ready     int      `json:"ready"`
-	Version   string   `json:"version,omitempty"` // of the image, such as v3.5.0
-	Args      []string `json:"args,omitempty"`
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	Desired   int       `json:"desired"`
+	Ready     int       `json:"ready"`
+	DownSince time.Time `json:"downSince,omitzero"` // since when the Deployment has been unavailable; zero where it doesn't say so
+	Version   string    `json:"version,omitempty"`  // of the image, such as v3.5.0
+	Args      []string  `json:"args,omitempty"`
+	Selector  string    `json:"selector,omitempty"` // of its pods
+	Pods      []string  `json:"pods,omitempty"`     // its pods and what ails them, read only where none is ready
+	Owner     string    `json:"owner"`
+}
+
+// Lease is the lock by which the replicas of the controller agree who works. The holder renews it every few seconds.
+type Lease struct {
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	Holder    string    `json:"holder"`
+	Renewed   time.Time `json:"renewed"`
 }
 
 // Enforcer says whether anything enforces NetworkPolicies in the cluster.
@@ -135,6 +151,11 @@ func (s *Snapshot) unreadable(permission string) bool {
 	return slices.ContainsFunc(s.Unread, func(u diagnostics.Unread) bool {
 		return u.Permission == permission && u.Reason != diagnostics.Absent
 	})
+}
+
+// missedIn reports whether a read with this permission could not be made for a namespace.
+func (s *Snapshot) missedIn(permission, namespace string) bool {
+	return slices.ContainsFunc(s.Unread, func(u diagnostics.Unread) bool { return u.Permission == permission && u.What == namespace })
 }
 
 func (s *Snapshot) network(id string) *vpc.NetworkInterface {

@@ -52,7 +52,9 @@ func (a *analysis) unhealthy() []*target {
 
 // emptyServing reports a serving group with no target at all.
 func (a *analysis) emptyServing() bool {
-	return slices.ContainsFunc(a.groups, func(g *group) bool { return len(g.rules) > 0 && g.HealthRead && len(g.registered()) == 0 })
+	return slices.ContainsFunc(a.groups, func(g *group) bool {
+		return len(g.rules) > 0 && g.HealthRead && len(g.registered()) == 0 && !g.standsBy()
+	})
 }
 
 // ailing reports targets that don't serve although they should: unhealthy ones, none at all, or some that stay in first checks.
@@ -68,6 +70,9 @@ func (a *analysis) states() string {
 			continue
 		}
 		text := fmt.Sprintf("%s of %s healthy", fraction(len(g.of(healthy)), len(g.registered())), g.Name)
+		if g.standsBy() {
+			text += ", which stands by with weight 0"
+		}
 		if n := len(g.of(draining)); n > 0 {
 			text += fmt.Sprintf(", %d draining after leaving", n)
 		}
@@ -157,7 +162,7 @@ func (a *analysis) severity() diagnostics.Severity {
 		return "P1"
 	}
 	for _, g := range a.groups {
-		if len(g.rules) == 0 || !g.HealthRead {
+		if len(g.rules) == 0 || !g.HealthRead || g.standsBy() {
 			continue
 		}
 		own, all := g.weights()

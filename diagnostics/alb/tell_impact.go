@@ -14,7 +14,7 @@ import (
 func (a *analysis) impact() string {
 	var parts []string
 	for _, g := range a.groups {
-		if len(g.rules) == 0 || !g.HealthRead {
+		if len(g.rules) == 0 || !g.HealthRead || g.standsBy() {
 			continue
 		}
 		if text := a.impactOf(g); text != "" {

@@ -3,6 +3,8 @@ package awsnet
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,20 +16,34 @@ import (
 )
 
 // TargetGroups implements diagnostics.TargetGroups.
-func (r *Reader) TargetGroups(ctx context.Context, arns ...string) ([]elb.TargetGroup, error) {
-	arns = set(arns)
-	return recall.List(ctx, &r.memory, key(append([]string{"target-groups"}, arns...)...), func(ctx context.Context) ([]elb.TargetGroup, error) {
-		return known(arns, func(batch []string) ([]elb.TargetGroup, error) {
-			var out []elb.TargetGroup
-			p := elbv2.NewDescribeTargetGroupsPaginator(r.c.elb, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: batch})
-			err := pages(ctx, p, func(page *elbv2.DescribeTargetGroupsOutput) {
-				for _, g := range page.TargetGroups {
-					out = append(out, targetGroup(g))
-				}
-			})
-			return out, unreadable("elasticloadbalancing:DescribeTargetGroups", fmt.Sprint("describe target groups ", batch), err)
-		}, isTargetGroupNotFound)
+func (r *Reader) TargetGroups(ctx context.Context, refs ...string) ([]elb.TargetGroup, error) {
+	refs = set(refs)
+	return recall.List(ctx, &r.memory, key(append([]string{"target-groups"}, refs...)...), func(ctx context.Context) ([]elb.TargetGroup, error) {
+		isName := func(s string) bool { return !strings.HasPrefix(s, "arn:") }
+		out, err := r.targetGroups(ctx, slices.DeleteFunc(slices.Clone(refs), isName), func(batch []string) *elbv2.DescribeTargetGroupsInput {
+			return &elbv2.DescribeTargetGroupsInput{TargetGroupArns: batch}
+		})
+		if err != nil {
+			return nil, err
+		}
+		named, err := r.targetGroups(ctx, slices.DeleteFunc(slices.Clone(refs), func(s string) bool { return !isName(s) }), func(batch []string) *elbv2.DescribeTargetGroupsInput {
+			return &elbv2.DescribeTargetGroupsInput{Names: batch}
+		})
+		return append(out, named...), err
 	})
+}
+
+// targetGroups asks for some target groups at a time; those that don't exist are left out.
+func (r *Reader) targetGroups(ctx context.Context, refs []string, by func([]string) *elbv2.DescribeTargetGroupsInput) ([]elb.TargetGroup, error) {
+	return known(refs, func(batch []string) ([]elb.TargetGroup, error) {
+		var out []elb.TargetGroup
+		err := pages(ctx, elbv2.NewDescribeTargetGroupsPaginator(r.c.elb, by(batch)), func(page *elbv2.DescribeTargetGroupsOutput) {
+			for _, g := range page.TargetGroups {
+				out = append(out, targetGroup(g))
+			}
+		})
+		return out, unreadable("elasticloadbalancing:DescribeTargetGroups", fmt.Sprint("describe target groups ", batch), err)
+	}, isTargetGroupNotFound)
 }
 
 func targetGroup(g types.TargetGroup) elb.TargetGroup {

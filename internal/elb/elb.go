@@ -120,6 +120,8 @@ type TargetGroupBinding struct {
 	Service         string `json:"service"`
 	ServicePort     string `json:"servicePort"` // number or name
 	MultiCluster    bool   `json:"multiCluster,omitempty"`
+	// NodeLabels is spec.nodeSelector.matchLabels: the labels of the nodes that may be instance targets.
+	NodeLabels map[string]string `json:"nodeLabels,omitempty"`
 	// Networking is nil where spec.networking is absent: then the controller leaves the security groups of the targets alone.
 	Networking  *BindingNetworking `json:"networking,omitempty"`
 	Labels      map[string]string  `json:"labels,omitempty"`

@@ -23,7 +23,10 @@ type binding struct {
 		TargetGroupName         string `json:"targetGroupName"`
 		TargetType              string `json:"targetType"`
 		MultiClusterTargetGroup bool   `json:"multiClusterTargetGroup"`
-		ServiceRef              struct {
+		NodeSelector            struct {
+			MatchLabels map[string]string `json:"matchLabels"`
+		} `json:"nodeSelector"`
+		ServiceRef struct {
 			Name string              `json:"name"`
 			Port *intstr.IntOrString `json:"port"`
 		} `json:"serviceRef"`
@@ -82,7 +85,7 @@ func toBinding(u unstructured.Unstructured) (elb.TargetGroupBinding, error) {
 	out := elb.TargetGroupBinding{
 		Namespace: b.Namespace, Name: b.Name, UID: string(b.UID), ResourceVersion: b.ResourceVersion, APIVersion: b.APIVersion,
 		TargetGroupARN: b.Spec.TargetGroupARN, TargetGroupName: b.Spec.TargetGroupName, TargetType: b.Spec.TargetType,
-		Service: b.Spec.ServiceRef.Name, ServicePort: portText(b.Spec.ServiceRef.Port), MultiCluster: b.Spec.MultiClusterTargetGroup,
+		Service: b.Spec.ServiceRef.Name, ServicePort: portText(b.Spec.ServiceRef.Port), MultiCluster: b.Spec.MultiClusterTargetGroup, NodeLabels: b.Spec.NodeSelector.MatchLabels,
 		Labels: b.Labels, Annotations: b.Annotations, Created: b.CreationTimestamp.UTC(),
 	}
 	if b.CreationTimestamp.IsZero() {

@@ -146,6 +146,9 @@ func (r *Reader) Pods(ctx context.Context, q diagnostics.PodQuery) ([]corev1.Pod
 	if q.Name != "" {
 		fields = append(fields, "metadata.name="+q.Name)
 	}
+	if q.Address != "" {
+		fields = append(fields, "status.podIP="+q.Address)
+	}
 	o := metav1.ListOptions{LabelSelector: q.Labels, FieldSelector: strings.Join(fields, ",")}
 	return all(ctx, r, "pods", q.Namespace, o, r.client.typed.CoreV1().Pods(q.Namespace).List, func(l *corev1.PodList) []corev1.Pod { return bare(l.Items) })
 }
