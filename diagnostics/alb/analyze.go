@@ -51,6 +51,9 @@ func Analyze(s Snapshot) diagnostics.Result {
 
 // report adds a finding; the id comes without the name of the diagnosis.
 func (a *analysis) report(f diagnostics.Finding) {
+	if g := a.groupNamed(f); g != nil && g.standsBy() && !strings.HasPrefix(f.ID, "rule.") {
+		f.Latent = true // no request goes there
+	}
 	f.ID = "alb/" + f.ID
 	slices.Sort(f.Affects)
 	f.Affects = slices.Compact(f.Affects)

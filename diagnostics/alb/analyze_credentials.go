@@ -36,7 +36,7 @@ func (a *analysis) credentials(e corev1.Event, g *group) {
 
 // auditedRefusal reports the same by what CloudTrail remembers.
 func (a *analysis) auditedRefusal(g *group, e *trail.Event) {
-	a.turnedAway("targetgroupbinding/"+g.binding.Namespace+"/"+g.binding.Name, fmt.Sprintf("%s was refused %s (%s)", principal(*e), e.Name, e.Error), auditEvidence(*e, g.ARN), g)
+	a.turnedAway("targetgroupbinding/"+g.binding.Namespace+"/"+g.binding.Name, fmt.Sprintf("%s is not authorized to perform: elasticloadbalancing:%s (%s)", principal(*e), e.Name, e.Error), auditEvidence(*e, g.ARN), g)
 }
 
 func (a *analysis) turnedAway(subject, says string, ev diagnostics.Evidence, g *group) {
@@ -62,7 +62,7 @@ func (a *analysis) turnedAway(subject, says string, ev diagnostics.Evidence, g *
 }
 
 // refusedCall is what AWS says of a call that it refuses: who may not do what.
-var refusedCall = regexp.MustCompile(`(?:User: )?(arn:aws[a-z-]*:(?:sts|iam)::\d+:[^\s,]+) is not authorized to perform: ([a-z0-9-]+:[A-Za-z*]+)`)
+var refusedCall = regexp.MustCompile(`(\S+) is not authorized to perform: ([a-z0-9-]+:[A-Za-z*]+)`)
 
 // refusedAction takes the role and the action out of a message; empty where it doesn't name them.
 func refusedAction(msg string) (role, action string) {

@@ -74,7 +74,7 @@ func (a *analysis) downController() (down, bool) {
 	case c.Ready == 0:
 		return a.unready(c, ev, l != nil && !stale)
 	case stale && c.flag("enable-leader-election") != "false":
-		return down{reason: "no-leader", subject: "deployment/" + c.Namespace + "/" + c.Name, confidence: diagnostics.Likely,
+		return down{reason: "no-leader", subject: "deployment/" + c.Namespace + "/" + c.Name, confidence: diagnostics.Confirmed,
 			text:     fmt.Sprintf("no replica of the load balancer controller leads: %s has not renewed its lease since %s although %d of %d replicas are ready", l.Holder, clock(l.Renewed), c.Ready, c.Desired),
 			evidence: append(ev, controllerEvidence(c))}, true
 	}
@@ -92,7 +92,8 @@ func (a *analysis) unready(c *Controller, ev []diagnostics.Evidence, leads bool)
 	case c.Desired == 0:
 		d.reason, d.text = "scaled-to-zero", "the load balancer controller is scaled to 0 replicas"
 	case len(c.Pods) > 0:
-		d.text += " (" + c.Pods[0] + ")"
+		_, why, _ := strings.Cut(c.Pods[0], ": ")
+		d.text += " (" + why + ")"
 	}
 	if leads {
 		d.confidence = diagnostics.Likely
@@ -107,7 +108,7 @@ func (a *analysis) waiting() (list []string, ev []diagnostics.Evidence) {
 		missing, surplus := g.gap()
 		var parts []string
 		if n := len(missing); n > 0 {
-			parts = append(parts, fmt.Sprintf("%s of Service %s/%s %s not registered", plural(n, missing[0].kind()), g.namespace, g.service, verb(n, "is", "are")))
+			parts = append(parts, fmt.Sprintf("%s of Service %s/%s %s not registered", several(n, missing[0].kind), g.namespace, g.service, verb(n, "is", "are")))
 		}
 		if n := len(surplus); n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %s still registered although the Service no longer has %s", plural(n, "target"), verb(n, "is", "are"), verb(n, "it", "them")))
@@ -135,13 +136,12 @@ func (a *analysis) waiting() (list []string, ev []diagnostics.Evidence) {
 	return list, ev[:min(len(ev), 6)]
 }
 
-// kind is what sort of thing is due.
-func (d due) kind() string {
-	kind, _, _ := strings.Cut(d.name, " ")
-	if kind == "endpoint" {
-		return "ready endpoint"
+// several is plural for a thing that is called by more than one word.
+func several(n int, thing string) string {
+	if head, tail, ok := strings.Cut(thing, " whose pod waits"); ok && n > 1 {
+		return fmt.Sprintf("%d %ss whose pods wait%s", n, head, tail)
 	}
-	return kind
+	return plural(n, thing)
 }
 
 func controllerEvidence(c *Controller) diagnostics.Evidence {

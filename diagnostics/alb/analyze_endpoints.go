@@ -219,10 +219,11 @@ func (g *group) heaviest() elb.Rule {
 	return found
 }
 
-// standsBy reports that every rule gives the group weight 0 and another one something: it stands by, and nobody misses its targets.
+// standsBy reports that every rule gives the group weight 0: it stands by, and nobody misses its targets. Where no group
+// of a rule has any weight, that itself is the fault.
 func (g *group) standsBy() bool {
-	own, all := g.weights()
-	return len(g.rules) > 0 && own == 0 && all > 0
+	own, _ := g.weights()
+	return len(g.rules) > 0 && own == 0
 }
 
 // share says which part of the requests a group gets where it shares a rule with others.

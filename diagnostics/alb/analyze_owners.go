@@ -70,6 +70,7 @@ func (a *analysis) feltAt(g *group) bool {
 // fight is who undid whose registrations.
 type fight struct {
 	parties  []string
+	others   []string // those that didn't register what this cluster's Service has
 	evidence []diagnostics.Evidence
 }
 
@@ -81,6 +82,8 @@ func (a *analysis) fight(g *group) (fight, bool) {
 	parties := map[string]bool{}
 	registers, takes := map[string]bool{}, map[string]bool{}
 	undone, silent := 0, 0
+	own := map[string]bool{}
+	want, _ := g.due()
 	var f fight
 	for _, e := range a.s.Audit {
 		if (e.Name != "RegisterTargets" && e.Name != "DeregisterTargets") || e.Error != "" || !touches(e, g.ARN) {
@@ -105,9 +108,13 @@ func (a *analysis) fight(g *group) (fight, bool) {
 		}
 		for _, id := range ids {
 			last[id] = who
+			if e.Name == "RegisterTargets" && slices.ContainsFunc(want, func(d due) bool { return d.id == id }) {
+				own[who] = true
+			}
 		}
 	}
 	f.parties = sortedKeys(parties)
+	f.others = slices.DeleteFunc(slices.Clone(f.parties), func(who string) bool { return own[who] })
 	if len(parties) < 2 {
 		return fight{}, false
 	}

@@ -405,7 +405,7 @@ func TestNotApplied(t *testing.T) {
 		"controller down": {broken: func(f *fake) {
 			unapplied(f)
 			f.deployments["kube-system"][0].Status.ReadyReplicas = 0
-		}, cause: "lbc.down", says: "health check of k8s-shop-cart-1", fix: "repair-controller"},
+		}, cause: "lbc.down", reason: "not-ready", says: "health check of k8s-shop-cart-1", fix: "repair-controller"},
 		"codes that are no gRPC codes": {broken: func(f *fake) {
 			f.complain("Ingress", "web", "FailedDeployModel", "Failed deploy model due to Health check matcher GRPC code '200' must be within '0-99' inclusive")
 			f.groups[0].ProtocolVersion = "GRPC"

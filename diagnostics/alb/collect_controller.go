@@ -146,7 +146,7 @@ func ailment(p *corev1.Pod) string {
 			if end := c.LastTerminationState.Terminated; end != nil {
 				text += ", last exit code " + strconv.Itoa(int(end.ExitCode))
 			}
-			return strings.TrimSpace(text + " " + c.Name)
+			return text
 		}
 	}
 	for _, c := range p.Status.Conditions {

@@ -162,11 +162,11 @@ func hasSidecar(p *corev1.Pod) bool {
 		slices.ContainsFunc(p.Spec.InitContainers, func(c corev1.Container) bool { return isSidecar(c.Name) }))
 }
 
-// isReady reports the Ready condition of a pod.
+// isReady reports whether the readiness probes of a pod pass: it is Ready, or only a readiness gate still keeps it from
+// being so.
 func isReady(p *corev1.Pod) bool {
-	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
+	return condition(p, corev1.PodReady).Status == corev1.ConditionTrue ||
+		(len(p.Spec.ReadinessGates) > 0 && condition(p, corev1.ContainersReady).Status == corev1.ConditionTrue)
 }
 
 // portIn is a port of a container by number or name; 0 where it has none of that name.

@@ -17,7 +17,7 @@ const gatePrefix = "target-health.elbv2.k8s.aws/"
 // gated reports whether a pod's containers are ready and only a readiness gate keeps it from being ready, on a node that
 // is well.
 func (s *Snapshot) gated(p *corev1.Pod) bool {
-	if p == nil || len(p.Spec.ReadinessGates) == 0 || p.DeletionTimestamp != nil || isReady(p) || condition(p, corev1.ContainersReady).Status != corev1.ConditionTrue {
+	if p == nil || len(p.Spec.ReadinessGates) == 0 || p.DeletionTimestamp != nil || condition(p, corev1.PodReady).Status == corev1.ConditionTrue || condition(p, corev1.ContainersReady).Status != corev1.ConditionTrue {
 		return false
 	}
 	n := s.node(p.Spec.NodeName)
@@ -85,9 +85,9 @@ func (g *group) gateEvidence() []diagnostics.Evidence {
 		Repeat: fmt.Sprintf("kubectl get pod %s -n %s -o jsonpath='{.status.conditions}'", first.Name, first.Namespace)}}
 }
 
-// due is what should be registered: its id as targets have it, what it is called, and since when; zero where that isn't known.
+// due is what should be registered: its id as targets have it, what kind of thing it is, and since when; zero where that isn't known.
 type due struct {
-	id, name string
+	id, kind string
 	since    time.Time
 }
 
@@ -107,7 +107,7 @@ func (g *group) due() (list []due, ok bool) {
 		nodes, _ := g.eligible()
 		for _, n := range nodes {
 			if id := instanceOf(n); id != "" {
-				list = append(list, due{id, "node " + n.Name, readyTransition(n)})
+				list = append(list, due{id, "node", readyTransition(n)})
 			}
 		}
 		return list, !s.missed("list nodes") && len(s.Nodes) > 0
@@ -116,7 +116,10 @@ func (g *group) due() (list []due, ok bool) {
 		if (!e.ready && !e.gated) || e.port == 0 {
 			continue
 		}
-		d := due{id: e.addr.String(), name: "endpoint " + e.addr.String()}
+		d := due{id: e.addr.String(), kind: "ready endpoint"}
+		if e.gated {
+			d.kind = "endpoint whose pod waits only for a readiness gate"
+		}
 		if p := s.pod(g.namespace, e.pod); p != nil {
 			d.since = condition(p, corev1.ContainersReady).LastTransitionTime.Time
 			if e.ready && d.since.IsZero() {

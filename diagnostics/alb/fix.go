@@ -34,8 +34,8 @@ func (a *analysis) roots() []diagnostics.Finding {
 	return out
 }
 
-// groupFor finds the target group that a finding is about.
-func (a *analysis) groupFor(f diagnostics.Finding) *group {
+// groupNamed finds the target group that a finding is about: by its subject, or else by the targets that it affects.
+func (a *analysis) groupNamed(f diagnostics.Finding) *group {
 	for _, g := range a.groups {
 		if f.Subject == g.Name || f.Subject == g.subject() {
 			return g
@@ -46,10 +46,15 @@ func (a *analysis) groupFor(f diagnostics.Finding) *group {
 			}
 		}
 	}
-	if len(a.groups) > 0 {
-		return a.groups[0]
-	}
 	return nil
+}
+
+// groupFor is the target group that a finding is about, or else the first one.
+func (a *analysis) groupFor(f diagnostics.Finding) *group {
+	if g := a.groupNamed(f); g != nil || len(a.groups) == 0 {
+		return g
+	}
+	return a.groups[0]
 }
 
 // offer adds a fix for a finding. The bot carries out only what is marked so in the catalogue, has an action, stands on a

@@ -36,16 +36,7 @@ func (a *analysis) fixGroup(f diagnostics.Finding) {
 		a.refuse("allow-pod-port", "which of the %d groups on %s gets the rules is what must be settled first; a rule of our own would stand beside those of the controller", len(b.pairs[0].hop.Groups), b.pairs[0].t.eni.ID)
 		return
 	case "quota":
-		a.offer(f, diagnostics.Fix{
-			ID: "raise-quota", Title: "Make room for one more rule in " + b.subject, Needs: 1,
-			Proof:   fmt.Sprintf("%s holds %d inbound rules of %d; the controller needs 1 more", b.subject, a.inbound(b.subject), max(inboundQuota, a.inbound(b.subject))),
-			Changes: []string{"Service Quotas: inbound rules per security group, or fewer foreign rules in " + b.subject},
-			Undo:    "none needed", Risk: "the quota times the groups per interface may not exceed 1000",
-			Commands: []string{"aws service-quotas request-service-quota-increase --service-code vpc --quota-code L-0EA8095F --desired-value 100",
-				"aws ec2 describe-security-group-rules --filters Name=group-id,Values=" + b.subject},
-		})
-		a.refuse("allow-pod-port", "%s already holds %d inbound rules of the %d that a group takes: the call would fail", b.subject, a.inbound(b.subject), max(inboundQuota, a.inbound(b.subject)))
-		a.refuse("reconcile-kick", "it would fail again with RulesPerSecurityGroupLimitExceeded: %d of %d rules", a.inbound(b.subject), max(inboundQuota, a.inbound(b.subject)))
+		a.fixRuleQuota(f, b.subject)
 		return
 	case "iam-denied", "automode-policy", "pod-eni-unresolved":
 		a.repairController(f)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -184,103 +183,4 @@ func (a *analysis) fixEndpoints(f diagnostics.Finding) {
 		a.fixRollback(f)
 		a.fixApp(f)
 	}
-}
-
-// fixService offers the text of a change to the Service, its workload or its ingress, with the difference shown.
-func (a *analysis) fixService(f diagnostics.Finding) {
-	g := a.groupFor(f)
-	x := diagnostics.Fix{ID: "edit-service", Title: "Correct the Service", Undo: "put the old spec back", SettlesIn: "1m0s"}
-	if g != nil && g.svc != nil {
-		x.Owner = objectOwner(g.svc)
-		x.Title = fmt.Sprintf("Correct Service %s/%s", g.namespace, g.service)
-	}
-	switch strings.TrimPrefix(f.ID, "alb/") {
-	case "ep.selector":
-		if near, ok := a.nearMiss(g); ok {
-			x.Changes = []string{fmt.Sprintf("Service %s/%s: spec.selector as the pods are labelled (%s)", g.namespace, g.service, near.text)}
-		} else {
-			x.Changes = []string{fmt.Sprintf("Service %s/%s: a spec.selector that matches its pods (now %s)", g.namespace, g.service, labels(g.svc.Spec.Selector))}
-		}
-		x.Commands = []string{fmt.Sprintf("kubectl get pods -n %s --show-labels", g.namespace), fmt.Sprintf("kubectl edit service %s -n %s", g.service, g.namespace)}
-	case "app.not-listening":
-		a.retarget(g, &x)
-	case "ep.port-name":
-		var ports []string
-		for _, p := range g.selected() {
-			for _, c := range containers(p) {
-				for _, cp := range c.Ports {
-					ports = append(ports, strings.TrimSpace(fmt.Sprintf("%d %s", cp.ContainerPort, cp.Name)))
-				}
-			}
-		}
-		x.Changes = []string{fmt.Sprintf("Service %s/%s: targetPort of port %s → one that the pods have (%s)", g.namespace, g.service, a.s.portOf(*g.TargetGroup), joined(sorted(ports)))}
-		x.Commands = []string{fmt.Sprintf("kubectl edit service %s -n %s", g.service, g.namespace)}
-	case "svc.missing":
-		x.Title = "Create the Service, or name another one in the ingress"
-		x.Changes = []string{strings.TrimPrefix(f.Subject, "service/") + ": a Service of this name with the port that the ingress names"}
-		if a.s.Ingress != nil {
-			x.Commands = []string{fmt.Sprintf("kubectl get services -n %s", a.s.Ingress.Namespace), fmt.Sprintf("kubectl edit ingress %s -n %s", a.s.Ingress.Name, a.s.Ingress.Namespace)}
-		}
-	case "ep.none-ready":
-		if d := a.deployment(g); d != nil {
-			x.Title, x.Owner = fmt.Sprintf("Scale %s/%s up, or take it out of the rule", d.Namespace, d.Name), objectOwner(d)
-			x.Changes = []string{fmt.Sprintf("Deployment %s/%s: replicas 0 → at least 1, or weight 0 in the action annotation", d.Namespace, d.Name)}
-			x.Commands = []string{fmt.Sprintf("kubectl scale deployment %s -n %s --replicas 1", d.Name, d.Namespace)}
-		}
-	case "nodes.excluded":
-		x.Title = "Let nodes be targets, or register pods instead"
-		x.Changes = []string{"remove the label or taint that keeps the nodes out, or set " + annotation("target-type") + ": ip"}
-		x.Commands = []string{"kubectl label nodes --all node.kubernetes.io/exclude-from-external-load-balancers-"}
-	case "rule.weight-zero":
-		x.Title = "Give a target group of the rule a weight"
-		x.Changes = []string{"action annotation of the ingress: a weight above 0"}
-	case "rule.fixed-response":
-		x.Title = "Add the action annotation that the ingress names"
-		x.Changes = []string{"annotation " + annotation("actions.<service>") + " with the wanted action"}
-	case "port.traffic-differs":
-		x.Changes, x.Proof = a.portText(g)
-		x.Commands = []string{fmt.Sprintf("kubectl edit service %s -n %s", g.service, g.namespace)}
-	case "nodeport.reject-no-endpoints":
-		x.Changes = []string{fmt.Sprintf("Service %s/%s: a selector and targetPort that lead to ready pods", g.namespace, g.service)}
-	}
-	a.offer(f, x)
-}
-
-// retarget changes the target port of a Service to the one on which the pods pass their readiness probe, or the only one
-// that they declare.
-func (a *analysis) retarget(g *group, x *diagnostics.Fix) {
-	to := 0
-	for _, p := range g.pods() {
-		if pr := probeOf(p); pr != nil && isReady(p) {
-			to = pr.port
-			x.Proof = fmt.Sprintf("the readiness probe of %s passes on port %d, and the Service sends to %d", p.Name, to, g.Port)
-		} else if ports := declares(p); len(ports) == 1 {
-			to = ports[0]
-			x.Proof = fmt.Sprintf("port %d is the only one that the containers of %s declare, and the Service sends to %d", to, p.Name, g.Port)
-		}
-		break
-	}
-	svcPort := servicePort(g.svc, a.s.portOf(*g.TargetGroup))
-	if to == 0 || svcPort == nil {
-		x.Changes = []string{fmt.Sprintf("Service %s/%s: targetPort of port %s → the one on which the application listens", g.namespace, g.service, a.s.portOf(*g.TargetGroup))}
-		x.Commands = []string{fmt.Sprintf("kubectl edit service %s -n %s", g.service, g.namespace)}
-		return
-	}
-	i := slices.IndexFunc(g.svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == svcPort.Port && p.Protocol == svcPort.Protocol })
-	x.Title = fmt.Sprintf("Send to port %d of the pods", to)
-	x.Changes = []string{fmt.Sprintf("Service %s/%s: targetPort of port %d %s → %d", g.namespace, g.service, svcPort.Port, svcPort.TargetPort.String(), to)}
-	x.Blast = "everybody who uses this port of the Service; the targets are registered anew on the new port" + drift(x.Owner)
-	x.Commands = []string{fmt.Sprintf(`kubectl patch service %s -n %s --type json -p '[{"op":"replace","path":"/spec/ports/%d/targetPort","value":%d}]'`, g.service, g.namespace, i, to)}
-}
-
-// declares lists the ports that the application's containers declare.
-func declares(p *corev1.Pod) []int {
-	var out []int
-	for _, c := range containers(p) {
-		for _, cp := range c.Ports {
-			out = append(out, int(cp.ContainerPort))
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

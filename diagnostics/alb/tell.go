@@ -158,7 +158,10 @@ func (a *analysis) errors() float64 { return a.total(elb502, elb503, elb504) }
 // failing open keeps it up, P3 below.
 func (a *analysis) severity() diagnostics.Severity {
 	worst := diagnostics.Severity("P3")
-	if a.found("rule.shadowed", "svc.missing", "dns.wrong-lb") {
+	if a.found("rule.shadowed", "svc.missing", "dns.wrong-lb") || len(a.outdatedRules()) > 0 || slices.ContainsFunc(a.findings("rule.weight-zero"), func(f diagnostics.Finding) bool { return f.Reason == "all-zero" }) {
+		return "P1"
+	}
+	if a.s.Ingress != nil && a.s.Balancer == nil && a.found("ingress.not-reconciled", "lbc.down", "lbc.iam", "lbc.webhook", "ingress.group-conflict") {
 		return "P1"
 	}
 	for _, g := range a.groups {
@@ -241,6 +244,9 @@ func way(v vpc.Verdict) string {
 func (a *analysis) reading(t *target) string {
 	if t.group.byDesign(t) {
 		return "left out by design"
+	}
+	if t.stray && t.class != draining {
+		return "the address is another pod's by now"
 	}
 	switch t.class {
 	case code:

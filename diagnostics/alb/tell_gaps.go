@@ -26,6 +26,8 @@ var optional = map[string]string{
 	"ec2:DescribeNetworkAcls":                    "may not read network ACLs: whether they let the traffic through is not known",
 	"ec2:DescribeNetworkInterfaces":              "may not read network interfaces: which security groups count is not known",
 	"elasticloadbalancing:DescribeTargetHealth":  "may not read target health: whether targets answer is not known",
+	"list leases.coordination.k8s.io":            "may not read leases: whether a replica of the load balancer controller leads is not known",
+	"list statefulsets.apps":                     "may not read StatefulSets: whether one that makes the pods is scaled to zero is not known",
 }
 
 // gaps tells what could not be read, and which causes stay open for want of it.
@@ -40,6 +42,13 @@ func (a *analysis) gaps() {
 		}
 		if u.Reason != diagnostics.Denied {
 			text = strings.Replace(text, "may not", "could not", 1)
+		}
+		if u.Permission == "elasticloadbalancing:DescribeTargetHealth" {
+			for _, g := range a.groups {
+				for _, e := range g.gateEvidence() { // the controller wrote it down before the target was first healthy
+					text += "; the readiness gates say of " + g.Name + ": " + e.Value
+				}
+			}
 		}
 		a.out.Gaps = append(a.out.Gaps, diagnostics.Gap{Permission: u.Permission, Reason: u.Reason, Summary: text, Caps: prefixed(a.caps(u.Permission))})
 	}
@@ -96,7 +105,10 @@ func (a *analysis) caps(permission string) []string {
 		if empty {
 			return []string{"ep.none-ready", "ep.selector", "ep.port-name", "svc.missing"}
 		}
-	case "list pods", "list deployments.apps":
+	case "list pods", "list deployments.apps", "list statefulsets.apps", "list replicasets.apps":
+		if empty && permission == "list deployments.apps" {
+			return []string{"ep.none-ready", "ep.selector", "lbc.down"}
+		}
 		if empty {
 			return []string{"ep.none-ready", "ep.selector"}
 		}
@@ -117,6 +129,14 @@ func (a *analysis) caps(permission string) []string {
 			return t.class == refuse && inMesh(pod)
 		}) {
 			return []string{"mesh.mtls"}
+		}
+	case "list nodes":
+		if empty && slices.ContainsFunc(a.groups, func(g *group) bool { return g.TargetType == "instance" }) {
+			return []string{"nodes.excluded"}
+		}
+	case "cloudtrail:LookupEvents":
+		if !a.troubled() && slices.ContainsFunc(a.groups, (*group).foreign) {
+			return []string{"tg.two-owners", "lbc.iam"}
 		}
 	case "cloudwatch:GetMetricData":
 		if !a.troubled() && a.allHealthy() {

@@ -13,6 +13,9 @@ import (
 // are enough of them, and to all targets when there aren't.
 func (a *analysis) impact() string {
 	var parts []string
+	if ing := a.s.Ingress; ing != nil && a.s.Balancer == nil && a.troubled() {
+		parts = append(parts, fmt.Sprintf("no load balancer serves ingress %s/%s", ing.Namespace, ing.Name))
+	}
 	for _, g := range a.groups {
 		if len(g.rules) == 0 || !g.HealthRead || g.standsBy() {
 			continue
@@ -21,6 +24,7 @@ func (a *analysis) impact() string {
 			parts = append(parts, text)
 		}
 	}
+	parts = append(parts, a.impactOfRules()...)
 	if a.measured() && len(parts) == 0 && a.errors()+a.total(target5xx) > 0 {
 		parts = append(parts, a.past())
 	}
@@ -31,6 +35,22 @@ func (a *analysis) impact() string {
 		parts = append(parts, fmt.Sprintf("%s has answered no request with a 5xx in the last %d minutes: who got one got it from elsewhere", a.balancerName(), a.minutes()))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// impactOfRules says what clients feel of rules that lead to no target.
+func (a *analysis) impactOfRules() []string {
+	var out []string
+	for _, r := range a.s.serving() {
+		if act := last(r); act.Type == "fixed-response" && strings.HasPrefix(act.StatusCode, "5") {
+			out = append(out, fmt.Sprintf("rule %s answers every request with %s by itself", ruleName(r), act.StatusCode))
+		}
+	}
+	for _, f := range a.findings("rule.weight-zero") {
+		if f.Reason == "all-zero" {
+			out = append(out, fmt.Sprintf("rule %s has no target group with a weight: every request of it gets 503", f.Subject))
+		}
+	}
+	return out
 }
 
 // impactOf says what clients feel of one group; empty where that is nothing.
@@ -53,6 +73,9 @@ func (a *analysis) impactOf(g *group) string {
 			text += ": " + a.felt()
 		}
 		return text
+	case well > 0 && len(g.of(unused)) > 0:
+		n := len(g.of(unused))
+		return fmt.Sprintf("%s of %s %s no requests; %d of %d are left to serve", fraction(n, r), g.Name, verb(n, "gets", "get"), well, r)
 	case well == 0 && len(g.of(initial)) > 0:
 		return fmt.Sprintf("%s is not served yet: none of its %s has passed a health check", g.Name, plural(r, "target"))
 	case slices.ContainsFunc(g.of(healthy), func(t *target) bool { return t.port != t.hcPort && t.verdict(t.port) == vpc.Denied }):

@@ -154,10 +154,13 @@ func (a *analysis) guards() []string {
 
 // passes lists what is in order, as far as it was looked at.
 func (a *analysis) passes() {
-	if c := a.s.Controller; c != nil && c.Ready > 0 {
+	if c := a.s.Controller; c != nil && c.Ready > 0 && !a.found("lbc.down") {
 		a.pass("lbc.down", "%d of %d replicas of the load balancer controller are ready", c.Ready, c.Desired)
 	}
-	if a.s.Ingress != nil && !a.s.missed("list events") {
+	if a.s.managed() {
+		a.pass("", "EKS Auto Mode runs the load balancer controller itself: it has no pods to look at")
+	}
+	if a.s.Ingress != nil && !a.s.missed("list events") && !a.found("ingress.not-reconciled") {
 		if _, ok := a.standing("Ingress", a.s.Ingress.Namespace, a.s.Ingress.Name); !ok {
 			a.pass("ingress.not-reconciled", "no complaint of the controller stands against the ingress")
 		}
