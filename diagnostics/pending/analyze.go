@@ -27,7 +27,9 @@ type analysis struct {
 	open map[diagnostics.Unread][]string
 	// supplied are pods of which it is known why no node is started for them.
 	supplied map[string]bool
-	res      diagnostics.Result
+	// launching counts, by subnet, the pods for which a node gets no address there.
+	launching map[string]int
+	res       diagnostics.Result
 }
 
 type unsolved struct {
@@ -36,7 +38,7 @@ type unsolved struct {
 }
 
 func analyze(s Snapshot) diagnostics.Result {
-	a := &analysis{s: &s, pools: map[string]*pool{}, ledgers: map[string]vpc.Ledger{}, open: map[diagnostics.Unread][]string{}, supplied: map[string]bool{}}
+	a := &analysis{s: &s, pools: map[string]*pool{}, ledgers: map[string]vpc.Ledger{}, open: map[diagnostics.Unread][]string{}, supplied: map[string]bool{}, launching: map[string]int{}}
 	a.prepare()
 	a.unscheduled()
 	a.launch()

@@ -178,6 +178,9 @@ func (a *analysis) skippedIn(subnet string) (pods, nodes int) {
 func (a *analysis) forecast(subnet string, here []*pool, warm, minimum int) *warmPlan {
 	plan := &warmPlan{warm: warm, minimum: minimum}
 	plan.needs, plan.interfaces = a.skippedIn(subnet) // an interface for each such node, as far as is known
+	if n := a.launching[subnet]; n > 0 {              // a node that starts takes its own address, and keeps as many as the others then
+		plan.needs += 1 + max(minimum, n+warm)
+	}
 	for _, p := range here {
 		next := p.settings.With(warm, minimum)
 		if p.needing > 0 {

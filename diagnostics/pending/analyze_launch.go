@@ -169,7 +169,9 @@ func (a *analysis) launchNoAddress(t launchTrouble, pods []waiting) {
 		f.Subject = t.by.name
 	}
 	f.Summary = fmt.Sprintf("%s can't start a node: %s", t.subject, where)
-	a.explain(a.find(f, pods), pods)
+	found := a.find(f, pods)
+	a.launching[f.Subject] = len(found.Affects)
+	a.explain(found, pods)
 }
 
 // launchNeeds is with how many free addresses a subnet surely lets a node start: it takes one, and its CNI a few more at once.

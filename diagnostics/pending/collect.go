@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -127,6 +128,7 @@ func (c *collector) first(outer context.Context) error {
 	g.read("", into(&own, func() ([]corev1.Event, error) { return in.Events.Events(ctx, ns) }))
 	g.read("", into(&kube, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "kube-system") }))
 	g.read("", into(&cluster, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "default") }))
+	g.read("", into(&m.deployments, func() ([]appsv1.Deployment, error) { return in.Controllers.Deployments(ctx, ns) }))
 	g.read("", into(&m.sets, func() ([]appsv1.ReplicaSet, error) { return in.Controllers.ReplicaSets(ctx, ns) }))
 	g.read("", into(&m.stateful, func() ([]appsv1.StatefulSet, error) { return in.Controllers.StatefulSets(ctx, ns) }))
 	g.read("", into(&m.jobs, func() ([]batchv1.Job, error) { return in.Controllers.Jobs(ctx, ns) }))
@@ -139,14 +141,14 @@ func (c *collector) first(outer context.Context) error {
 		}
 		return err
 	})
-	c.kube, c.aws = c.kube-9, c.aws-3
+	c.kube, c.aws = c.kube-10, c.aws-3
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	if err := c.readNamespace(outer, m); err != nil {
 		return err
 	}
-	c.s.Short, c.s.Suspended = short(m), suspended(m)
+	c.s.Short, c.s.Suspended, c.s.Makers = short(m), suspended(m), m.known()
 	if err := c.narrow(m); err != nil {
 		return err
 	}
@@ -204,6 +206,8 @@ func (c *collector) sift() {
 			c.s.Pods = append(c.s.Pods, p)
 		}
 	}
+	used := c.used()
+	maps.DeleteFunc(c.s.Makers, func(key string, _ Maker) bool { return !used[key] })
 	slices.SortFunc(c.nodes, func(a, b corev1.Node) int { return strings.Compare(a.Name, b.Name) })
 	annotation := "k8s.amazonaws.com/eniConfig"
 	if c.s.Driver != nil {
@@ -227,6 +231,20 @@ func (c *collector) sift() {
 }
 
 func byName(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) }
+
+// used are the controllers, "<kind>/<name>", that make pods that have something to explain, or are short of pods.
+func (c *collector) used() map[string]bool {
+	out := map[string]bool{}
+	for _, w := range c.s.Short {
+		out[w.Kind+"/"+w.Name] = true
+	}
+	for n := range c.s.Pods {
+		if of := metav1.GetControllerOf(&c.s.Pods[n]); of != nil {
+			out[of.Kind+"/"+of.Name] = true
+		}
+	}
+	return out
+}
 
 // blocking reports a pod that should be gone by now and is in somebody's way: a StatefulSet makes none anew before the old
 // one is gone, and who asks for a pod by name wants to know of it.

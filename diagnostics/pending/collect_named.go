@@ -3,6 +3,7 @@ package pending
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -14,10 +15,11 @@ import (
 
 // makers are what makes pods in the namespace, as it was listed.
 type makers struct {
-	sets     []appsv1.ReplicaSet
-	stateful []appsv1.StatefulSet
-	jobs     []batchv1.Job
-	daemons  []appsv1.DaemonSet
+	deployments []appsv1.Deployment
+	sets        []appsv1.ReplicaSet
+	stateful    []appsv1.StatefulSet
+	jobs        []batchv1.Job
+	daemons     []appsv1.DaemonSet
 }
 
 // each calls f for every one of them, with its kind.
@@ -34,6 +36,37 @@ func (m makers) each(f func(kind string, o metav1.Object)) {
 	for n := range m.daemons {
 		f("DaemonSet", &m.daemons[n])
 	}
+}
+
+// known tells of each controller of pods what people edit to change it, and who declares that.
+func (m makers) known() map[string]Maker {
+	out := map[string]Maker{}
+	m.each(func(kind string, o metav1.Object) {
+		edited, of := Maker{Kind: kind, Name: o.GetName()}, o
+		if up := metav1.GetControllerOf(o); up != nil {
+			edited = Maker{Kind: up.Kind, Name: up.Name}
+			if n := slices.IndexFunc(m.deployments, func(d appsv1.Deployment) bool { return d.Name == up.Name }); n >= 0 && up.Kind == "Deployment" {
+				of = &m.deployments[n]
+			}
+		}
+		edited.Owner, edited.Why, edited.Release = declared(of)
+		out[kind+"/"+o.GetName()] = edited
+	})
+	return out
+}
+
+// declared finds who declares an object, by the marks that tools leave on it and by who sets its fields.
+func declared(o metav1.Object) (owner, why, release string) {
+	if by, ok := (&Driver{Labels: o.GetLabels(), Annotations: o.GetAnnotations()}).marked(); ok {
+		mark, _, _ := strings.Cut(by.why, " on DaemonSet")
+		return by.owner, mark, by.name
+	}
+	for _, m := range o.GetManagedFields() {
+		if by := managerOwner(m.Manager); m.Subresource == "" && by != "" && by != "eks-addon" && by != "kubectl" {
+			return by, "field manager " + m.Manager, ""
+		}
+	}
+	return "none", "", ""
 }
 
 // narrow narrows everything down to the pod that was asked for or, where no pod has the name, to the pods of what has it.

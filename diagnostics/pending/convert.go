@@ -67,7 +67,7 @@ func placed(pods []corev1.Pod) []Placed {
 			continue
 		}
 		d := demandOf(p)
-		out = append(out, Placed{Namespace: p.Namespace, Name: p.Name, IP: p.Status.PodIP, Host: p.Spec.HostNetwork, CPU: d.cpu, Memory: d.memory, Devices: d.devices, Ports: d.ports})
+		out = append(out, Placed{Namespace: p.Namespace, Name: p.Name, IP: p.Status.PodIP, Host: p.Spec.HostNetwork, Daemon: ofDaemonSet(p), CPU: d.cpu, Memory: d.memory, Devices: d.devices, Ports: d.ports})
 	}
 	slices.SortFunc(out, func(a, b Placed) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 	return out
@@ -94,6 +94,11 @@ func freed(pods []corev1.Pod, now time.Time, within time.Duration) []Freed {
 	}
 	slices.SortFunc(out, func(a, b Freed) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+func ofDaemonSet(p *corev1.Pod) bool {
+	of := metav1.GetControllerOf(p)
+	return of != nil && of.Kind == "DaemonSet"
 }
 
 func agentOf(p *corev1.Pod) *Agent {

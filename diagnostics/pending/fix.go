@@ -16,12 +16,7 @@ func (a *analysis) fixes() {
 		case "subnet-exhausted", "eni-all-or-nothing":
 			a.fixSubnet(f)
 		case "node-launch-no-ip":
-			if a.s.subnet(f.Subject) != nil {
-				a.fixLeaked(f)
-				a.fixWarmPool(f)
-			}
-			a.fixNewNodes(f)
-			a.refusePrefixes(f.Subject)
+			a.fixLaunch(f)
 		case "no-free-prefix":
 			a.fixPrefixes(f)
 		case "warm-target-cap":

@@ -6,6 +6,21 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 )
 
+// fixPodGroups is for pods with security groups of their own: by what EC2 said of their branch interfaces, where it said something.
+func (a *analysis) fixPodGroups(f *diagnostics.Finding) {
+	ns := a.s.Target.Namespace
+	switch f.Reason {
+	case tooManyGroups:
+		a.work(f, Maker{Kind: "SecurityGroupPolicy", Owner: "none"}, diagnostics.Fix{Title: "Give the pods no more security groups than an interface may have: 5, unless the quota of the account is higher", Undo: "revert the change",
+			Blast: "pods that are made anew", Changes: []string{"SecurityGroupPolicy of namespace " + ns + ": fewer groups"}, Commands: []string{"kubectl get securitygrouppolicies -n " + ns + " -o yaml"}})
+		a.refuse("repair-pod-security-groups", "EC2 allows the calls for %s, but not so many security groups on one interface", plural(len(f.Affects), "pod"))
+	case noRoomLeft:
+		a.refuse("repair-pod-security-groups", "EC2 allows the calls, and had no address for %s; the control plane tries again by itself", plural(len(f.Affects), "pod"))
+	default:
+		a.fixBranch(f)
+	}
+}
+
 // fixBranch repairs security groups for pods: by what is missing to the branch interfaces.
 func (a *analysis) fixBranch(f *diagnostics.Finding) {
 	offered, carrying, bare, nodes := int64(0), 0, 0, 0
@@ -41,12 +56,29 @@ func (a *analysis) fixBranch(f *diagnostics.Finding) {
 		fix.Proof = fmt.Sprintf("%s: %d of %s are of types without trunk interfaces", state, bare, plural(nodes, "node"))
 		fix.Changes, fix.Undo, fix.SettlesIn = []string{"a node group of types such as m5, m6i, c6i or r6i"}, "delete the node group", "10m"
 		fix.Commands = []string{fmt.Sprintf("aws eks create-nodegroup --cluster-name %s --nodegroup-name <name> --node-role <role> --instance-types m6i.large --subnets <subnets>", a.s.Target.Cluster)}
+	case offered == 0:
+		fix.Title = "Get a trunk interface onto the nodes: replace those that have no place left for one"
+		fix.Proof = state + "; a trunk takes the place of an interface, and is attached where one is free"
+		fix.Changes, fix.Undo, fix.SettlesIn = []string{"nodes with a place for a trunk interface from their start"}, "nothing to undo", "10m"
+		fix.Commands = []string{"kubectl get nodes -L vpc.amazonaws.com/has-trunk-attached", "kubectl get cninodes", fmt.Sprintf("aws eks describe-cluster --name %s --query cluster.roleArn", a.s.Target.Cluster)}
 	default:
-		fix.Title = "Start further nodes with trunk interfaces, or let branch interfaces rest for less long"
-		fix.Proof = state + ", and all are taken; one that was freed rests for 60 seconds, at the least 30"
-		fix.Changes = []string{"more nodes that carry trunk interfaces", "ConfigMap kube-system/amazon-vpc-cni: branch-eni-cooldown → 30"}
-		fix.Undo = "delete the nodes; branch-eni-cooldown back to 60"
-		fix.Commands = []string{"kubectl get cninodes", `kubectl patch configmap amazon-vpc-cni -n kube-system --type merge -p '{"data":{"branch-eni-cooldown":"30"}}'`}
+		each := max(int(offered)/max(carrying, 1), 1)
+		count := (len(f.Affects) + each - 1) / each
+		ids, room := a.roomy("", 16, "")
+		cooldown := a.s.CNIConfig["branch-eni-cooldown"]
+		if cooldown == "" {
+			cooldown = "60"
+		}
+		fix.Title = fmt.Sprintf("Start %s with branch interfaces to offer, or larger ones", plural(count, "further node"))
+		fix.Proof = fmt.Sprintf("%s, and all are taken; a node like these offers %d, so that %s need %d more; one that was freed rests for %s seconds, at the least 30; %s", state, each, plural(len(f.Affects), "pod"), count, cooldown, room)
+		fix.Undo, fix.SettlesIn = "take the nodes away again; branch-eni-cooldown back to "+cooldown, "10m"
+		if w, ok := a.first(f); ok {
+			fix.Changes, fix.Commands = a.growth(w, count, true, ids)
+		}
+		if cooldown != "30" {
+			fix.Changes = append(fix.Changes, "where such pods come and go often, ConfigMap kube-system/amazon-vpc-cni: branch-eni-cooldown "+cooldown+" → 30")
+			fix.Commands = append(fix.Commands, `kubectl patch configmap amazon-vpc-cni -n kube-system --type merge -p '{"data":{"branch-eni-cooldown":"30"}}'`)
+		}
 	}
 	a.offer("repair-pod-security-groups", fix, f)
 	a.refuse("tune-warm-pool", "warm pools hold 0 branch interfaces: those are made by the control plane, one for each pod")

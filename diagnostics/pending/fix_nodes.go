@@ -70,37 +70,22 @@ func (a *analysis) roomy(zone string, need int, but string) (ids, text string) {
 
 // fixMaxPods needs further nodes: the limit of a running kubelet doesn't change.
 func (a *analysis) fixMaxPods(f *diagnostics.Finding) {
-	var full []*pool
-	subnets := map[string]bool{}
-	for n := range a.s.Nodes {
-		p := a.pools[a.s.Nodes[n].Name]
-		if p.node.Read && p.node.MaxPods > 0 && len(p.node.Pods) >= p.node.MaxPods {
-			full = append(full, p)
-			for _, id := range p.subnets() {
-				subnets[id] = true
-			}
-		}
-	}
+	full := a.fullOfPods()
 	if len(full) == 0 {
 		a.fixNewNodes(f)
 		return
 	}
 	p := full[0]
 	takes := p.place().Attached(p.settings, min(len(f.Affects), p.place().Slots(p.settings))).Footprint()
-	free, blocks, tight := 0, 0, 0
+	subnets, tight := map[string]bool{}, 0
+	for _, o := range full {
+		for _, id := range o.subnets() {
+			subnets[id] = true
+		}
+	}
 	for _, id := range sorted(subnets) {
-		s := a.s.subnet(id)
-		if s == nil {
-			continue
-		}
-		free += s.Available
-		if s.Available < takes {
+		if s := a.s.subnet(id); s != nil && s.Available < takes {
 			tight++
-		}
-		if b, ok := a.prefixesOf(s); ok {
-			blocks += b.Free + b.Reserved
-		} else {
-			blocks += s.Available / cni.PrefixSize
 		}
 	}
 	ids, room := a.roomy("", takes+16, "")
@@ -111,11 +96,26 @@ func (a *analysis) fixMaxPods(f *diagnostics.Finding) {
 		Commands: []string{fmt.Sprintf("aws eks create-nodegroup --cluster-name %s --nodegroup-name <name> --node-role <role> --subnets %s", a.s.Target.Cluster, ids)}}
 	if tight > 0 {
 		fix.Proof += fmt.Sprintf("; %d of the present %s have fewer than the %d that such a node takes", tight, plural(len(subnets), "subnet"), takes)
+	} else if w, ok := a.first(f); ok && len(a.s.Groups) > 0 {
+		fix.Changes, fix.Commands = a.growth(w, (len(f.Affects)+p.node.MaxPods-1)/p.node.MaxPods, true, ids)
 	}
 	a.offer("new-node-group", fix, f)
-	a.refuse("enable-prefix-delegation", "max-pods of the %s that are there stays %d whatever the CNI does, and their subnets have %d free addresses in at most %d free /28 blocks, where %d would be needed",
-		plural(len(full), "node"), p.node.MaxPods, free, blocks, 2*len(full))
+	a.raiseLimit(f, p)
+	a.fixDelegation(f, full)
 	a.refuse("tune-warm-pool", "0 of %s have a node: they wait for a place, not for an address", plural(len(f.Affects), "pod"))
+}
+
+// raiseLimit raises a limit that was set below what the interfaces of the type can serve.
+func (a *analysis) raiseLimit(f *diagnostics.Finding, p *pool) {
+	l, ok := a.s.limits(p.node.Type)
+	right := cni.MaxPods(l, p.settings)
+	if !ok || right <= p.node.MaxPods || p.node.MaxPods == 110 || p.node.MaxPods == 250 {
+		return
+	}
+	a.offer("set-max-pods", diagnostics.Fix{Title: fmt.Sprintf("Start nodes of type %s with max-pods %d instead of %d", p.node.Type, right, p.node.MaxPods), Needs: len(f.Affects),
+		Proof: fmt.Sprintf("the interfaces of %s serve %d pods as the CNI is set, and its nodes take only %d", p.node.Type, right, p.node.MaxPods), Blast: "nodes are replaced", Undo: "the launch template before", SettlesIn: "15m",
+		Changes:  []string{fmt.Sprintf("launch template of node group %s: max-pods %d → %d", p.node.Group, p.node.MaxPods, right)},
+		Commands: []string{fmt.Sprintf("aws eks update-nodegroup-version --cluster-name %s --nodegroup-name %s --launch-template name=<template>,version=<with maxPods %d>", a.s.Target.Cluster, p.node.Group, right)}}, f)
 }
 
 // fixSlots is for nodes that may run more pods than they can have addresses: where they were started for prefixes, these are

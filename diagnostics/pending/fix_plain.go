@@ -3,9 +3,11 @@ package pending
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/vpc"
 )
 
 type prefix = netip.Prefix
@@ -18,50 +20,13 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 	if f.Latent {
 		return
 	}
-	ns := a.s.Target.Namespace
-	work := func(title string, commands ...string) {
-		a.offer("fix-workload", diagnostics.Fix{Title: title, Needs: len(f.Affects), Owner: "workload", Proof: f.Summary, Undo: "revert the change", SettlesIn: "2m", Commands: commands}, f)
+	if a.fixOfWorkload(f) {
+		return
 	}
-	pod := ns + "/<pod>"
-	if len(f.Affects) > 0 {
-		pod = strings.TrimPrefix(f.Affects[0], "pod/")
-	}
-	_, name, _ := strings.Cut(pod, "/")
 	switch strings.TrimPrefix(f.ID, "pending/") {
-	case "insufficient-resources":
-		ids, room := a.roomy("", 16, "")
-		a.offer("new-node-group", diagnostics.Fix{Title: "Start further nodes, or larger ones", Needs: len(f.Affects), Proof: f.Summary + "; a node needs addresses too: " + room, Undo: "delete the node group", SettlesIn: "10m",
-			Commands: []string{fmt.Sprintf("aws eks create-nodegroup --cluster-name %s --nodegroup-name <name> --node-role <role> --subnets %s", a.s.Target.Cluster, ids)}}, f)
-		work("Ask for less "+f.Subject+", or run fewer pods", fmt.Sprintf("kubectl get pod -n %s %s -o jsonpath={.spec.containers[*].resources}", ns, name))
-	case "taint":
-		work("Tolerate the taint "+f.Subject+", or offer nodes without it", "kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints")
-	case "affinity":
-		work("Correct selector, affinity or spread of the pods", fmt.Sprintf("kubectl get pod -n %s %s -o yaml", ns, name))
-	case "host-port":
-		work("Give up the host port, or run fewer of these pods than nodes", fmt.Sprintf("kubectl get pod -n %s %s -o yaml", ns, name))
-	case "volume-binding":
-		work("Get the claim "+f.Subject+" bound, or the pod to the zone of its volume", fmt.Sprintf("kubectl describe pvc -n %s %s", ns, f.Subject), "kubectl get storageclass")
-	case "volume-mount":
-		work("Get the volume of "+f.Subject+" attached and mounted", fmt.Sprintf("kubectl describe pvc -n %s", ns), "kubectl get volumeattachments")
-	case "missing-config":
-		kind, object, _ := strings.Cut(f.Subject, "/")
-		work("Create "+f.Subject+" in namespace "+ns+", or correct the name", fmt.Sprintf("kubectl get %s -n %s %s", kind, ns, object))
-	case "image-pull":
-		work("Correct the image "+f.Subject+", or push it", fmt.Sprintf("kubectl describe pod -n %s %s", ns, name))
-	case "init-container":
-		work("See why the init container does not end", fmt.Sprintf("kubectl logs -n %s %s --all-containers --tail 50", ns, name))
-	case "quota":
-		work("Raise the quota "+f.Subject+", or ask for less", fmt.Sprintf("kubectl describe resourcequota -n %s %s", ns, f.Subject))
-	case "admission-webhook":
-		work("Get the webhook "+f.Subject+" to answer again, or its configuration out of the way", "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations", "kubectl get pods -n kube-system")
-	case "admission-denied":
-		work("Make the pods fit what admission asks of them", fmt.Sprintf("kubectl describe rs -n %s", ns))
-	case "kubelet-rejected":
-		work("Delete the refused pod; its controller makes another", fmt.Sprintf("kubectl delete pod -n %s %s", ns, name))
-	case "node-not-ready":
-		work("Replace the node "+f.Subject, "kubectl describe node "+f.Subject, "kubectl delete node "+f.Subject)
 	case "node-cordoned":
-		work("Let the node "+f.Subject+" be drained, or uncordon it when its maintenance is over", "kubectl uncordon "+f.Subject)
+		a.offer("fix-workload", diagnostics.Fix{Title: "Let the node " + f.Subject + " be drained, or uncordon it when its maintenance is over", Needs: len(f.Affects), Proof: f.Summary, Changes: []string{"node " + f.Subject + ": cordoned → schedulable"},
+			Blast: "the node takes new pods again", Undo: "kubectl cordon " + f.Subject, SettlesIn: "1m", Commands: []string{"kubectl uncordon " + f.Subject}}, f)
 		a.refuse("move-pods-off-node", "0 of %s can move: they belong to the cordoned node or are made again there", plural(len(f.Affects), "pod"))
 		a.refuseRoom(f)
 	case "subnet-discovery":
@@ -82,28 +47,8 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 		a.fixAddressUnits(f)
 	case "eni-quota":
 		a.fixInterfaceQuota(f)
-	case "branch-eni-failed", "branch-eni-capacity":
-		switch f.Reason {
-		case tooManyGroups:
-			work("Give the pods no more security groups than an interface may have: 5, unless the quota of the account is higher", "kubectl get securitygrouppolicies -n "+ns+" -o yaml")
-			a.refuse("repair-pod-security-groups", "EC2 allows the calls for %s, but not so many security groups on one interface", plural(len(f.Affects), "pod"))
-		case noRoomLeft:
-			a.refuse("repair-pod-security-groups", "EC2 allows the calls, and had no address for %s; the control plane tries again by itself", plural(len(f.Affects), "pod"))
-		default:
-			a.fixBranch(f)
-		}
-	case "windows-ip-resource":
-		a.fixWindows(f)
 	case "eniconfig":
 		a.fixENIConfig(f)
-	case "fargate-no-ip":
-		a.fargateSubnets(f, "free addresses")
-	case "egress":
-		if len(a.at(onFargate)) > 0 {
-			a.fargateSubnets(f, "a way to the registry: a default route to a NAT gateway, or endpoints for ecr.api, ecr.dkr and s3")
-			return
-		}
-		work("Give the node a way to the registry", fmt.Sprintf("kubectl describe pod -n %s %s", ns, name))
 	case "ip-cooldown":
 		a.fixCooldown(f)
 	}
@@ -155,7 +100,31 @@ func (a *analysis) refuseRoom(f *diagnostics.Finding) {
 	}
 }
 
+// public reports a subnet whose default route is an internet gateway: Fargate takes private ones only.
+func (a *analysis) public(subnet string) bool {
+	table, _ := a.wayOut(subnet)
+	return slices.ContainsFunc(a.s.RouteTables, func(t vpc.RouteTable) bool {
+		return t.ID == table && slices.ContainsFunc(t.Routes, func(r vpc.Route) bool {
+			return r.Destination.IsValid() && r.Destination.Bits() == 0 && strings.HasPrefix(r.Target, "igw-")
+		})
+	})
+}
+
+// fargateSubnets makes a profile anew: its subnets can't be changed. Those are named that have addresses and a way out.
 func (a *analysis) fargateSubnets(f *diagnostics.Finding, need string) {
-	a.offer("fargate-subnets", diagnostics.Fix{Title: "Make a Fargate profile whose subnets have " + need, Needs: len(f.Affects), Proof: f.Summary, Blast: "the subnets of a profile can't be changed: the pods are made again under the new one",
-		Undo: "delete the profile", SettlesIn: "10m", Commands: []string{fmt.Sprintf("aws eks create-fargate-profile --cluster-name %s --fargate-profile-name <name> --pod-execution-role-arn <role> --subnets <subnets> --selectors namespace=%s", a.s.Target.Cluster, a.s.Target.Namespace)}}, f)
+	var ids []string
+	for _, s := range a.s.Subnets {
+		if _, way := a.wayOut(s.ID); way && !a.public(s.ID) && s.Available > len(f.Affects) && len(ids) < 4 {
+			ids = append(ids, s.ID)
+		}
+	}
+	subnets, proof := strings.Join(ids, " "), f.Summary
+	if len(ids) == 0 {
+		subnets = "<subnets>"
+	} else {
+		proof += fmt.Sprintf("; %s have %s free addresses or more and a default route", strings.Join(ids, ", "), fmt.Sprint(len(f.Affects)+1))
+	}
+	a.offer("fargate-subnets", diagnostics.Fix{Title: "Make a Fargate profile whose subnets have " + need, Needs: len(f.Affects), Proof: proof, Blast: "the subnets of a profile can't be changed: the pods are made again under the new one",
+		Changes: []string{"a new Fargate profile for namespace " + a.s.Target.Namespace + " in subnets " + subnets, "the pods that wait are deleted, and their controllers make them again"},
+		Undo:    "delete the profile", SettlesIn: "10m", Commands: []string{fmt.Sprintf("aws eks create-fargate-profile --cluster-name %s --fargate-profile-name <name> --pod-execution-role-arn <role> --subnets %s --selectors namespace=%s", a.s.Target.Cluster, subnets, a.s.Target.Namespace)}}, f)
 }

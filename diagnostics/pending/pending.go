@@ -16,7 +16,7 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 	Name: "pending", Doc: doc, Usage: "<namespace> [pod]",
 	Reads: []string{
 		"list namespaces", "list pods", "list events", "list nodes", "get nodes", "get pods/proxy", "get pods/log",
-		"list replicasets.apps", "list statefulsets.apps", "list daemonsets.apps", "list jobs.batch",
+		"list deployments.apps", "list replicasets.apps", "list statefulsets.apps", "list daemonsets.apps", "list jobs.batch",
 		"list persistentvolumeclaims", "list persistentvolumes", "list csinodes.storage.k8s.io", "list resourcequotas", "get configmaps",
 		"list nodepools.karpenter.sh", "list ec2nodeclasses.karpenter.k8s.aws", "list eniconfigs.crd.k8s.amazonaws.com", "list nodeclasses.eks.amazonaws.com",
 		"ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:DescribeNetworkInterfaces", "ec2:GetSubnetCidrReservations",

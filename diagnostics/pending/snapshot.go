@@ -27,6 +27,8 @@ type Snapshot struct {
 	Settled []Settled `json:"settled,omitempty"`
 	// Short are the controllers of the namespace that have fewer pods than they want.
 	Short []Workload `json:"short,omitempty"`
+	// Makers are what makes the waiting pods, by "<kind>/<name>" of their controller.
+	Makers map[string]Maker `json:"makers,omitempty"`
 	// Suspended are Jobs that make no pods until they are resumed.
 	Suspended []string       `json:"suspended,omitempty"`
 	Events    []corev1.Event `json:"events,omitempty"` // of the namespace, and warnings about nodes and the CNI; sorted by time
@@ -72,6 +74,16 @@ type Snapshot struct {
 	Quotas     []corev1.ResourceQuota `json:"quotas,omitempty"` // read where a controller says that one is exceeded
 
 	Unread []diagnostics.Unread `json:"unread,omitempty"`
+}
+
+// Maker is what people edit to change pods: the Deployment for those of a ReplicaSet, the CronJob for those of a Job.
+type Maker struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Owner is who declares it: helm, argocd, flux, terraform, pulumi, kubectl or none; Why is what tells so, Release the name there.
+	Owner   string `json:"owner"`
+	Why     string `json:"why,omitempty"`
+	Release string `json:"release,omitempty"`
 }
 
 // NodePool is a node pool of Karpenter, EKS Auto Mode's included.
@@ -150,6 +162,7 @@ type Placed struct {
 	Name      string `json:"name"`
 	IP        string `json:"ip,omitempty"`
 	Host      bool   `json:"host,omitempty"`   // on the network of the node: needs no address
+	Daemon    bool   `json:"daemon,omitempty"` // of a DaemonSet: a new node runs one too
 	CPU       int64  `json:"cpu,omitempty"`    // requested millicores
 	Memory    int64  `json:"memory,omitempty"` // requested bytes
 	// Devices are the requests for everything else, Ports the ports of the node that it holds, as 8080/TCP.
