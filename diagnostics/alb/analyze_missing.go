@@ -3,7 +3,6 @@ package alb
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -77,18 +76,25 @@ func serviceAbsent(namespace, name string) diagnostics.Evidence {
 	return diagnostics.Evidence{What: "Service " + namespace + "/" + name, Value: "not found", Source: "list services", Repeat: fmt.Sprintf("kubectl get service %s -n %s", name, namespace)}
 }
 
-// likeliest is the Service of the ingress's namespace whose name comes nearest to one that doesn't exist.
+// likeliest is the Service that an ingress probably means by the name of one that doesn't exist: of those with the port
+// that the ingress names, the one with the most similar name, or else the only one. Those that the ingress names already are
+// meant for something else.
 func (a *analysis) likeliest(name string) string {
-	best, at := "", 4
-	for _, svc := range a.s.Services {
-		if svc.Namespace != a.s.Ingress.Namespace {
-			continue
-		}
-		if d := diagnostics.Distance(svc.Name, name); d < at || (d >= 4 && best == "" && (strings.HasPrefix(svc.Name, name) || strings.HasPrefix(name, svc.Name))) {
-			best, at = svc.Name, min(d, 4)
+	port := a.wantedPort(name)
+	var named, names []string
+	for _, b := range backends(*a.s.Ingress) {
+		named = append(named, b.Service)
+	}
+	for i := range a.s.Services {
+		svc := &a.s.Services[i]
+		if svc.Namespace == a.s.Ingress.Namespace && servicePort(svc, port) != nil && !slices.Contains(named, svc.Name) {
+			names = append(names, svc.Name)
 		}
 	}
-	return best
+	if best := diagnostics.Nearest(name, names, 1); len(best) > 0 && (len(names) == 1 || diagnostics.Near(name, best[0])) {
+		return best[0]
+	}
+	return ""
 }
 
 // wants reports whether a rule stands for a path of the ingress that leads to the Service.

@@ -103,8 +103,7 @@ func (a *analysis) noPods(g *group, f diagnostics.Finding) {
 		f.Summary += ": " + n.text
 		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "pods that nearly match", Value: fmt.Sprintf("%s; %s match %s", n.text, plural(len(n.pods), "pod"), labels(n.selector)), Source: "list pods", Repeat: fmt.Sprintf("kubectl get pods -n %s --show-labels", g.namespace)})
 	} else {
-		f.Confidence = diagnostics.Likely // the workload itself may be gone
-		f.Summary += ", and neither does any workload or nearly any pod"
+		f.Summary += ", and neither does the template of any workload"
 	}
 	a.report(f)
 }
@@ -139,23 +138,31 @@ type nearby struct {
 	selector map[string]string
 	pods     []*corev1.Pod // that it matches
 	cost     int
+	taken    bool // by another Service
 }
 
-// nearMiss finds the running pods whose labels differ from the selector in one entry, the most similar and the most
-// numerous first.
+// nearMiss finds the running pods whose labels differ from the selector in one entry: those that no Service selects go
+// before others, then the most similar and the most numerous. Pods that another Service has must at least look alike.
 func (a *analysis) nearMiss(g *group) (nearby, bool) {
 	var found []nearby
 	for i := range a.s.Pods {
 		p := &a.s.Pods[i]
-		if p.Namespace != g.namespace || p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed || !near(g.svc.Spec.Selector, p.Labels) {
+		if p.Namespace != g.namespace || p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		taken := a.selectedBy(p)
+		if !near(g.svc.Spec.Selector, p.Labels) && (taken || !misses(g.svc.Spec.Selector, p.Labels)) {
 			continue
 		}
 		if n, ok := mend(g.svc.Spec.Selector, p); ok && !slices.ContainsFunc(found, func(o nearby) bool { return maps.Equal(o.selector, n.selector) }) {
-			n.pods = a.running(g.namespace, n.selector)
+			n.pods, n.taken = a.running(g.namespace, n.selector), taken
 			found = append(found, n)
 		}
 	}
 	slices.SortStableFunc(found, func(x, y nearby) int {
+		if x.taken != y.taken {
+			return map[bool]int{true: 1, false: -1}[x.taken]
+		}
 		if x.cost != y.cost {
 			return x.cost - y.cost
 		}
@@ -165,6 +172,28 @@ func (a *analysis) nearMiss(g *group) (nearby, bool) {
 		return nearby{}, false
 	}
 	return found[0], true
+}
+
+// misses reports whether the labels have all keys of the selector and differ in one value only.
+func misses(selector, labels map[string]string) bool {
+	wrong := 0
+	for k, v := range selector {
+		have, ok := labels[k]
+		if !ok {
+			return false
+		}
+		if have != v {
+			wrong++
+		}
+	}
+	return wrong == 1
+}
+
+// selectedBy reports whether a Service selects the pod.
+func (a *analysis) selectedBy(p *corev1.Pod) bool {
+	return slices.ContainsFunc(a.s.Services, func(svc corev1.Service) bool {
+		return svc.Namespace == p.Namespace && len(svc.Spec.Selector) > 0 && matches(svc.Spec.Selector, p.Labels)
+	})
 }
 
 // mend changes the one entry of a selector that a pod doesn't have: to the pod's value, or to its label of the same value.

@@ -33,39 +33,6 @@ func (c *collector) balancer(ctx context.Context) {
 	c.targetGroups(ctx, slices.Compact(arns))
 }
 
-// named finds out which target groups the bindings mean that give only a name: everything else goes by ARN.
-func (c *collector) named(ctx context.Context) {
-	var names []string
-	for _, b := range c.s.Bindings {
-		if b.TargetGroupARN == "" {
-			names = append(names, b.TargetGroupName)
-		}
-	}
-	if names = sorted(names); len(names) == 0 {
-		return
-	}
-	tgs, err := c.in.TargetGroups.TargetGroups(ctx, names...)
-	if c.reads.Missed(err, strings.Join(names, ", ")) {
-		return
-	}
-	fill := func(b *elb.TargetGroupBinding) {
-		for _, tg := range tgs {
-			if b.TargetGroupARN == "" && b.TargetGroupName == tg.Name {
-				b.TargetGroupARN = tg.ARN
-			}
-		}
-	}
-	c.s.Bindings = slices.Clone(c.s.Bindings) // the list belongs to the reader
-	for i := range c.s.Bindings {
-		fill(&c.s.Bindings[i])
-	}
-	if c.s.Asked != nil {
-		asked := *c.s.Asked
-		fill(&asked)
-		c.s.Asked = &asked
-	}
-}
-
 // find looks for the load balancer: by the name in its DNS name, else among all by DNS name, else by the controller's tags.
 func (c *collector) find(ctx context.Context) {
 	if c.s.Asked != nil {

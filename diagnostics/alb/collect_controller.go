@@ -56,16 +56,29 @@ func (c *collector) controller(ctx context.Context) {
 	leases, err := c.in.Customs.Customs(ctx, "coordination.k8s.io", "v1", "leases", namespace)
 	c.keep(err, namespace, func() {
 		for _, u := range leases {
-			if u.GetName() == name {
-				holder, _ := field(u.Object, "spec", "holderIdentity").(string)
-				text, _ := field(u.Object, "spec", "renewTime").(string)
-				renewed, err := time.Parse(time.RFC3339, text)
-				if err == nil { // without a time it says nothing
-					c.s.Leader = &Lease{Namespace: namespace, Name: name, Holder: holder, Renewed: renewed}
-				}
+			l := leaseOf(u.Object)
+			// It has the standard name, or is held by a pod of the Deployment.
+			if l.Name == name || (c.s.Leader == nil && found != nil && strings.HasPrefix(l.Holder, found.Name+"-") && !l.Renewed.IsZero()) {
+				c.s.Leader = &l
 			}
 		}
+		if c.s.Leader != nil && c.s.Leader.Renewed.IsZero() {
+			c.s.Leader = nil // without a time it says nothing
+		}
 	})
+}
+
+// leaseOf reads a Lease; Renewed is zero where it was never renewed.
+func leaseOf(o map[string]any) Lease {
+	namespace, _ := field(o, "metadata", "namespace").(string)
+	name, _ := field(o, "metadata", "name").(string)
+	holder, _ := field(o, "spec", "holderIdentity").(string)
+	text, _ := field(o, "spec", "renewTime").(string)
+	renewed, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		renewed = time.Time{}
+	}
+	return Lease{Namespace: namespace, Name: name, Holder: holder, Renewed: renewed.UTC()}
 }
 
 // controllerIn looks for the controller in a namespace, or in all where it is empty. Of several, the one that has ready

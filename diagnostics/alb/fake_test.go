@@ -47,6 +47,8 @@ type fake struct {
 	nodes       []corev1.Node
 	deployments map[string][]appsv1.Deployment
 	replicaSets []appsv1.ReplicaSet
+	statefulSet []appsv1.StatefulSet
+	leases      []unstructured.Unstructured
 	daemonSets  []appsv1.DaemonSet
 	policies    []networkingv1.NetworkPolicy
 	events      []corev1.Event
@@ -136,7 +138,9 @@ func (f *fake) EndpointSlices(_ context.Context, ns string) ([]discoveryv1.Endpo
 }
 
 func (f *fake) Pods(_ context.Context, q diagnostics.PodQuery) ([]corev1.Pod, error) {
-	return give(slices.DeleteFunc(in(f.pods, q.Namespace), func(p corev1.Pod) bool { return q.Node != "" && p.Spec.NodeName != q.Node }), f.asked("list pods"))
+	return give(slices.DeleteFunc(in(f.pods, q.Namespace), func(p corev1.Pod) bool {
+		return q.Node != "" && p.Spec.NodeName != q.Node || q.Address != "" && p.Status.PodIP != q.Address
+	}), f.asked("list pods"))
 }
 
 func (f *fake) CNIMetrics(context.Context, string, string) (string, error) {
@@ -160,14 +164,20 @@ func (f *fake) Node(_ context.Context, name string) (*corev1.Node, error) {
 }
 
 func (f *fake) Deployments(_ context.Context, ns string) ([]appsv1.Deployment, error) {
-	return give(f.deployments[ns], f.asked("list deployments.apps"))
+	var all []appsv1.Deployment
+	for _, list := range f.deployments {
+		all = append(all, list...)
+	}
+	return give(in(all, ns), f.asked("list deployments.apps"))
 }
 
 func (f *fake) ReplicaSets(_ context.Context, ns string) ([]appsv1.ReplicaSet, error) {
 	return give(in(f.replicaSets, ns), f.asked("list replicasets.apps"))
 }
 
-func (f *fake) StatefulSets(context.Context, string) ([]appsv1.StatefulSet, error) { return nil, nil }
+func (f *fake) StatefulSets(_ context.Context, ns string) ([]appsv1.StatefulSet, error) {
+	return give(in(f.statefulSet, ns), f.asked("list statefulsets.apps"))
+}
 
 func (f *fake) Jobs(context.Context, string) ([]batchv1.Job, error) { return nil, nil }
 
@@ -179,7 +189,10 @@ func (f *fake) NetworkPolicies(_ context.Context, ns string) ([]networkingv1.Net
 	return give(in(f.policies, ns), f.asked("list networkpolicies.networking.k8s.io"))
 }
 
-func (f *fake) Customs(_ context.Context, group, _, plural, _ string) ([]unstructured.Unstructured, error) {
+func (f *fake) Customs(_ context.Context, group, _, plural, ns string) ([]unstructured.Unstructured, error) {
+	if plural == "leases" {
+		return give(slices.DeleteFunc(slices.Clone(f.leases), func(u unstructured.Unstructured) bool { return u.GetNamespace() != ns }), f.asked("list leases."+group))
+	}
 	if plural == "dnsendpoints" && f.dns != nil {
 		var endpoints []any
 		for name, target := range f.dns {

@@ -31,7 +31,7 @@ func resolve(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target, r
 		bindings, err = in.Bindings.TargetGroupBindings(ctx, t.Namespace)
 	}
 	reads.Missed(err, "")
-	s.Bindings = bindings
+	s.Bindings = identified(ctx, in, reads, bindings)
 	slices.SortFunc(all, func(a, b networkingv1.Ingress) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
@@ -83,6 +83,32 @@ func (s *Snapshot) find(t diagnostics.Target, all []networkingv1.Ingress) []stri
 	return found
 }
 
+// identified gives the bindings with the ARNs of their target groups, where they name only these: everything else goes by ARN.
+func identified(ctx context.Context, in diagnostics.Inputs, reads *diagnostics.Reads, bindings []elb.TargetGroupBinding) []elb.TargetGroupBinding {
+	bindings = slices.Clone(bindings) // the list belongs to the reader
+	var names []string
+	for _, b := range bindings {
+		if b.TargetGroupARN == "" {
+			names = append(names, b.TargetGroupName)
+		}
+	}
+	if names = sorted(names); len(names) == 0 {
+		return bindings
+	}
+	tgs, err := in.TargetGroups.TargetGroups(ctx, names...)
+	if reads.Missed(err, strings.Join(names, ", ")) {
+		return bindings
+	}
+	for i, b := range bindings {
+		for _, tg := range tgs {
+			if b.TargetGroupARN == "" && b.TargetGroupName == tg.Name {
+				bindings[i].TargetGroupARN = tg.ARN
+			}
+		}
+	}
+	return bindings
+}
+
 // asBinding looks for the ingress of a TargetGroupBinding that the controller made: its annotations decide about the target
 // group. One that people made stands for itself.
 func asBinding(ctx context.Context, in diagnostics.Inputs, reads *diagnostics.Reads, s *Snapshot, all []networkingv1.Ingress) error {
@@ -91,7 +117,7 @@ func asBinding(ctx context.Context, in diagnostics.Inputs, reads *diagnostics.Re
 	parts := strings.Split(b.TargetGroupARN, ":") // arn:aws:elasticloadbalancing:<region>:<account>:targetgroup/<name>/<id>
 	switch {
 	case b.TargetGroupARN == "":
-		return diagnostics.Refusal(fmt.Sprintf("%s names target group %q, and its controller has not found out its ARN yet: there is nothing to look at.", where, b.TargetGroupName))
+		return diagnostics.Refusal(fmt.Sprintf("%s names target group %q, but none of this name was found in this account and region: either it doesn't exist, or elasticloadbalancing:DescribeTargetGroups is not allowed.", where, b.TargetGroupName))
 	case len(parts) < 6 || !strings.HasPrefix(parts[5], "targetgroup/"):
 		return diagnostics.Refusal(fmt.Sprintf("%s: %q is no ARN of a target group.", where, b.TargetGroupARN))
 	case s.Region != "" && parts[3] != s.Region:
