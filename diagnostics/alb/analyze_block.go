@@ -77,16 +77,25 @@ func names(ts []*target) []string {
 
 func (a *analysis) blockSummary(b *block) string {
 	ts := b.targets(felt)
-	if len(ts) == 0 {
+	partly := slices.ContainsFunc(b.pairs, func(p pair) bool { return p.hop.Verdict == vpc.Partial })
+	if len(ts) == 0 || partly { // what is lost in part hits healthy targets too
 		ts = b.targets()
 	}
-	g := ts[0].group
-	reached := fmt.Sprintf("%s of %s", some(len(ts), len(g.registered()), "target"), g.Name)
+	groups := map[string]int{} // one security group may stand before the targets of several target groups
+	all := 0
+	for _, t := range ts {
+		if groups[t.group.Name] == 0 {
+			groups[t.group.Name] = len(t.group.registered())
+			all += groups[t.group.Name]
+		}
+	}
+	which := joined(sortedKeys(groups))
+	reached := some(len(ts), all, "target") + " of " + which
 	ports := portList(b.ports())
 	zones := a.zonesOf(b)
 	switch b.cause {
 	case "sg.target-ingress":
-		text := fmt.Sprintf("security group %s has no rule that admits the load balancer on tcp %s, so it can't reach %s", b.subject, ports, anyOf(len(ts), len(g.registered()))+" of "+g.Name)
+		text := fmt.Sprintf("security group %s has no rule that admits the load balancer on tcp %s, so it can't reach %s", b.subject, ports, anyOf(len(ts), all)+" of "+which)
 		if b.why.text != "" {
 			text += ": " + b.why.text
 		}
@@ -97,7 +106,7 @@ func (a *analysis) blockSummary(b *block) string {
 		return fmt.Sprintf("network ACL %s drops what the load balancer%s sends to tcp %s of %s", b.subject, zones, ports, reached)
 	}
 	how := "drops"
-	if slices.ContainsFunc(b.pairs, func(p pair) bool { return p.hop.Verdict == vpc.Partial }) {
+	if partly {
 		how = "drops some of"
 	}
 	return fmt.Sprintf("network ACL %s %s the answers of %s to the load balancer%s, which come back on ports 1024-65535", b.subject, how, reached, zones)

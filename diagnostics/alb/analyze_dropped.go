@@ -62,12 +62,26 @@ func (a *analysis) gone(g *group, ts []*target) {
 		}
 		a.report(diagnostics.Finding{
 			ID: "target.stale-ip", Subject: t.ID, Confidence: diagnostics.Confirmed, Affects: []string{t.affects()}, Weight: g.weight([]*target{t}),
-			Summary: fmt.Sprintf("target %s is still registered in %s although no endpoint of %s/%s and no network interface has this address", t.name(), g.Name, g.namespace, g.service),
+			Summary: fmt.Sprintf("target %s is still registered in %s although no endpoint of %s/%s and no network interface has this address%s", t.name(), g.Name, g.namespace, g.service, g.waiting()),
 			Evidence: []diagnostics.Evidence{g.evidence([]*target{t}), g.serviceEvidence(), {
 				What: "network interface with address " + t.ID, Value: "none", Source: "ec2:DescribeNetworkInterfaces",
 				Repeat: "aws ec2 describe-network-interfaces --filters Name=addresses.private-ip-address,Values=" + t.ID}},
 		})
 	}
+}
+
+// waiting says how many ready endpoints are not registered; empty where all are.
+func (g *group) waiting() string {
+	n := 0
+	for _, e := range g.ready() {
+		if !slices.ContainsFunc(g.list, func(t *target) bool { return t.addr == e.addr }) {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", while %s %s not registered: nobody keeps the target group up to date", plural(n, "ready endpoint"), verb(n, "is", "are"))
 }
 
 // has reports whether the address is an endpoint of the Service, ready or not.

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/elb"
 	"github.com/netdiag/netdiag/internal/trail"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -383,5 +384,21 @@ func TestRouteOut(t *testing.T) {
 	text := fmt.Sprint(r.Causes[0].Evidence)
 	if !strings.Contains(text, "rtb-tgw-1: 192.168.0.0/16 → tgw-1 (active)") || strings.Contains(text, "rtb-igw-1") {
 		t.Errorf("evidence %s, want the subnets' own route table and not the main one", text)
+	}
+}
+
+// TestSharedGroup: one security group before two target groups is told with the targets of both.
+func TestSharedGroup(t *testing.T) {
+	f := shop()
+	f.silent()
+	f.dropRule("sgr-pod")
+	other := strings.Replace(tgARN, "cart", "list", 1)
+	g, b := f.groups[0], f.bindings[0]
+	g.ARN, g.Name, b.TargetGroupARN, b.Name = other, "k8s-shop-list-1", other, "k8s-shop-list-1"
+	f.groups, f.bindings, f.health[other] = append(f.groups, g), append(f.bindings, b), f.health[tgARN][:1]
+	f.rules[0].Actions[0].Targets = append(f.rules[0].Actions[0].Targets, elb.Weighted{TargetGroup: other, Weight: 1})
+	r := f.diagnose(t)
+	if len(r.Causes) != 1 || !strings.Contains(r.Causes[0].Summary, "any of the 3 targets of k8s-shop-cart-1, k8s-shop-list-1") {
+		t.Errorf("causes %+v, want one for all three targets of both groups", r.Causes)
 	}
 }
