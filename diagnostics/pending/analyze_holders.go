@@ -50,12 +50,26 @@ func (a *analysis) leaked(l vpc.Ledger) {
 	}
 	f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "instances that they were made for", Value: fmt.Sprintf("%d, none exists any more; the oldest interface is of %s", len(gone), oldest),
 		Source: "ec2:DescribeInstances", Repeat: "aws ec2 describe-instances --filters Name=instance-id,Values=" + strings.Join(sorted(gone)[:min(len(gone), 3)], ",")})
-	if a.s.Driver != nil && a.s.Driver.Env["DISABLE_LEAKED_ENI_CLEANUP"] == "true" {
-		f.Summary += "; the CNI's clean-up of leaked interfaces is switched off"
-		f.Evidence = append(f.Evidence, diagnostics.Evidence{What: "DISABLE_LEAKED_ENI_CLEANUP of aws-node", Value: "true", Source: "list daemonsets.apps",
-			Repeat: "kubectl get daemonset aws-node -n kube-system -o yaml"})
+	if why, e := a.noCleanup(); why != "" {
+		f.Summary += "; " + why
+		f.Evidence = append(f.Evidence, e)
 	}
 	a.find(f, nil)
+}
+
+// noCleanup says why the CNI, which looks for leaked interfaces every hour, leaves them; empty where nothing tells.
+func (a *analysis) noCleanup() (why string, e diagnostics.Evidence) {
+	for _, name := range []string{"DISABLE_LEAKED_ENI_CLEANUP", "ENABLE_IMDS_ONLY_MODE"} {
+		if a.s.Driver != nil && a.s.Driver.Env[name] == "true" {
+			return "the CNI's clean-up of leaked interfaces is switched off", diagnostics.Evidence{What: name + " of aws-node", Value: "true", Source: "list daemonsets.apps",
+				Repeat: "kubectl get daemonset aws-node -n kube-system -o yaml"}
+		}
+	}
+	if a.mayNot("ec2:DeleteNetworkInterface") {
+		return "the CNI may not delete interfaces", diagnostics.Evidence{What: "MissingIAMPermissions of aws-node", Value: "ec2:DeleteNetworkInterface", Source: "list events",
+			Repeat: "kubectl get events -n kube-system --field-selector reason=MissingIAMPermissions"}
+	}
+	return "", e
 }
 
 // tenants names others where they hold a good part of the subnet.

@@ -61,6 +61,12 @@ func TestTroubleOfTheNode(t *testing.T) {
 			c.wait("n1", 2, assignFailed, nil)
 			return c
 		}, []string{"imds-lag possible"}, nil, "observe-ipam", "gives up"},
+		{"the metadata does not show an interface that is attached: ipamd has lost nothing", func() *scene {
+			c := newScene(100, 100)
+			c.node("n1", "a", 9, 9, 9).Metrics = &Metrics{Total: 9, Assigned: 9, Failures: map[string]int{waitAttached: 3}}
+			c.wait("n1", 2, assignFailed, nil)
+			return c
+		}, []string{"imds-lag possible"}, nil, "observe-ipam", ""},
 		{"the metadata lagged once, but EC2 has no attachment left", func() *scene {
 			c := newScene(100, 100)
 			n := c.node("n1", "a", 9, 9)

@@ -80,8 +80,8 @@ func (a *analysis) fixLeaked(f *diagnostics.Finding) {
 	for _, id := range h.IDs[:min(len(h.IDs), 5)] {
 		fix.Commands = append(fix.Commands, "aws ec2 delete-network-interface --network-interface-id "+id)
 	}
-	if a.s.Driver != nil && a.s.Driver.Env["DISABLE_LEAKED_ENI_CLEANUP"] == "true" {
-		fix.Changes = append(fix.Changes, "afterwards: DISABLE_LEAKED_ENI_CLEANUP of aws-node true → false, so that the CNI cleans up itself")
+	if why, e := a.noCleanup(); why != "" {
+		fix.Changes = append(fix.Changes, fmt.Sprintf("afterwards, so that the CNI cleans up itself, since %s: %s is %s", why, e.What, e.Value))
 	}
 	a.offer("delete-leaked-enis", fix, f)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -133,6 +134,26 @@ func TestFixes(t *testing.T) {
 		{"a permission of a role that only the service account names", func() *scene { c := refusedBy("UnauthorizedOperation"); c.s.Addon = nil; return c }, "repair-cni-iam", "kubectl get serviceaccount aws-node", false},
 		{"prefixes in a new subnet", func() *scene { return fragmented() }, "reserve-prefix-range", "254 whole /28 blocks", false},
 		{"prefixes in the old one", func() *scene { return fragmented() }, "tune-warm-pool", "0 free /28", true},
+		{"Windows without addresses", func() *scene { return unplaced(windowsDevice, 0, "windows", nil) }, "windows-ipam", "enable-windows-ipam → true", false},
+		{"Windows without addresses, although they are managed", func() *scene {
+			return unplaced(windowsDevice, 0, "windows", func(c *scene) { c.s.CNIConfig = map[string]string{"enable-windows-ipam": "true"} })
+		}, "windows-ipam", "AmazonEKSVPCResourceController", false},
+		{"Windows with all its addresses taken", func() *scene { return unplaced(windowsDevice, 9, "windows", nil) }, "windows-ipam", "enable-windows-prefix-delegation", false},
+		{"Windows heeds no settings of aws-node", func() *scene { return unplaced(windowsDevice, 0, "windows", nil) }, "tune-warm-pool", "1 Windows node", true},
+		{"branch interfaces switched off", func() *scene { return unplaced(branchDevice, 0, "linux", nil) }, "repair-pod-security-groups", "ENABLE_POD_ENI unset → true", false},
+		{"types without trunk interfaces", func() *scene {
+			return unplaced(branchDevice, 0, "linux", func(c *scene) { c.s.Driver.Env["ENABLE_POD_ENI"] = "true"; c.s.Nodes[0].Type = "t3.large" })
+		}, "repair-pod-security-groups", "1 of 1 node are of types without trunk", false},
+		{"all branch interfaces taken", func() *scene { return unplaced(branchDevice, 9, "linux", nil) }, "repair-pod-security-groups", "branch-eni-cooldown → 30", false},
+		{"leaked interfaces, and why they stay", func() *scene {
+			c := full()
+			c.tenant(10, func(i *vpc.NetworkInterface) {
+				i.Status, i.Tags = "available", map[string]string{"cluster.k8s.amazonaws.com/name": "prod", "node.k8s.amazonaws.com/instance_id": "i-gone", "node.k8s.amazonaws.com/createdAt": now.Add(-48 * time.Hour).Format(time.RFC3339)}
+			})
+			c.s.States = map[string]string{"i-gone": "gone"}
+			c.s.Driver.Env["ENABLE_IMDS_ONLY_MODE"] = "true"
+			return c
+		}, "delete-leaked-enis", "ENABLE_IMDS_ONLY_MODE of aws-node", false},
 		{"custom networking, and its subnet is full", func() *scene { return customFull(251) }, "custom-networking", "has 251 free addresses, and 1 is missing", false},
 		{"custom networking: new nodes take addresses of the same subnet", func() *scene { return customFull(251) }, "new-node-group", "has 0 left", true},
 	} {
@@ -180,6 +201,30 @@ func resting(available int, warm string) *scene {
 		e.Name = uid + ".1"
 		e.InvolvedObject = corev1.ObjectReference{Kind: "Pod", Namespace: "backend", Name: uid, UID: types.UID(uid)}
 		c.s.Events = append(c.s.Events, *e)
+	}
+	return c
+}
+
+// unplaced is a pod that finds no node for want of a device of which the only node offers so many.
+func unplaced(device string, offered int64, system string, edit func(*scene)) *scene {
+	c := newScene(100, 100)
+	n := c.node("n1", "a", 2, 9)
+	n.Labels["kubernetes.io/os"] = system
+	if offered > 0 {
+		n.Devices = map[string]int64{device: offered}
+	}
+	if edit != nil {
+		edit(c)
+	}
+	c.wait("", 2, "", func(p *corev1.Pod) {
+		p.Spec.Containers = []corev1.Container{{Name: "app", Resources: corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceName(device): resource.MustParse("1")}, Limits: corev1.ResourceList{corev1.ResourceName(device): resource.MustParse("1")}}}}
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/1 nodes are available: 1 Insufficient " + device + "."}}
+	})
+	if offered > 0 { // others have taken them
+		for n := range c.s.Nodes[0].Pods {
+			c.s.Nodes[0].Pods[n].Devices = map[string]int64{device: offered}
+		}
 	}
 	return c
 }
