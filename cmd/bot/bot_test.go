@@ -18,6 +18,7 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/program"
+	"github.com/netdiag/netdiag/internal/sim/fleet"
 	"github.com/netdiag/netdiag/internal/sim/kube"
 	"github.com/netdiag/netdiag/internal/world"
 )
@@ -170,6 +171,39 @@ func TestBadInput(t *testing.T) {
 			last := stderr[strings.LastIndex(strings.TrimRight(stderr, "\n"), "bot: ")+len("bot: "):]
 			if strings.Contains(stderr, "goroutine") || strings.Count(strings.TrimSpace(last), "\n") > 1 {
 				t.Errorf("the message must be one or two lines:\n%s", stderr)
+			}
+		})
+	}
+}
+
+// The program keeps to its limits on a large cluster, its own call for the account included.
+func TestLargeCluster(t *testing.T) {
+	for _, ask := range []string{fleet.Pending, fleet.Ingress} {
+		t.Run(ask, func(t *testing.T) {
+			t.Parallel()
+			f := fleet.New(500, 40, time.Now())
+			s, err := diagtest.ServeFleet(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			env, err := s.Environment(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := bot{t, s, env}
+			stdout, stderr, code := b.run(nil, append([]string{"diagnose", "--cluster", s.World.Meta.Cluster, "-o", "json"}, strings.Fields(ask)...)...)
+			var r diagnostics.Report
+			if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != 0 {
+				t.Fatalf("exit status %d, %v\n%s", code, err, stderr)
+			}
+			w := *s.World
+			w.Meta.Want = f.Want(ask)
+			if score, err := diagtest.Judge(&w, r); err != nil || !score.Passed() {
+				t.Errorf("%v, %v", score.Differs, err)
+			}
+			if c := s.Calls(); c.Kubernetes > 60 || c.AWS > 25 {
+				t.Errorf("%+v, want at most 60 calls to Kubernetes and 25 to AWS", c)
 			}
 		})
 	}

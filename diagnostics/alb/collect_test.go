@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/elb"
@@ -112,5 +112,36 @@ func TestHosts(t *testing.T) {
 	s.Nodes, s.TargetGroups[0].TargetType = all, "instance"
 	if got := s.hosts(); len(got) != 500 {
 		t.Errorf("%d nodes are kept although they are targets", len(got))
+	}
+}
+
+// A group of ingresses in very many namespaces takes no more calls than one in a few; what was left out is a gap.
+func TestManyNamespaces(t *testing.T) {
+	f := shop()
+	f.ingresses[0].Annotations["alb.ingress.kubernetes.io/group.name"] = "front"
+	f.bindings[0].Labels = map[string]string{"ingress.k8s.aws/stack": "front"}
+	for i := range 30 {
+		ns := fmt.Sprintf("team-%02d", i)
+		sibling := *f.ingresses[0].DeepCopy()
+		sibling.Namespace, sibling.UID = ns, types.UID(ns)
+		f.ingresses = append(f.ingresses, sibling)
+		b := f.bindings[0]
+		b.Namespace = ns // they all claim the same target group
+		f.bindings = append(f.bindings, b)
+	}
+	r := f.diagnose(t)
+	calls := 0
+	for permission, n := range f.calls {
+		if !strings.Contains(permission, ":") {
+			calls += n
+		}
+	}
+	if calls > 60 {
+		t.Errorf("%d calls to Kubernetes, want at most 60: %v", calls, f.calls)
+	}
+	for _, permission := range []string{"list endpointslices.discovery.k8s.io", "list events"} {
+		if !slices.ContainsFunc(r.Gaps, func(g diagnostics.Gap) bool { return g.Permission == permission && g.Reason == diagnostics.Timeout }) {
+			t.Errorf("that not all namespaces were read is not told: no gap %s in %v", permission, r.Gaps)
+		}
 	}
 }

@@ -2,7 +2,9 @@ package awsnet_test
 
 import (
 	"context"
+	"maps"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -128,5 +130,25 @@ func TestLoadBalancersAreAskedInTurn(t *testing.T) {
 	isGap(t, "elasticloadbalancing:DescribeLoadBalancers", diagnostics.Timeout, err)
 	if n := len(s.Requests()); n != 26+5 {
 		t.Errorf("%d requests, want 31: the last call never had its turn", n)
+	}
+}
+
+// What was asked together with others is not asked again: of tags only those that aren't known yet.
+func TestTagsAreAskedOnce(t *testing.T) {
+	w := load(t, "alb-c01-health-path-404")
+	s, c := serve(t, w)
+	r, ctx := c.Reader(), context.Background()
+	arns := slices.Sorted(maps.Keys(keyed(t, w, "elbv2", "Tags")))
+	if len(arns) < 2 {
+		t.Fatal("the world has tags of one resource only")
+	}
+	for _, ask := range [][]string{arns[:1], arns, arns[1:], arns} {
+		got, err := r.Tags(ctx, ask...)
+		if err != nil || len(got) != len(ask) {
+			t.Errorf("tags of %d resources: %d, %v", len(ask), len(got), err)
+		}
+	}
+	if n := len(s.Requests()); n != 2 {
+		t.Errorf("%d calls, want 2: %v", n, s.Requests())
 	}
 }

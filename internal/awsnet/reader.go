@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/recall"
@@ -15,6 +16,9 @@ import (
 type Reader struct {
 	c      *Client
 	memory recall.Memory
+
+	mu   sync.Mutex
+	tags map[string]map[string]string // by ARN
 }
 
 var _ interface {

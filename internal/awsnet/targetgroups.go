@@ -3,6 +3,7 @@ package awsnet
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -89,9 +90,43 @@ func (r *Reader) TargetHealth(ctx context.Context, arn string) ([]elb.TargetHeal
 	})
 }
 
-// Tags implements diagnostics.Tags: tags by ARN.
+// Tags implements diagnostics.Tags: tags by ARN. What was asked together with others before is not asked again.
 func (r *Reader) Tags(ctx context.Context, arns ...string) (map[string]map[string]string, error) {
 	arns = set(arns)
+	out := map[string]map[string]string{}
+	unknown := r.tagged(arns, out)
+	if len(unknown) == 0 {
+		return out, nil
+	}
+	found, err := r.describeTags(ctx, unknown)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(out, found)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tags == nil {
+		r.tags = map[string]map[string]string{}
+	}
+	maps.Copy(r.tags, found)
+	return out, nil
+}
+
+// tagged puts the tags that are known into out, and gives the ARNs of which they aren't.
+func (r *Reader) tagged(arns []string, out map[string]map[string]string) (unknown []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, arn := range arns {
+		if tags, ok := r.tags[arn]; ok {
+			out[arn] = tags
+		} else {
+			unknown = append(unknown, arn)
+		}
+	}
+	return unknown
+}
+
+func (r *Reader) describeTags(ctx context.Context, arns []string) (map[string]map[string]string, error) {
 	return recall.Once(ctx, &r.memory, key(append([]string{"tags"}, arns...)...), func(ctx context.Context) (map[string]map[string]string, error) {
 		all := map[string]map[string]string{}
 		for _, batch := range batches(arns, elbNames) {
