@@ -30,7 +30,7 @@ type outlook struct {
 }
 
 // growths are the factors of growth that are reckoned.
-func growths() []float64 { return []float64{3, 4, 5} }
+func growths() []float64 { return []float64{3, 5} }
 
 // outlooks reckons the subnets of the nodes that were read, the shortest first.
 func (a *analysis) outlooks() []outlook {
@@ -206,22 +206,22 @@ const outlookTitle = "Room for a second copy of the pods, and for growth"
 
 // outlookTable shows it subnet by subnet.
 func (a *analysis) outlookTable() diagnostics.Table {
-	t := diagnostics.Table{Title: outlookTitle, Columns: []string{"Subnet", "Zone", "Available", "To keep", "Pods", "Second copy", "With a node per pod", "3 times", "4 times", "5 times", "Lasts to"}}
+	t := diagnostics.Table{Title: outlookTitle, Columns: []string{"Subnet", "Zone", "Available", "Pods", "Second copy", "A node per pod", "3 times", "5 times", "Lasts to"}}
 	for _, o := range a.outlooks() {
-		available, keep := fmt.Sprint(o.subnet.Available), fmt.Sprint(o.keep())
+		available := fmt.Sprint(o.subnet.Available)
 		if o.prefixes {
-			available, keep = fmt.Sprintf("%d /28", o.blocks), fmt.Sprintf("%d /28", o.keep())
+			available = fmt.Sprintf("%d /28", o.blocks)
 		}
 		name := o.subnet.ID
 		if o.hosts {
 			name += " (nodes only)"
 		}
-		row := []string{name, o.subnet.Zone, available, keep, fmt.Sprint(o.own), "none to copy", "none to copy"}
+		row := []string{name, o.subnet.Zone, available, fmt.Sprint(o.own), "none to copy", "none to copy"}
 		switch {
 		case a.s.Unlisted:
-			row[4], row[5], row[6] = "not counted", "not reckoned", "not reckoned"
+			row[3], row[4], row[5] = "not counted", "not reckoned", "not reckoned"
 		case o.own > 0:
-			row[5], row[6] = o.verdict(o.fill), fmt.Sprintf("%s, %s", plural(o.perNode.Nodes, "node"), o.verdict(o.perNode))
+			row[4], row[5] = o.verdict(o.fill), fmt.Sprintf("%s, %s", plural(o.perNode.Nodes, "node"), o.verdict(o.perNode))
 		}
 		for _, g := range o.times {
 			row = append(row, o.verdict(g))

@@ -114,16 +114,30 @@ func (a *analysis) touched() []vpc.Subnet {
 const tableRows = 12
 
 func (a *analysis) tables() {
-	subnets := diagnostics.Table{Title: "Subnets", Columns: []string{"Subnet", "Zone", "Block", "Available", "Usable", "Unaccounted", "Free /28"}}
+	ready, plan := a.readyIn()
+	subnets := diagnostics.Table{Title: "Subnets", Columns: []string{"Subnet", "Zone", "Block", "Available", "Usable", "Unaccounted", "Free /28", "Ready on nodes"}}
+	if plan != nil {
+		subnets.Columns = append(subnets.Columns, fmt.Sprintf("Back with WARM %d, MINIMUM %d", plan.warm, plan.minimum))
+	}
 	for _, s := range a.touched() {
-		row := []string{s.ID, s.Zone, s.CIDR.String(), fmt.Sprint(s.Available), fmt.Sprint(vpc.Usable(s.CIDR)), "not read", ""}
+		row := []string{s.ID, s.Zone, s.CIDR.String(), fmt.Sprint(s.Available), fmt.Sprint(vpc.Usable(s.CIDR)), "not read", "", ""}
 		if l, ok := a.ledgers[s.ID]; ok {
 			row[5] = fmt.Sprint(l.Unaccounted)
 			row[6] = blocksText(vpc.FreePrefixes(l, a.s.Interfaces, a.s.Reservations))
 		}
+		k, known := ready[s.ID]
+		if known {
+			row[7] = fmt.Sprint(k.ready)
+		}
+		if plan != nil {
+			row = append(row, "")
+			if known {
+				row[8] = fmt.Sprint(k.back)
+			}
+		}
 		subnets.Rows = append(subnets.Rows, row)
 	}
-	for _, t := range []diagnostics.Table{subnets, a.holdersTable(), a.nodesTable(), a.typesTable(), a.warmTable(), a.outlookTable()} {
+	for _, t := range []diagnostics.Table{subnets, a.holdersTable(), a.nodesTable(), a.outlookTable()} {
 		if len(t.Rows) == 0 {
 			continue
 		}
@@ -197,7 +211,7 @@ func (a *analysis) steps() {
 			read += fmt.Sprintf("; of %d more in these subnets the pods were not counted", a.s.Uncounted)
 		}
 		add("Check what nodes hold", read,
-			fmt.Sprintf("%s on them wait for an address", plural(waits, "pod")), "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=<instance>")
+			joined(append([]string{fmt.Sprintf("%s on them wait for an address", plural(waits, "pod"))}, a.limitsByType()...)), "aws ec2 describe-network-interfaces --filters Name=attachment.instance-id,Values=<instance>")
 	}
 	a.tellOutlook(add)
 	if d := a.s.Driver; d != nil {

@@ -2,6 +2,7 @@ package pending
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,10 +10,10 @@ import (
 	"github.com/netdiag/netdiag/internal/cni"
 )
 
-// nodesTable is the ledger of each node that was read: what its interfaces hold for pods, in use, resting and free, and how
-// much they could hold.
+// nodesTable is the ledger of each node that was read: its pods of those that it may run, the addresses in use of those that are
+// attached, the free and the resting ones, and how many its interfaces could hold.
 func (a *analysis) nodesTable() diagnostics.Table {
-	t := diagnostics.Table{Title: "Nodes", Columns: []string{"Node", "Type", "Zone", "Pods", "Max pods", "Attached", "In use", "Resting", "Free", "Could hold", "Interfaces", "Waiting"}}
+	t := diagnostics.Table{Title: "Nodes", Columns: []string{"Node", "Type", "Zone", "Pods", "In use", "Free", "Could hold", "Interfaces", "Waiting"}}
 	var read []*pool
 	for n := range a.s.Nodes {
 		if p := a.pools[a.s.Nodes[n].Name]; p.node.Read {
@@ -21,21 +22,23 @@ func (a *analysis) nodesTable() diagnostics.Table {
 	}
 	slices.SortStableFunc(read, func(x, y *pool) int { return y.needing - x.needing })
 	for _, p := range read {
-		row := []string{p.node.Name, p.node.Type, p.node.Zone, fmt.Sprint(len(p.node.Pods)), fmt.Sprint(p.node.MaxPods), "not read", "", "", "", "", "", fmt.Sprint(p.needing)}
+		row := []string{p.node.Name, p.node.Type, p.node.Zone, fmt.Sprintf("%d of %d", len(p.node.Pods), p.node.MaxPods), "not read", "", "", "", fmt.Sprint(p.needing)}
 		if p.known {
 			resting := min(a.coolingOn(p.node, p).addresses, max(p.free(), 0))
-			row[5], row[6], row[7], row[8] = fmt.Sprint(p.attached), fmt.Sprint(p.assigned), fmt.Sprint(resting), fmt.Sprint(max(p.free()-resting, 0))
-			row[9] = fmt.Sprint(p.place().Slots(p.settings))
-			row[10] = fmt.Sprintf("%d of %d", len(p.members), p.interfaces())
+			row[4], row[5] = fmt.Sprintf("%d of %d", p.assigned, p.attached), fmt.Sprint(max(p.free()-resting, 0))
+			if resting > 0 {
+				row[5] += fmt.Sprintf(", %d resting", resting)
+			}
+			row[6], row[7] = fmt.Sprint(p.place().Slots(p.settings)), fmt.Sprintf("%d of %d", len(p.members), p.interfaces())
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
 
-// typesTable compares what kubelets allow with what the modes of the CNI would give, by instance type.
-func (a *analysis) typesTable() diagnostics.Table {
-	t := diagnostics.Table{Title: "Max pods by instance type", Columns: []string{"Type", "Interfaces × addresses", "Set on nodes", "Single addresses", "Custom networking", "Prefixes", "Both"}}
+// limitsByType compares what kubelets allow with what the modes of the CNI would give, by instance type: a sentence for each of the
+// types of the nodes that were read.
+func (a *analysis) limitsByType() []string {
 	set := map[string]map[int]bool{}
 	for n := range a.s.Nodes {
 		node := &a.s.Nodes[n]
@@ -47,65 +50,61 @@ func (a *analysis) typesTable() diagnostics.Table {
 		}
 		set[node.Type][node.MaxPods] = true
 	}
+	var out []string
 	for _, name := range sortedKeys(set) {
 		l, ok := a.s.limits(name)
 		if !ok {
 			continue
 		}
-		var limits []int
-		for n := range set[name] {
-			limits = append(limits, n)
+		limits := slices.Sorted(maps.Keys(set[name]))
+		text := fmt.Sprintf("%s has %d interfaces × %d addresses and max-pods %s here; by the formula %d, with custom networking %d", name, l.Interfaces, l.Addresses,
+			strings.ReplaceAll(strings.Trim(fmt.Sprint(limits), "[]"), " ", " or "), cni.MaxPods(l, cni.Settings{}), cni.MaxPods(l, cni.Settings{CustomNetworking: true}))
+		if l.Nitro {
+			text += fmt.Sprintf(", with prefixes %d", cni.MaxPods(l, cni.Settings{PrefixDelegation: true}))
+		} else {
+			text += ", and no prefixes on this type"
 		}
-		slices.Sort(limits)
-		with := func(prefixes, custom bool) string {
-			if prefixes && !l.Nitro {
-				return "not on this type"
-			}
-			return fmt.Sprint(cni.MaxPods(l, cni.Settings{PrefixDelegation: prefixes, CustomNetworking: custom}))
-		}
-		t.Rows = append(t.Rows, []string{name, fmt.Sprintf("%d × %d", l.Interfaces, l.Addresses), strings.Trim(fmt.Sprint(limits), "[]"),
-			with(false, false), with(false, true), with(true, false), with(true, true)})
+		out = append(out, text)
 	}
-	return t
+	return out
 }
 
-// warmTable shows what nodes keep ready in each subnet, and what would come back to it under the targets that would serve the
-// subnet that is short. Addresses come back to the subnet that they are of, and to no other.
-func (a *analysis) warmTable() diagnostics.Table {
-	t := diagnostics.Table{Title: "What nodes keep ready"}
-	var plan *warmPlan
+// keptReady is what nodes hold ready in a subnet, and what of it would come back to it under other targets.
+type keptReady struct{ ready, back int }
+
+// readyIn counts by subnet what nodes keep ready, and what would come back under the targets that would serve the subnet that is
+// short, which plan names. Addresses come back to the subnet that they are of, and to no other.
+func (a *analysis) readyIn() (in map[string]keptReady, plan *warmPlan) {
 	for _, f := range a.of("subnet-exhausted", "eni-all-or-nothing", "node-launch-no-ip") {
 		if plan = a.warmPlan(f.Subject); plan != nil {
 			break
 		}
 	}
-	if plan == nil {
-		return t
-	}
-	t.Columns = []string{"Subnet", "Zone", "Nodes", "Attached", "In use", "Ready", fmt.Sprintf("Back with WARM %d, MINIMUM %d", plan.warm, plan.minimum), "Waiting"}
+	in = map[string]keptReady{}
 	for _, s := range a.touched() {
 		var here []*pool
-		attached, assigned, waiting := 0, 0, 0
+		k := keptReady{}
 		for n := range a.s.Nodes {
 			p := a.pools[a.s.Nodes[n].Name]
-			if !p.known || p.prefixes() || !slices.Contains(p.subnets(), s.ID) {
+			if !p.known || !slices.Contains(p.subnets(), s.ID) {
 				continue
 			}
 			here = append(here, p)
-			waiting += p.needing
 			for _, m := range p.members {
 				if m.eni.Subnet == s.ID {
-					attached += m.cni.Addresses
-					assigned += m.cni.Assigned
+					k.ready += m.cni.Addresses - m.cni.Assigned
 				}
 			}
 		}
-		if len(here) > 0 {
-			back := a.forecast(s.ID, here, plan.warm, plan.minimum)
-			t.Rows = append(t.Rows, []string{s.ID, s.Zone, fmt.Sprint(len(here)), fmt.Sprint(attached), fmt.Sprint(assigned), fmt.Sprint(attached - assigned), fmt.Sprint(back.gain), fmt.Sprint(waiting)})
+		if len(here) == 0 {
+			continue
 		}
+		if plan != nil {
+			k.back = a.forecast(s.ID, here, plan.warm, plan.minimum).gain
+		}
+		in[s.ID] = k
 	}
-	return t
+	return in, plan
 }
 
 func joined(parts []string) string { return strings.Join(parts, "; ") }
