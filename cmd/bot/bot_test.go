@@ -129,53 +129,6 @@ func TestDiagnoseSaysWhatTheLaboratorySays(t *testing.T) {
 	}
 }
 
-// What can't be done is said in one line, with what to do; never a stack trace, never a half report.
-func TestBadInput(t *testing.T) {
-	b := serve(t, filepath.Join(worlds, "seeds/seed-alb-502"), nil)
-	closed, stop, err := diagtest.Listen(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop()
-	unreachable := filepath.Join(t.TempDir(), "unreachable")
-	if err := os.WriteFile(unreachable, kube.Kubeconfig(closed, "netdiag"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		env  []string
-		args []string
-		code int
-		want string // in the message
-	}{
-		"no question":        {nil, []string{"diagnose"}, 2, "pending <namespace>"},
-		"unknown command":    {nil, []string{"diagnose", "pendign", "backend"}, 2, "Did you mean pending backend?"},
-		"unknown subcommand": {nil, []string{"diagnos"}, 2, "diagnose"},
-		"unknown flag":       {nil, []string{"diagnose", "--colour", "alb", "x"}, 2, "--colour"},
-		"unknown output":     {nil, []string{"diagnose", "alb", "api-ingress", "-o", "xml"}, 2, "term, markdown or json"},
-		"no cluster name":    {nil, []string{"diagnose", "alb", "api-ingress"}, 2, "--cluster"},
-		"unknown namespace":  {nil, []string{"diagnose", "--cluster", "prod-cluster", "pending", "bakcend"}, 2, "backend"},
-		"unknown ingress":    {nil, []string{"diagnose", "--cluster", "prod-cluster", "alb", "api-ingres"}, 2, "api-ingress"},
-		"no kubeconfig":      {[]string{"KUBECONFIG=/nonexistent"}, []string{"diagnose", "--cluster", "c", "alb", "x"}, 1, "kubeconfig"},
-		"no API server":      {[]string{"KUBECONFIG=" + unreachable}, []string{"diagnose", "--cluster", "c", "alb", "x"}, 1, "reach"},
-		"no region":          {[]string{"AWS_REGION="}, []string{"diagnose", "--cluster", "c", "alb", "x"}, 1, "region"},
-		"no credentials":     {[]string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY="}, []string{"diagnose", "--cluster", "prod-cluster", "alb", "api-ingress"}, 1, "credentials"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			stdout, stderr, code := b.run(c.env, c.args...)
-			if code != c.code || !strings.Contains(stderr, c.want) {
-				t.Errorf("exit status %d, want %d; the message must contain %q:\n%s", code, c.code, c.want, stderr)
-			}
-			if stdout != "" {
-				t.Errorf("standard output %q, want nothing", stdout)
-			}
-			last := stderr[strings.LastIndex(strings.TrimRight(stderr, "\n"), "bot: ")+len("bot: "):]
-			if strings.Contains(stderr, "goroutine") || strings.Count(strings.TrimSpace(last), "\n") > 1 {
-				t.Errorf("the message must be one or two lines:\n%s", stderr)
-			}
-		})
-	}
-}
-
 // The program keeps to its limits on a large cluster, its own call for the account included.
 func TestLargeCluster(t *testing.T) {
 	for _, ask := range []string{fleet.Pending, fleet.Ingress} {

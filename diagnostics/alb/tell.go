@@ -95,7 +95,10 @@ func (a *analysis) noCause() string {
 		a.out.Severity, a.out.Layer = "P2", diagnostics.ControlPlane
 		return "the load balancer could not be looked at: " + cmp.Or(joined(open), "none was found")
 	case len(open) > 0:
-		return fmt.Sprintf("the cause can't be told: %s, and %s could not be read", state, joined(open))
+		if state != "" {
+			state += ", and "
+		}
+		return "the cause can't be told: " + state + joined(open) + " could not be read"
 	case a.ailing():
 		var ruled []string
 		for _, p := range a.out.Passed {
