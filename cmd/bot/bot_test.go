@@ -19,7 +19,6 @@ import (
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/sim/fleet"
-	"github.com/netdiag/netdiag/internal/sim/kube"
 	"github.com/netdiag/netdiag/internal/world"
 )
 

@@ -42,11 +42,11 @@ not there, or a folder that is not empty; 130 interrupted.`,
 			return err
 		}
 		r := record.New()
-		out, conn, err := a.ask(c.Context(), q, r)
+		out, err := a.ask(c.Context(), q, r)
 		if err != nil {
 			return err
 		}
-		t := conn.target
+		t := out.Report.Target
 		w, err := r.Save(dir, world.Meta{Ask: q.String(), Now: out.Report.At, Cluster: t.Cluster, Region: t.Region, Account: t.Account}, out.Report)
 		if err != nil {
 			return err

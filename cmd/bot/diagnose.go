@@ -41,7 +41,7 @@ lists what it reads. The report goes to standard output, progress to standard er
 		if err != nil {
 			return err
 		}
-		out, _, err := a.ask(c.Context(), q, nil)
+		out, err := a.ask(c.Context(), q, nil)
 		if err != nil {
 			return err
 		}
@@ -59,18 +59,16 @@ lists what it reads. The report goes to standard output, progress to standard er
 const enough = 128 << 20
 
 // ask connects and answers a question; r, where it isn't nil, listens to what is read.
-func (a *access) ask(ctx context.Context, q program.Question, r *record.Recorder) (diagnostics.Outcome, connection, error) {
-	if os.Getenv("GOMEMLIMIT") == "" {
+func (a *access) ask(ctx context.Context, q program.Question, r *record.Recorder) (diagnostics.Outcome, error) {
+	if os.Getenv("GOMEMLIMIT") == "" && r == nil { // a recorder keeps what a run lets go
 		debug.SetMemoryLimit(enough)
 	}
 	conn, err := a.connect(ctx, r)
 	if err != nil {
-		return diagnostics.Outcome{}, conn, err
+		return diagnostics.Outcome{}, err
 	}
 	conn.target.Namespace, conn.target.Name = q.Namespace, q.Name
-	conn.target.Account, _ = conn.source.AWS.Account(ctx) // shown only; the diagnosis itself says what can't be read
-	out, err := conn.source.Diagnose(ctx, q.Diagnosis, conn.target, func(s string) { fmt.Fprintln(os.Stderr, s) })
-	return out, conn, err
+	return conn.source.Diagnose(ctx, q.Diagnosis, conn.target, func(s string) { fmt.Fprintln(os.Stderr, s) })
 }
 
 // keep writes a run to a file that only its owner can read: what was read is not redacted.

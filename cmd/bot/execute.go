@@ -67,7 +67,7 @@ shares with bot serve.`,
 	a.flags(c)
 	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
 	c.Flags().DurationVar(&poll, "poll", 5*time.Second, "time between two diagnoses while a change is watched")
-	return c
+	return program.Graceful(c)
 }
 
 // diagnoseFor diagnoses anew: every call reads everything again.

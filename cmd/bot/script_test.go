@@ -14,7 +14,6 @@ import (
 
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/sim/fault"
-	"github.com/netdiag/netdiag/internal/sim/kube"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
@@ -53,9 +52,12 @@ func scriptWorld(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Defer(s.Close)
 	*ts.Value("served").(**diagtest.Served) = s
-	ts.Check(os.WriteFile(ts.MkAbs("kubeconfig"), kube.Kubeconfig(s.KubeURL, "netdiag"), 0o600))
-	for name, value := range environment(s, ts.MkAbs("kubeconfig")) {
-		ts.Setenv(name, value)
+	env, err := s.Environment(ts.MkAbs("."))
+	ts.Check(err)
+	for _, variable := range env {
+		if name, value, _ := strings.Cut(variable, "="); name != "PATH" { // the program is on that of the script
+			ts.Setenv(name, value)
+		}
 	}
 	ts.Setenv("NETDIAG_CLUSTER", w.Meta.Cluster)
 }

@@ -99,5 +99,5 @@ The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_T
 	c.Flags().BoolVar(&fixes, "fixes", false, "offer fixes with buttons; needs bot execute")
 	c.Flags().StringVar(&apiURL, "slack-api-url", "", "base URL of the Slack Web API, for a simulated Slack")
 	program.Values(c, "state", "kubernetes", "memory")
-	return c
+	return program.Graceful(c)
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/sim/slack"
 )
 
@@ -60,7 +61,7 @@ workspace on loopback, and a real bot serve and bot execute. Nature runs faster 
 	c.Flags().StringVar(&d.bot, "bot", "", "the bot program (default: beside this one)")
 	c.Flags().Float64Var(&d.speed, "speed", 10, "how much faster than life the cluster and AWS react to a change")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the logs of the bot and the cluster")
-	return c
+	return program.Graceful(c)
 }
 
 // findBot finds the bot program beside this one, where it isn't named.

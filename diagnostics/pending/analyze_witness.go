@@ -1,6 +1,7 @@
 package pending
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -71,7 +72,7 @@ func (a *analysis) counted(node *Node, p *pool, f diagnostics.Finding, pods []wa
 			f.Summary = "the VPC and those peered with it have used up their network address units: EC2 refuses every further address"
 		}
 	case "eni-quota":
-		f.Subject = "account " + a.s.Target.Account
+		f.Subject = "account " + cmp.Or(a.s.Target.Account, a.s.Cluster.Account())
 	case "attachment-limit":
 		a.attachments(p, &f)
 	case "eniconfig":

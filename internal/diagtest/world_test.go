@@ -62,6 +62,9 @@ func diagnose(t *testing.T, w *world.World) diagnostics.Report {
 // judge holds a report against the ground truth of its world, and against the catalogue.
 func judge(t *testing.T, w *world.World, r diagnostics.Report) {
 	t.Helper()
+	if p := w.Check(); p != nil {
+		t.Error(p)
+	}
 	score, err := diagtest.Judge(w, r)
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,10 @@
 // Package eks holds EKS clusters, add-ons, node groups and Fargate profiles as plain values.
 package eks
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Cluster is an EKS cluster.
 type Cluster struct {
@@ -16,6 +19,18 @@ type Cluster struct {
 	AutoMode      bool              `json:"autoMode,omitempty"`      // computeConfig.enabled
 	Issues        []Issue           `json:"issues,omitempty"`
 	Tags          map[string]string `json:"tags,omitempty"`
+}
+
+// Account is the id of the AWS account that the cluster belongs to, by its ARN; empty where it isn't known, or c is nil.
+func (c *Cluster) Account() string {
+	if c == nil {
+		return ""
+	}
+	parts := strings.SplitN(c.ARN, ":", 6) // arn:aws:eks:region:account:cluster/name
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
 }
 
 // Issue is a health issue of a cluster, add-on or node group.

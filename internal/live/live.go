@@ -52,5 +52,11 @@ func (s Source) Diagnose(ctx context.Context, d diagnostics.Diagnosis, t diagnos
 	if errors.Is(err, context.DeadlineExceeded) {
 		return out, unreachable("The cluster and AWS did not answer within %v: nothing could be read. Check that the API server and the AWS endpoints can be reached, then ask again.", limit)
 	}
-	return out, s.refuse(bounded, a, k, t, err)
+	if err := s.refuse(bounded, a, k, t, err); err != nil {
+		return out, err
+	}
+	if c, err := a.Cluster(bounded, t.Cluster); err == nil && t.Account == "" { // the run has asked before
+		out.Report.Target.Account = c.Account()
+	}
+	return out, nil
 }

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -53,15 +54,34 @@ func Misuse(format string, args ...any) error {
 	return &Exit{Usage, diagnostics.Refusal(fmt.Sprintf(format, args...))}
 }
 
+// patience is how long a command may take to stop after a signal before the process ends without it: a helper of the
+// kubeconfig that hangs hears of no cancellation, and must not keep anybody at the terminal.
+const patience = time.Second
+
+// graceful marks the commands that need longer than patience to stop: their children and claims are theirs to end.
+const graceful = "netdiag/stops-gracefully"
+
+// Graceful lets a command take its time to stop after a signal.
+func Graceful(c *cobra.Command) *cobra.Command {
+	c.Annotations = map[string]string{graceful: "true"}
+	return c
+}
+
 // Main runs a program on the command line of the process until it ends or a signal stops it, and ends the process.
 func Main(root *cobra.Command) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() { // ends with the process
-		s, _ := (<-signals).(syscall.Signal)
+		signalled, _ := (<-signals).(syscall.Signal)
 		signal.Stop(signals) // a second one ends the process by itself
-		cancel(interruption{s})
+		s := interruption{signalled}
+		cancel(s)
+		if c, _, err := root.Find(os.Args[1:]); err == nil && c.Annotations[graceful] == "" {
+			time.Sleep(patience)
+			fmt.Fprintln(os.Stderr, root.Name()+": "+s.Error())
+			os.Exit(s.status())
+		}
 	}()
 	os.Exit(Run(ctx, root, os.Args[1:], os.Stderr))
 }

@@ -41,6 +41,11 @@ func TestLoadNamesFileLineAndField(t *testing.T) {
 		"bad yaml":       {"cluster.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\napiVersion: v1\nkind: [\n", "cluster.yaml:"},
 		"bad json":       {"aws.json", "{\n\"ec2\": {\n\"Vpcs\": [,]\n}}", "aws.json:3: expected JSON"},
 		"unknown list":   {"aws.json", "{\n\"ec2\": {\n\"Subnet\": []\n}}", "aws.json:3: ec2.Subnet: expected one of Instance"},
+		"no text":        {"world.yaml", strings.Replace(meta, "cluster: prod", "cluster: [prod]", 1), "world.yaml:3: cluster: expected a text, not seq"},
+		"no list":        {"world.yaml", meta + "throttled: often\n", "world.yaml:5: throttled: expected a list of texts, not str often"},
+		"no texts":       {"world.yaml", meta + "want:\n  causes:\n  - {id: x}\n", "world.yaml:7: causes: expected a text, not map"},
+		"twice":          {"cluster.yaml", pod + "---\n" + pod2 + "---\n# again\n" + pod, "cluster.yaml:11: metadata.name: expected another name: Pod a is in line 1 already"},
+		"version":        {"cluster.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: a, resourceVersion: abc}\n", "cluster.yaml:1: metadata.resourceVersion: expected a number in quotes, not abc"},
 		"not a list":     {"aws.json", "{\n\"ec2\": {\n\n\"Subnets\": {}\n}}", "aws.json:4: ec2.Subnets: expected a list of objects"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,5 +85,50 @@ func TestShiftMovesEveryTime(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("%s: %q, want %q", what, c.got, c.want)
 		}
+	}
+}
+
+func TestLoadNamesWhatIsMissing(t *testing.T) {
+	for _, name := range []string{"world.yaml", "cluster.yaml", "aws.json"} {
+		dir := write(t, nil)
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := world.Load(dir)
+		if _, ok := errors.AsType[*world.Problem](err); !ok || !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), filepath.Join(dir, name)+": there is no such file; expected ") {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+	for dir, want := range map[string]string{filepath.Join(t.TempDir(), "none"): "there is no such folder", t.TempDir(): "no world.yaml here or below"} {
+		_, err := world.Find(dir)
+		if _, ok := errors.AsType[*world.Problem](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("Find: %v, want %s", err, want)
+		}
+	}
+}
+
+// What a client could not read is found with its line, wherever it stands.
+func TestCheck(t *testing.T) {
+	for name, c := range map[string]struct{ file, text, want string }{
+		"in order":  {"aws.json", `{"ec2": {"Subnets": [{"SubnetId": "subnet-1", "AvailableIpAddressCount": 3}]}}`, ""},
+		"a pod":     {"cluster.yaml", pod + "---\n" + pod2 + "---\napiVersion: v1\nkind: Pod\nmetadata: {name: c, namespace: x}\nspec:\n  containers:\n  - name: a\n    image: x\n  nodeName: [a]\n", "cluster.yaml:17: spec.nodeName: expected string in Pod x/c, not array"},
+		"a time":    {"cluster.yaml", "apiVersion: v1\nkind: Node\nmetadata: {name: node-1, creationTimestamp: yesterday}\n", `cluster.yaml:1: Node node-1: parsing time "yesterday"`},
+		"a list":    {"aws.json", "{\n\"ec2\": {\n\"Subnets\": [\n{\"SubnetId\": \"subnet-1\"},\n{\"AvailableIpAddressCount\": \"three\"}\n]}}", "aws.json:5: ec2.Subnets.AvailableIpAddressCount: expected int32, not string"},
+		"an object": {"aws.json", `{"elbv2": {"Tags": {"arn": [{"Key": 3}]}}}`, "aws.json:1: elbv2.Tags"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := write(t, map[string]string{c.file: c.text})
+			w, err := world.Load(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if p := w.Check(); p != nil {
+				got = strings.TrimPrefix(p.Error(), dir+"/")
+			}
+			if !strings.HasPrefix(got, c.want) || (got == "") != (c.want == "") {
+				t.Errorf("%q, want it to start with %q", got, c.want)
+			}
+		})
 	}
 }

@@ -14,11 +14,10 @@ import (
 
 // cloud is what AWS answered, by the lists of aws.json ("ec2.Subnets"). A list that is there was asked for and answered.
 type cloud struct {
-	account string
-	items   map[string]map[string]object   // list → what makes an item that item → item
-	keyed   map[string]map[string]any      // list → ARN → items
-	named   map[string]map[string]object   // things of which only the name was answered
-	series  map[string]map[string]*metrics // of CloudWatch
+	items  map[string]map[string]object   // list → what makes an item that item → item
+	keyed  map[string]map[string]any      // list → ARN → items
+	named  map[string]map[string]object   // things of which only the name was answered
+	series map[string]map[string]*metrics // of CloudWatch
 	// Permissions of calls that were denied, got no answer, and were throttled at least once.
 	denied, failed, throttled map[string]bool
 }
@@ -95,9 +94,6 @@ func (r *Recorder) AWS(a awsnet.Answer) {
 	c := &r.cloud
 	if a.Throttled {
 		c.throttled[permission] = true
-	}
-	if id, ok := out["Account"].(string); ok && permission == "sts:GetCallerIdentity" {
-		c.account = id
 	}
 	reading, known := readings[permission]
 	switch {

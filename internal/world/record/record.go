@@ -48,9 +48,6 @@ func (r *Recorder) World(meta world.Meta, report diagnostics.Report) (w *world.W
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w = &world.World{Meta: meta, Logs: maps.Clone(r.kube.logs), Metrics: maps.Clone(r.kube.metrics)}
-	if w.Meta.Account == "" {
-		w.Meta.Account = r.cloud.account
-	}
 	w.Meta.Want = want(report)
 	lost := map[string]bool{} // permissions of reads that were made, or should have been, and got no answer
 	for _, g := range report.Gaps {
