@@ -38,6 +38,9 @@ func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (
 	if err := resolve(ctx, in, t, &c.reads, c.s); err != nil {
 		return Snapshot{}, err
 	}
+	if c.s.Asked != nil && c.s.Asked.TargetGroupName != "" {
+		c.ask(1) // for its ARN
+	}
 	c.near = c.namespaces()
 	c.parallel(ctx, c.balancer, func(ctx context.Context) { c.cluster(ctx, c.near) }, c.system)
 	if c.refused != nil {

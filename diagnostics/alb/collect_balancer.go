@@ -31,6 +31,13 @@ func (c *collector) balancer(ctx context.Context) {
 	}
 	slices.Sort(arns)
 	c.targetGroups(ctx, slices.Compact(arns))
+	for i, b := range c.s.Bindings { // some give only the name of their target group, which is unique in account and region
+		for _, tg := range c.s.TargetGroups {
+			if b.TargetGroupARN == "" && b.TargetGroupName == tg.Name {
+				c.s.Bindings[i].TargetGroupARN = tg.ARN
+			}
+		}
+	}
 }
 
 // find looks for the load balancer: by the name in its DNS name, else among all by DNS name, else by the controller's tags.

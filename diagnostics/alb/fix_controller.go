@@ -141,7 +141,7 @@ func (a *analysis) grant(f diagnostics.Finding, x *diagnostics.Fix) {
 	switch {
 	case a.s.managed() || a.autoMode():
 		x.Title = "Give the cluster role the right that EKS Auto Mode lacks"
-		x.Changes = []string{"role of cluster " + a.s.Cluster + ": policy AmazonEKSLoadBalancingPolicy, and " + cmp.Or(action, "ec2:AuthorizeSecurityGroupIngress and ec2:RevokeSecurityGroupIngress") + " on security groups that aren't named eks-cluster-sg-*"}
+		x.Changes = []string{"cluster role of " + a.s.Cluster + ": policy AmazonEKSLoadBalancingPolicy, and " + cmp.Or(action, "ec2:AuthorizeSecurityGroupIngress and ec2:RevokeSecurityGroupIngress") + " on security groups that aren't named eks-cluster-sg-*"}
 		x.Commands = []string{"aws eks describe-cluster --name " + a.s.Cluster + " --query cluster.roleArn"}
 	case f.Reason == "credentials":
 		x.Title = "Let the load balancer controller assume its role"

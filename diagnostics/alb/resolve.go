@@ -31,7 +31,7 @@ func resolve(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target, r
 		bindings, err = in.Bindings.TargetGroupBindings(ctx, t.Namespace)
 	}
 	reads.Missed(err, "")
-	s.Bindings = identified(ctx, in, reads, bindings)
+	s.Bindings = slices.Clone(bindings) // the list belongs to the reader
 	slices.SortFunc(all, func(a, b networkingv1.Ingress) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
@@ -83,36 +83,22 @@ func (s *Snapshot) find(t diagnostics.Target, all []networkingv1.Ingress) []stri
 	return found
 }
 
-// identified gives the bindings with the ARNs of their target groups, where they name only these: everything else goes by ARN.
-func identified(ctx context.Context, in diagnostics.Inputs, reads *diagnostics.Reads, bindings []elb.TargetGroupBinding) []elb.TargetGroupBinding {
-	bindings = slices.Clone(bindings) // the list belongs to the reader
-	var names []string
-	for _, b := range bindings {
-		if b.TargetGroupARN == "" {
-			names = append(names, b.TargetGroupName)
-		}
+// arnOf looks up the ARN of a target group by its name; empty where there is none, or it may not be read.
+func arnOf(ctx context.Context, in diagnostics.Inputs, reads *diagnostics.Reads, name string) string {
+	tgs, err := in.TargetGroups.TargetGroups(ctx, name)
+	if reads.Missed(err, name) || len(tgs) != 1 {
+		return ""
 	}
-	if names = sorted(names); len(names) == 0 {
-		return bindings
-	}
-	tgs, err := in.TargetGroups.TargetGroups(ctx, names...)
-	if reads.Missed(err, strings.Join(names, ", ")) {
-		return bindings
-	}
-	for i, b := range bindings {
-		for _, tg := range tgs {
-			if b.TargetGroupARN == "" && b.TargetGroupName == tg.Name {
-				bindings[i].TargetGroupARN = tg.ARN
-			}
-		}
-	}
-	return bindings
+	return tgs[0].ARN
 }
 
 // asBinding looks for the ingress of a TargetGroupBinding that the controller made: its annotations decide about the target
 // group. One that people made stands for itself.
 func asBinding(ctx context.Context, in diagnostics.Inputs, reads *diagnostics.Reads, s *Snapshot, all []networkingv1.Ingress) error {
 	b := s.Asked
+	if b.TargetGroupARN == "" {
+		b.TargetGroupARN = arnOf(ctx, in, reads, b.TargetGroupName)
+	}
 	where := fmt.Sprintf("TargetGroupBinding %s/%s", b.Namespace, b.Name)
 	parts := strings.Split(b.TargetGroupARN, ":") // arn:aws:elasticloadbalancing:<region>:<account>:targetgroup/<name>/<id>
 	switch {

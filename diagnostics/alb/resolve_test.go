@@ -57,7 +57,7 @@ func TestRefusals(t *testing.T) {
 		"services unreadable":          {target: diagnostics.Target{Name: "cart"}, change: func(f *fake) { f.denied = []string{"list services"} }, want: []string{"The nearest are"}},
 		"a binding twice":              {target: diagnostics.Target{Name: "k8s-shop-cart-1"}, change: func(f *fake) { b := f.bindings[0]; b.Namespace = "store"; f.bindings = append(f.bindings, b) }, want: []string{"2 things", "shop/k8s-shop-cart-1", "store/k8s-shop-cart-1"}},
 		"a binding of a Network one":   {target: diagnostics.Target{Name: "k8s-shop-cart-1"}, change: func(f *fake) { f.groups[0].LoadBalancers = []string{strings.Replace(lbARN, "/app/", "/net/", 1)} }, want: []string{"no Application Load Balancer but a Network one"}},
-		"a binding without ARN":        {target: diagnostics.Target{Name: "k8s-shop-cart-1"}, change: func(f *fake) { f.bindings[0].TargetGroupARN, f.bindings[0].TargetGroupName = "", "mine" }, want: []string{`"mine"`, "not found out its ARN"}},
+		"a binding without ARN":        {target: diagnostics.Target{Name: "k8s-shop-cart-1"}, change: func(f *fake) { f.bindings[0].TargetGroupARN, f.bindings[0].TargetGroupName = "", "mine" }, want: []string{`"mine"`, "none of this name was found"}},
 		"a binding in another region":  {target: diagnostics.Target{Name: "k8s-shop-cart-1", Region: "eu-west-1"}, want: []string{"us-west-2", "eu-west-1"}},
 		"a binding with a strange ARN": {target: diagnostics.Target{Name: "k8s-shop-cart-1"}, change: func(f *fake) { f.bindings[0].TargetGroupARN = "mine" }, want: []string{"no ARN"}},
 		"another region":               {target: diagnostics.Target{Name: "web", Region: "eu-west-1"}, change: func(*fake) {}, want: []string{"us-west-2", "eu-west-1"}},
