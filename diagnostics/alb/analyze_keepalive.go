@@ -35,13 +35,13 @@ type idleClose struct {
 	diagnostics.Evidence
 }
 
-// keepAlive recognises a few 502 all the time, without rollout, restart or failing connection, of a server that closes idle
+// keepAlive recognises a few 502 all the time, rollouts and restarts aside, without failing connection, of a server that closes idle
 // connections sooner than the load balancer, which then sends a request into a connection that is just being closed.
 // Without access logs it stays a possibility.
 func (a *analysis) keepAlive() bool {
 	idle, known := a.idleTimeout()
 	errors := a.counts(elb502)
-	if !errors.Flat() || errors.Total() > 0.02*a.total(requests) || a.total(elb504) > 0 || a.total(connectErrors) > 0.1*errors.Total() || len(a.departures()) > 0 {
+	if !errors.Apart(a.upheavals(), time.Minute, 2*time.Minute).Flat() || errors.Total() > 0.02*a.total(requests) || a.total(elb504) > 0 || a.total(connectErrors) > 0.1*errors.Total() {
 		return false
 	}
 	for _, g := range a.groups {
@@ -66,6 +66,20 @@ func (a *analysis) keepAlive() bool {
 	return false
 }
 
+// upheavals lists the moments at which pods were taken away or containers ended: errors then need no server that closes early.
+func (a *analysis) upheavals() []time.Time {
+	var out []time.Time
+	for _, d := range a.departures() {
+		out = append(out, d.at)
+	}
+	for _, g := range a.groups {
+		for _, e := range a.endings(g) {
+			out = append(out, e.FinishedAt.Time)
+		}
+	}
+	return out
+}
+
 func (a *analysis) closesEarly(g *group, k idleClose, idle int, known bool) {
 	how := "by default closes"
 	if k.set {
@@ -73,7 +87,7 @@ func (a *analysis) closesEarly(g *group, k idleClose, idle int, known bool) {
 	}
 	f := diagnostics.Finding{
 		ID: "keepalive.mismatch", Subject: g.subject(), Confidence: diagnostics.Possible, Weight: 30,
-		Summary:  fmt.Sprintf("a few 502 all the time, without rollout or restart: %s %s idle connections after %g s, the load balancer reuses them for %d s", k.server, how, k.seconds, idle),
+		Summary:  fmt.Sprintf("a few 502 all the time, rollouts and restarts aside: %s %s idle connections after %g s, the load balancer reuses them for %d s", k.server, how, k.seconds, idle),
 		Evidence: []diagnostics.Evidence{a.metric(elb502), a.metric(connectErrors), k.Evidence, a.idleEvidence()},
 	}
 	if k.set && known && k.Source == "get pods/log" {

@@ -39,8 +39,11 @@ func (a *analysis) tell() {
 	}
 	a.out.Severity = a.severity()
 	a.out.Layer = layer(roots[0].ID)
-	if len(a.out.Fixes) > 0 {
+	switch {
+	case len(a.out.Fixes) > 0:
 		a.out.Resolution = a.out.Fixes[0].Title
+	case roots[0].ID == "alb/lb.initializing":
+		a.out.Resolution = "Wait"
 	}
 	a.out.Prevention = append(prevention(roots), a.logging()...)
 }

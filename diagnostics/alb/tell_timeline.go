@@ -35,7 +35,7 @@ func (a *analysis) timeline() {
 func (a *analysis) changes(add tell) {
 	changed := func(kind, source string, o metav1.Object) {
 		for _, m := range o.GetManagedFields() {
-			if m.Time != nil && m.Subresource == "" {
+			if m.Time != nil && m.Subresource == "" && m.Manager != "kube-controller-manager" { // it only counts revisions
 				add(m.Time.Time, source, "%s %s/%s changed by %s", kind, o.GetNamespace(), o.GetName(), m.Manager)
 			}
 		}

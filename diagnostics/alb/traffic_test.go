@@ -195,6 +195,14 @@ func TestTraffic(t *testing.T) {
 		"keep-alive as the log tells": {curves: flat, change: func(f *fake) {
 			f.logs = map[string]string{"shop/cart-a/app": "listening on 8080, keepAliveTimeout=8000ms\n"}
 		}, cause: "keepalive.mismatch", fix: "keepalive", says: "closes idle connections after 8 s"},
+		"keep-alive, a scale-down in its midst": {curves: flat, change: func(f *fake) { f.image("node:22"); f.rolled(minute(7)) }, cause: "keepalive.mismatch", confidence: diagnostics.Possible, fix: "keepalive"},
+		"keep-alive, but only at scale-downs": {curves: map[string][]float64{elb502: curve(0, map[int]float64{1: 3, 5: 3, 9: 3, 13: 3})}, change: func(f *fake) {
+			f.image("node:22")
+			f.careful(25)
+			for _, m := range []int{1, 5, 9, 13} {
+				f.event("Deployment", "shop", "cart", "ScalingReplicaSet", "Scaled down replica set cart-new from 3 to 2", minute(m))
+			}
+		}},
 		"keep-alive set longer":           {curves: flat, change: func(f *fake) { f.image("registry/cart:1", "gunicorn", "--keep-alive", "75", "app:app") }},
 		"keep-alive of an unknown server": {curves: flat, change: func(f *fake) { f.image("registry/cart:1") }},
 		"keep-alive behind a mesh": {curves: flat, change: func(f *fake) {

@@ -57,6 +57,19 @@ func (c Counts) Between(from, to time.Time) float64 {
 	return sum
 }
 
+// Apart leaves out the minutes that touch the time from before to after one of the moments. What is left is no longer one stretch of
+// time: only its values count.
+func (c Counts) Apart(moments []time.Time, before, after time.Duration) Counts {
+	out := Counts{From: c.From}
+	for i, v := range c.Values {
+		at := c.minute(i)
+		if !slices.ContainsFunc(moments, func(m time.Time) bool { return at.Add(time.Minute).After(m.Add(-before)) && at.Before(m.Add(after)) }) {
+			out.Values = append(out.Values, v)
+		}
+	}
+	return out
+}
+
 func (c Counts) minute(i int) time.Time { return c.From.Add(time.Duration(i) * time.Minute) }
 
 // Median is the value that half of the minutes don't exceed; 0 for no minutes.

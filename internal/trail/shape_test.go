@@ -97,3 +97,13 @@ func TestCeased(t *testing.T) {
 		}
 	}
 }
+
+func TestApart(t *testing.T) {
+	c := counts(0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+	if got := c.Apart([]time.Time{at(3).Add(10 * time.Second), at(9)}, time.Minute, 2*time.Minute); !slices.Equal(got.Values, []float64{0, 1, 6, 7}) {
+		t.Errorf("got %v, want the minutes near 3 and 9 left out", got.Values)
+	}
+	if got := c.Apart(nil, time.Minute, time.Minute); !slices.Equal(got.Values, c.Values) {
+		t.Errorf("got %v, want all", got.Values)
+	}
+}
