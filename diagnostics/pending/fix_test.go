@@ -144,7 +144,7 @@ func TestFixes(t *testing.T) {
 		{"types without trunk interfaces", func() *scene {
 			return unplaced(branchDevice, 0, "linux", func(c *scene) { c.s.Driver.Env["ENABLE_POD_ENI"] = "true"; c.s.Nodes[0].Type = "t3.large" })
 		}, "repair-pod-security-groups", "1 of 1 node are of types without trunk", false},
-		{"all branch interfaces taken", func() *scene { return unplaced(branchDevice, 9, "linux", nil) }, "repair-pod-security-groups", "branch-eni-cooldown → 30", false},
+		{"all branch interfaces taken", func() *scene { return unplaced(branchDevice, 9, "linux", nil) }, "repair-pod-security-groups", "branch-eni-cooldown 60 → 30", false},
 		{"leaked interfaces, and why they stay", func() *scene {
 			c := full()
 			c.tenant(10, func(i *vpc.NetworkInterface) {
