@@ -69,7 +69,7 @@ Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken worl
 				if w == nil {
 					return err
 				}
-				r := result{World: w.Name(), Folder: filepath.Base(filepath.Dir(dir)), Seconds: time.Since(start).Seconds(), score: score, want: w.Meta.Want}
+				r := result{World: w.Name(), Folder: folder(dirs, dir), Seconds: time.Since(start).Seconds(), score: score, want: w.Meta.Want}
 				if err != nil { // a diagnosis that dies is a miss, not the end of the bench
 					r.score = diagtest.Score{Differs: []string{err.Error()}}
 				}
@@ -127,6 +127,16 @@ Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken worl
 	c.Flags().StringVar(&performance, "performance", "", "also write the times to this Markdown file, and what the bot program takes for generated clusters")
 	c.Flags().StringVar(&bot, "bot", "", "the bot program that --performance measures (default: beside this one)")
 	return c
+}
+
+// folder is where a world lies, relative to the folder that was asked for.
+func folder(asked []string, dir string) string {
+	for _, root := range asked {
+		if rel, err := filepath.Rel(root, filepath.Dir(dir)); err == nil && rel != "." && !strings.HasPrefix(rel, "..") {
+			return filepath.ToSlash(rel)
+		}
+	}
+	return filepath.Base(filepath.Dir(dir))
 }
 
 // summary is how a bench closes: the share of worlds with exactly the wanted confidence, and the line that sums up.

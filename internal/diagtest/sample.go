@@ -14,7 +14,7 @@ func All(dir string) ([]string, error) {
 	return world.Find(dir)
 }
 
-// Sample lists the seeds and every eighth of the other worlds below dir.
+// Sample lists the seeds and every twenty-fourth of the other worlds below dir.
 func Sample(dir string) ([]string, error) {
 	dirs, err := world.Find(dir)
 	if err != nil {
@@ -22,7 +22,7 @@ func Sample(dir string) ([]string, error) {
 	}
 	var some []string
 	for i, d := range dirs {
-		if i%8 == 0 || filepath.Base(filepath.Dir(d)) == "seeds" {
+		if i%24 == 0 || filepath.Base(filepath.Dir(d)) == "seeds" {
 			some = append(some, d)
 		}
 	}
