@@ -29,8 +29,11 @@ func executeCommand() *cobra.Command {
 		Short: "Carry out approved fixes",
 		Long: `Carry out approved fixes. It takes each approved Remediation, diagnoses again and goes on only if the very same fix is still
 proposed, applies it, and diagnoses until the trouble is gone. It holds no Slack token; custom resources are all that it
-shares with bot serve.`,
-		Args: program.NoArgs,
+shares with bot serve.
+
+Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong command line.`,
+		Example: "  bot execute --namespace netdiag",
+		Args:    program.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			log, err := logger()
 			if err != nil {

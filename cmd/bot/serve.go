@@ -26,7 +26,11 @@ func serveCommand() *cobra.Command {
 		Long: `Answer in Slack, and record what people decide. It reads the cluster and AWS, and may change nothing but its own
 Investigations and Remediations; approved fixes are carried out by bot execute.
 
-The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_TOKEN (xoxb-…). It runs as one replica.`,
+The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_TOKEN (xoxb-…). It runs as one replica.
+
+Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong command line or settings.`,
+		Example: `  bot serve --approver U0123 --fixes            # answer, offer fixes; bot execute carries them out
+  bot serve --state memory                      # answer only, without the custom resources`,
 		Args: program.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()

@@ -40,6 +40,7 @@ func demoCommand() *cobra.Command {
 		Short: "Show netdiag in a browser: simulated cluster, AWS and Slack, the real bot",
 		Long: `Show netdiag in a browser, without an account of any kind. Each world gets a simulated cluster, AWS account and Slack
 workspace on loopback, and a real bot serve and bot execute. Nature runs faster than in life (--speed), so that a fix can be seen to work.`,
+		Example: "  lab demo\n  lab demo testdata/worlds/seeds/seed-alb-502 --speed 30",
 		RunE: func(c *cobra.Command, worlds []string) error {
 			d.worlds = worlds
 			if len(worlds) == 0 {

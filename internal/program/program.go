@@ -69,6 +69,8 @@ func Graceful(c *cobra.Command) *cobra.Command {
 
 // Main runs a program on the command line of the process until it ends or a signal stops it, and ends the process.
 func Main(root *cobra.Command) {
+	c, _, err := root.Find(os.Args[1:])
+	patient := err == nil && c.Annotations[graceful] != ""
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -77,7 +79,7 @@ func Main(root *cobra.Command) {
 		signal.Stop(signals) // a second one ends the process by itself
 		s := interruption{signalled}
 		cancel(s)
-		if c, _, err := root.Find(os.Args[1:]); err == nil && c.Annotations[graceful] == "" {
+		if !patient {
 			time.Sleep(patience)
 			fmt.Fprintln(os.Stderr, root.Name()+": "+s.Error())
 			os.Exit(s.status())
