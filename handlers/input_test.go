@@ -19,7 +19,7 @@ func TestNonsenseIsAnsweredToThePersonAlone(t *testing.T) {
 		"ping":                     "I hear you. I look at cluster prod-cluster in us-west-2.",
 		"pendnig backend":          "Did you mean pending backend?",
 		"pending":                  "pending needs a namespace",
-		"pending a b":              "takes one namespace",
+		"pending a b c":            "at most one pod",
 		"alb":                      "alb needs an ingress",
 		"🔥🔥🔥":                      "is no command",
 		"@channel <!channel>":      "is no command",

@@ -53,7 +53,9 @@ func serve(t testing.TB, w *world.World) (*simkube.Server, *kube.Client) {
 func count(w *world.World, kind, namespace string) int {
 	n := 0
 	for _, o := range w.Objects {
-		if o.GetKind() == kind && (namespace == "" || o.GetNamespace() == namespace) {
+		reason, _ := o.Object["reason"].(string)
+		routine := kind == "Event" && slices.Contains([]string{"Pulling", "Pulled", "Created", "Started", "Scheduled", "SuccessfulCreate"}, reason) // these are not asked for
+		if o.GetKind() == kind && !routine && (namespace == "" || o.GetNamespace() == namespace) {
 			n++
 		}
 	}
