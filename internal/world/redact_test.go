@@ -94,7 +94,7 @@ const leakyAWS = `{
 		"Addons": [{"addonName": "vpc-cni", "configurationValues": "{\"env\":{\"WARM_IP_TARGET\":\"2\"}}"}, {"addonName": "other", "configurationValues": "CANARY"}]},
 	"cloudtrail": {"Events": [
 		{"EventName": "RevokeSecurityGroupIngress", "AccessKeyId": "CANARY", "Username": "jane@corp.example",
-			"CloudTrailEvent": "{\"eventName\":\"RevokeSecurityGroupIngress\",\"sourceIPAddress\":\"CANARY\",\"userIdentity\":{\"arn\":\"CANARY\"},\"requestParameters\":{\"groupId\":\"sg-1\"}}"},
+			"CloudTrailEvent": "{\"eventName\":\"RevokeSecurityGroupIngress\",\"sourceIPAddress\":\"CANARY\",\"userIdentity\":{\"principalId\":\"CANARY\",\"type\":\"AssumedRole\",\"accessKeyId\":\"CANARY\",\"sessionContext\":{\"attributes\":{\"x\":\"CANARY\"},\"sessionIssuer\":{\"principalId\":\"CANARY\",\"userName\":\"lbc\"}}},\"requestParameters\":{\"groupId\":\"sg-1\"}}"},
 		{"EventName": "x", "CloudTrailEvent": "no json"}]}
 }`
 
@@ -189,7 +189,7 @@ func TestRedactKeepsWhatIsDiagnosed(t *testing.T) {
 		"elbv2.Tags":            {`"arn:aws:elasticloadbalancing:us-west-2:111122223333:loadbalancer/app/x/1"`},
 		"eks.Clusters":          {`{"name":"prod"}`},
 		"eks.Addons":            {`{\"env\":{\"WARM_IP_TARGET\":\"2\"}}`, `"configurationValues":"redacted"`},
-		"cloudtrail.Events":     {`{\"eventName\":\"RevokeSecurityGroupIngress\",\"requestParameters\":{\"groupId\":\"sg-1\"}}`, `person-1@example.com`, `nojson`},
+		"cloudtrail.Events":     {`{\"eventName\":\"RevokeSecurityGroupIngress\",\"requestParameters\":{\"groupId\":\"sg-1\"},\"userIdentity\":{\"sessionContext\":{\"sessionIssuer\":{\"userName\":\"lbc\"}},\"type\":\"AssumedRole\"}}`, `person-1@example.com`, `nojson`},
 		"log": {
 			`"msg":"AuthFailure"`, "role/eksctl-prod-nodegroup-NodeInstanceRole-1A2B3C4D5E6F", "arn:aws:iam::111122223333:role",
 			"sha256:0d6e4079e36703ebd37c00722f5891d28b0e2811dc114b129215123adcce3605",

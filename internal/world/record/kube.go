@@ -178,7 +178,7 @@ func (k *cluster) takeObjects(q query, body []byte) {
 		k.keep(&unstructured.Unstructured{Object: o})
 	}
 	if strings.Contains(q.group, ".") && !strings.HasSuffix(q.group, ".k8s.io") {
-		c := custom{q.group, q.version, q.plural, kind, len(items) == 0 && u.GetContinue() == ""}
+		c := custom{group: q.group, version: q.version, plural: q.plural, kind: kind, empty: len(items) == 0 && u.GetContinue() == ""}
 		c.empty = c.empty && (k.customs[q.resource()] == custom{} || k.customs[q.resource()].empty)
 		k.customs[q.resource()] = c
 	}
@@ -192,21 +192,22 @@ func (k *cluster) keep(u *unstructured.Unstructured) {
 	k.objects[strings.Join([]string{group, u.GetKind(), u.GetNamespace(), u.GetName()}, "\x00")] = u
 }
 
-// discovered keeps whether a group is served, and which resources its versions have.
+// discovered keeps whether a group is served, and which resources its versions have; the first version that has one counts.
 func (k *cluster) discovered(q query, status int, body []byte) {
 	var list struct {
 		Resources []struct {
-			Name string `json:"name"`
+			Name       string `json:"name"`
+			Kind       string `json:"kind"`
+			Namespaced bool   `json:"namespaced"`
 		} `json:"resources"`
 	}
-	if status == http.StatusNotFound {
-		k.served[q.group] = append(k.served[q.group], "") // known, and empty
+	known := status == http.StatusNotFound || status == http.StatusOK && q.version != "" && json.Unmarshal(body, &list) == nil
+	if known && k.served[q.group] == nil {
+		k.served[q.group] = map[string]custom{}
 	}
-	if status != http.StatusOK || q.version == "" || json.Unmarshal(body, &list) != nil {
-		return
-	}
-	k.served[q.group] = append(k.served[q.group], "")
 	for _, res := range list.Resources {
-		k.served[q.group] = append(k.served[q.group], res.Name)
+		if _, there := k.served[q.group][res.Name]; !there && known {
+			k.served[q.group][res.Name] = custom{group: q.group, version: q.version, plural: res.Name, kind: res.Kind, cluster: !res.Namespaced}
+		}
 	}
 }

@@ -16,8 +16,8 @@ type cluster struct {
 	// What became of each permission ("list pods") in each scope: a namespace, or "" for the whole cluster.
 	allowed, refused map[string]map[string]bool
 	failed           map[string]query // by URL: reads that got no answer, until they get one
-	// served lists, for each group that was looked up, the resources that the cluster serves, after an empty name.
-	served  map[string][]string
+	// served holds, for each group that was looked up, the resources that the cluster serves, by their plural.
+	served  map[string]map[string]custom
 	customs map[string]custom // custom resources whose lists were answered, by "<plural>.<group>"
 }
 
@@ -25,33 +25,54 @@ type cluster struct {
 type custom struct {
 	group, version, plural, kind string
 	empty                        bool // there is none of it
+	cluster                      bool // it is in no namespace, as far as that is known
+}
+
+// definition is what makes the cluster serve it.
+func (c custom) definition() *unstructured.Unstructured {
+	scope := "Namespaced"
+	if c.cluster {
+		scope = "Cluster"
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": c.plural + "." + c.group},
+		"spec": map[string]any{
+			"group": c.group, "scope": scope, "names": map[string]any{"kind": c.kind, "plural": c.plural},
+			"versions": []any{map[string]any{"name": c.version, "served": true, "storage": true}},
+		},
+	}}
 }
 
 func newCluster() cluster {
 	return cluster{
 		objects: map[string]*unstructured.Unstructured{}, logs: map[string]string{}, metrics: map[string]string{},
 		allowed: map[string]map[string]bool{}, refused: map[string]map[string]bool{}, failed: map[string]query{},
-		served: map[string][]string{}, customs: map[string]custom{},
+		served: map[string]map[string]custom{}, customs: map[string]custom{},
 	}
 }
 
 // content lists the objects, sorted by group, kind, namespace and name. A custom resource that is served but of which
-// there is none gets its definition: without it, nothing would tell that the cluster serves it.
+// there is none, or none that may be read, gets its definition: without it, nothing would tell that the cluster serves it.
 func (k *cluster) content() []*unstructured.Unstructured {
 	var out []*unstructured.Unstructured
 	for _, key := range slices.Sorted(maps.Keys(k.objects)) {
 		out = append(out, k.objects[key])
 	}
-	for _, name := range slices.Sorted(maps.Keys(k.customs)) {
-		if c := k.customs[name]; c.empty {
-			out = append(out, &unstructured.Unstructured{Object: map[string]any{
-				"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": name},
-				"spec": map[string]any{
-					"group": c.group, "scope": "Namespaced", "names": map[string]any{"kind": c.kind, "plural": c.plural},
-					"versions": []any{map[string]any{"name": c.version, "served": true, "storage": true}},
-				},
-			}})
+	bare := map[string]custom{}
+	for name, c := range k.customs {
+		if c.empty {
+			bare[name] = c
 		}
+	}
+	for p := range k.refused {
+		_, name, _ := strings.Cut(p, " ")
+		plural, group, _ := strings.Cut(name, ".")
+		if c, served := k.served[group][plural]; served && k.customs[name] == (custom{}) {
+			bare[name] = c
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(bare)) {
+		out = append(out, bare[name].definition())
 	}
 	return out
 }
@@ -96,5 +117,6 @@ func (k *cluster) exists(permission string) bool {
 	_, resource, _ := strings.Cut(permission, " ")
 	plural, group, custom := strings.Cut(resource, ".")
 	served, looked := k.served[group]
-	return !custom || !looked || slices.Contains(served, plural)
+	_, there := served[plural]
+	return !custom || !looked || there
 }

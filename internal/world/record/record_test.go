@@ -141,13 +141,22 @@ spec:
   scope: Cluster
   names: {kind: ENIConfig, plural: eniconfigs}
   versions: [{name: v1alpha1, served: true, storage: true}]
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: peerauthentications.security.istio.io}
+spec:
+  group: security.istio.io
+  scope: Namespaced
+  names: {kind: PeerAuthentication, plural: peerauthentications}
+  versions: [{name: v1, served: true, storage: true}]
 `
 
 // A custom resource of which there is none is told from one that the cluster doesn't serve, also where neither may be read.
 func TestCustomResources(t *testing.T) {
 	read := func(k *kube.Reader) string {
 		out := ""
-		for _, c := range [][3]string{{"crd.k8s.amazonaws.com", "v1alpha1", "eniconfigs"}, {"externaldns.k8s.io", "v1alpha1", "dnsendpoints"}} {
+		for _, c := range [][3]string{{"crd.k8s.amazonaws.com", "v1alpha1", "eniconfigs"}, {"security.istio.io", "v1", "peerauthentications"}, {"externaldns.k8s.io", "v1alpha1", "dnsendpoints"}} {
 			l, err := k.Customs(t.Context(), c[0], c[1], c[2], "")
 			out += fmt.Sprintf("%s: %d %s, ", c[2], len(l), reason(err))
 		}
@@ -158,8 +167,8 @@ func TestCustomResources(t *testing.T) {
 		want    string
 		denied  []string
 	}{
-		"may be read":     {simkube.Options{}, "eniconfigs: 0 <nil>, dnsendpoints: 0 absent, ", nil},
-		"may not be read": {simkube.Options{Authorize: func(_, verb, _, _, _ string) bool { return verb != "list" }}, "eniconfigs: 0 denied, dnsendpoints: 0 absent, ", []string{"list eniconfigs.crd.k8s.amazonaws.com"}},
+		"may be read":     {simkube.Options{}, "eniconfigs: 0 <nil>, peerauthentications: 0 <nil>, dnsendpoints: 0 absent, ", nil},
+		"may not be read": {simkube.Options{Authorize: func(_, verb, _, _, _ string) bool { return verb != "list" }}, "eniconfigs: 0 denied, peerauthentications: 0 denied, dnsendpoints: 0 absent, ", []string{"list eniconfigs.crd.k8s.amazonaws.com", "list peerauthentications.security.istio.io"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := record.New()
