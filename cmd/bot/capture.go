@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/world"
 	"github.com/netdiag/netdiag/internal/world/record"
@@ -42,14 +45,22 @@ not there, or a folder that is not empty; 130 interrupted.`,
 			return err
 		}
 		r := record.New()
+		asked := time.Now()
 		out, err := a.ask(c.Context(), q, r)
-		if err != nil {
+		var refusal diagnostics.Refusal
+		if errors.As(err, &refusal) || c.Context().Err() != nil || err != nil && out.Report.Target.Cluster == "" {
 			return err
 		}
+		if err != nil { // a fault of netdiag: what it has read is what is needed to mend it
+			out.Report.At = asked
+		}
 		t := out.Report.Target
-		w, err := r.Save(dir, world.Meta{Ask: q.String(), Now: out.Report.At, Cluster: t.Cluster, Region: t.Region, Account: t.Account}, out.Report)
-		if err != nil {
-			return err
+		w, saveErr := r.Save(dir, world.Meta{Ask: q.String(), Now: out.Report.At, Cluster: t.Cluster, Region: t.Region, Account: t.Account}, out.Report)
+		switch {
+		case saveErr != nil:
+			return errors.Join(err, saveErr)
+		case err != nil:
+			return fmt.Errorf("there is no answer, but what was read is in %s: %w", dir, err)
 		}
 		fmt.Fprintf(os.Stderr, "%s: %d objects of Kubernetes, %d lists of AWS. The answer was: %s\n", dir, len(w.Objects), lists(w), out.Report.Summary)
 		fmt.Fprintln(os.Stderr, "Read it before you pass it on; check want in world.yaml. Look at it with: lab diagnose --world", dir)

@@ -58,7 +58,8 @@ lists what it reads. The report goes to standard output, progress to standard er
 // than usual, which is better than to be stopped for want of memory.
 const enough = 128 << 20
 
-// ask connects and answers a question; r, where it isn't nil, listens to what is read.
+// ask connects and answers a question; r, where it isn't nil, listens to what is read. Where there is no answer, the outcome
+// still says about what.
 func (a *access) ask(ctx context.Context, q program.Question, r *record.Recorder) (diagnostics.Outcome, error) {
 	if os.Getenv("GOMEMLIMIT") == "" && r == nil { // a recorder keeps what a run lets go
 		debug.SetMemoryLimit(enough)
@@ -68,7 +69,11 @@ func (a *access) ask(ctx context.Context, q program.Question, r *record.Recorder
 		return diagnostics.Outcome{}, err
 	}
 	conn.target.Namespace, conn.target.Name = q.Namespace, q.Name
-	return conn.source.Diagnose(ctx, q.Diagnosis, conn.target, func(s string) { fmt.Fprintln(os.Stderr, s) })
+	out, err := conn.source.Diagnose(ctx, q.Diagnosis, conn.target, func(s string) { fmt.Fprintln(os.Stderr, s) })
+	if err != nil {
+		out.Report.Target = conn.target
+	}
+	return out, err
 }
 
 // keep writes a run to a file that only its owner can read: what was read is not redacted.

@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/netdiag/netdiag/internal/diagtest"
+	"github.com/netdiag/netdiag/internal/sim/aws"
 	"github.com/netdiag/netdiag/internal/sim/fault"
 	"github.com/netdiag/netdiag/internal/world"
 )
@@ -20,7 +21,7 @@ import (
 // TestScripts plays the transcripts of testdata/script on the real program. Besides the commands of testscript they have:
 //
 //	world DIR                   serve a world of testdata/worlds from now on, and point the environment to it
-//	fault aws|kube CALLS KIND   let calls such as ec2:* or "list pods" meet a fault: denied, expired, cut, …
+//	fault aws|kube CALLS KIND   let calls such as ec2:* or "list pods" meet a fault: denied, expired, cut, …, or an odd answer of AWS
 //	well                        end all faults
 //	status N COMMAND…           run a command that must exit with N
 func TestScripts(t *testing.T) {
@@ -75,11 +76,20 @@ var faults = map[string]fault.Kind{
 }
 
 func scriptFault(ts *testscript.TestScript, _ bool, args []string) {
+	s := served(ts)
+	if args[2] == "odd" {
+		s.AWS.SetFault(func(service, action string) *aws.Fault {
+			if service+":"+action != args[1] {
+				return nil
+			}
+			return &aws.Fault{Code: "NeverHeardOf", Message: "nobody knows"}
+		})
+		return
+	}
 	kind, ok := faults[args[2]]
 	if !ok {
 		ts.Fatalf("no fault %s", args[2])
 	}
-	s := served(ts)
 	switches := map[string]*fault.Switches{"aws": s.AWS.Faults(), "kube": s.Kube.Faults()}[args[0]]
 	switches.On(args[1], fault.Fault{Kind: kind})
 }
