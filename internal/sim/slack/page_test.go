@@ -183,6 +183,34 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// A message that changes while the mouse button is down still gets the click.
+func TestPageChangesUnderAClick(t *testing.T) {
+	b := browsertest.New(t)
+	var fixed atomic.Bool
+	s, url := serve(t, demo(&fixed))
+	bot := storyteller(t, &fixed)
+	bot.run(t, s, url)
+	b.Goto(url)
+	b.Type("/netdiag pending backend")
+	b.WaitText("2 replies")
+	root := s.Messages(ops)[0].TS
+	release := b.Hold("[data-thread]")
+	if _, _, err := bot.api.PostMessage(ops, slackgo.MsgOptionTS(root), slackgo.MsgOptionText("one more", false)); err != nil {
+		t.Fatal(err)
+	}
+	// The page hears of it at the same time as this listener does.
+	browsertest.Eval[bool](b, `new Promise((done) => {
+		const heard = new EventSource("/client/stream?user=" + document.getElementById("app").dataset.me);
+		heard.addEventListener("state", (ev) => {
+			if (!ev.data.includes("one more")) return;
+			heard.close();
+			requestAnimationFrame(() => requestAnimationFrame(() => done(true)));
+		});
+	})`)
+	release()
+	b.Click("Close thread")
+}
+
 // What only one person sees, an app that does not answer, and a person who types what nobody knows.
 func TestPageEphemeral(t *testing.T) {
 	b := browsertest.New(t)

@@ -29,10 +29,10 @@ func (b *Browser) Text(selector string) string {
 		chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(Patience), chromedp.WithPollingArgs(selector)))
 }
 
-// Eval runs JavaScript on the page and gives its result.
+// Eval runs JavaScript on the page and gives its result; a promise is waited for.
 func Eval[T any](b *Browser, script string) T {
 	b.t.Helper()
-	return run(b, "evaluate "+script, chromedp.Evaluate[T](script))
+	return run(b, "evaluate "+script, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
 // Key presses a key, such as kb.Tab or "\r".
@@ -59,8 +59,15 @@ func (b *Browser) until(what, function string, args ...any) {
 	run(b, what, chromedp.PollFunction[bool](function, chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(Patience), chromedp.WithPollingArgs(args...)))
 }
 
-// press clicks with the mouse on the element that the function finds, once it is there, enabled, in sight and at rest.
+// press clicks with the mouse on the element that the function finds, once it is there, enabled, in sight and at rest. Where
+// the page moved it away in the instant between the look and the click, it looks again, as a person would.
 func (b *Browser) press(what, function string, args ...any) {
+	b.t.Helper()
+	for !b.pressOnce(what, function, args...) {
+	}
+}
+
+func (b *Browser) pressOnce(what, function string, args ...any) (hit bool) {
 	b.t.Helper()
 	script := `(...args) => {
 		const el = (` + function + `)(...args);
@@ -71,11 +78,18 @@ func (b *Browser) press(what, function string, args ...any) {
 		const hit = document.elementFromPoint(x, y);
 		if (!hit || !el.contains(hit)) return null;
 		const before = window.browsertestAt; // what still moves is not clicked yet
-		window.browsertestAt = [el, x, y].join();
-		return before === window.browsertestAt ? [x, y] : null;
+		window.browsertestAt = [x, y].join();
+		if (before !== window.browsertestAt) return null;
+		window.browsertestAt = null;
+		window.browsertestHit = false;
+		document.addEventListener("click", (ev) => {
+			window.browsertestHit = el.contains(ev.target) || Boolean((` + function + `)(...args)?.contains(ev.target));
+		}, { once: true, capture: true });
+		return [x, y];
 	}`
 	at := run(b, what, chromedp.PollFunction[[]float64](script, chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(Patience), chromedp.WithPollingArgs(args...)))
 	run(b, what, chromedp.MouseClickXY(at[0], at[1]))
+	return run(b, what, chromedp.Evaluate[bool](`window.browsertestHit`))
 }
 
 func (b *Browser) visible() string {

@@ -81,6 +81,21 @@ func (b *Browser) OpenThread(text string) {
 	b.until("open the thread of "+text, `(text) => !document.getElementById("thread").hidden && document.getElementById("thread").innerText.includes(text)`, text)
 }
 
+// Hold presses the mouse button down on the first element that the selector finds, and gives what lets it go again.
+func (b *Browser) Hold(selector string) (release func()) {
+	b.t.Helper()
+	at := run(b, "hold "+selector, chromedp.PollFunction[[]float64](`(s) => {
+		const r = document.querySelector(s)?.getBoundingClientRect();
+		return r ? [r.x + r.width / 2, r.y + r.height / 2] : null;
+	}`, chromedp.WithPollingArgs(selector)))
+	mouse := func(kind input.DispatchMouseEventType) {
+		b.t.Helper()
+		run(b, "hold "+selector, chromedp.MouseEvent(kind, at[0], at[1], chromedp.ButtonType(input.MouseButtonLeft), chromedp.ClickCount(1)))
+	}
+	mouse(input.DispatchMouseEventTypeMousePressed)
+	return func() { b.t.Helper(); mouse(input.DispatchMouseEventTypeMouseReleased) }
+}
+
 // Click presses the last button that is labelled so: in the dialog if one is open, else in the open thread, else anywhere.
 func (b *Browser) Click(label string) {
 	b.t.Helper()

@@ -91,8 +91,21 @@ function connect() {
 function later() {
   if (waiting) return;
   waiting = true;
-  queueMicrotask(() => { waiting = false; render(); });
+  queueMicrotask(() => {
+    waiting = false;
+    if (pressed) stale = true;
+    else render();
+  });
 }
+
+// While a button is held down nothing is drawn anew: the browser gives no click where the element that was pressed is gone.
+let pressed = false, stale = false;
+document.addEventListener("mousedown", () => { pressed = true; }, true);
+window.addEventListener("mouseup", () => setTimeout(() => { // the click comes after mouseup
+  pressed = false;
+  if (stale) later();
+  stale = false;
+}), true);
 
 function render() {
   if (!workspace || !state || !view.me) return;
