@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
 	"github.com/slack-go/slack/socketmode"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
@@ -16,9 +17,10 @@ import (
 
 // envelope is one thing that Slack delivered. It must be acknowledged within 3 s of its sending.
 type envelope struct {
-	command *slack.SlashCommand
-	click   *slack.InteractionCallback
-	hello   string // the id of the app, on connection
+	command     *slack.SlashCommand
+	interaction *slack.InteractionCallback
+	event       *slackevents.EventsAPIEvent
+	hello       string // the id of the app, on connection
 	// ack acknowledges; answer may be nil, and is shown to the person where it is a message.
 	ack func(ctx context.Context, answer any) error
 }
@@ -120,13 +122,15 @@ func (l *line) event(ctx context.Context, client *socketmode.Client, ev socketmo
 	case slack.SlashCommand:
 		e.command, e.ack = &data, acknowledge(client, ev.Request.EnvelopeID)
 	case slack.InteractionCallback:
-		e.click, e.ack = &data, acknowledge(client, ev.Request.EnvelopeID)
+		e.interaction, e.ack = &data, acknowledge(client, ev.Request.EnvelopeID)
+	case slackevents.EventsAPIEvent:
+		e.event, e.ack = &data, acknowledge(client, ev.Request.EnvelopeID)
 	default:
 		switch {
 		case ev.Type == socketmode.EventTypeHello && ev.Request != nil:
 			l.log.Info("connected to Slack", zap.String("app", ev.Request.ConnectionInfo.AppID), zap.Int("connections", ev.Request.NumConnections))
 			e.hello = ev.Request.ConnectionInfo.AppID
-		case ev.Request != nil && ev.Request.EnvelopeID != "": // events that nobody handles would come again
+		case ev.Request != nil && ev.Request.EnvelopeID != "": // what nobody handles would come again
 			e.ack = acknowledge(client, ev.Request.EnvelopeID)
 		default:
 			return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
 	"go.uber.org/zap"
 
 	render "github.com/netdiag/netdiag/internal/render/slack"
@@ -30,12 +31,30 @@ func (b *Bot) receive(ctx context.Context, l *line, e envelope) {
 		switch {
 		case e.command != nil:
 			b.command(ctx, *e.command, e.ack)
-		case e.click != nil && e.click.Type == slack.InteractionTypeBlockActions:
-			b.click(ctx, *e.click, e.ack)
+		case e.interaction != nil:
+			b.interact(ctx, *e.interaction, e.ack)
+		case e.event != nil:
+			b.event(ctx, *e.event, e.ack)
 		default:
 			b.ack(ctx, e.ack, nil)
 		}
 	})
+}
+
+// interact handles what somebody did with a button, a form or a shortcut.
+func (b *Bot) interact(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {
+	switch c.Type {
+	case slack.InteractionTypeBlockActions:
+		b.click(ctx, c, ack)
+	default:
+		b.ack(ctx, ack, nil)
+	}
+}
+
+// event handles what Slack tells the app: a mention, a direct message, an opened Home. What it does not know is acknowledged,
+// or Slack would send it again.
+func (b *Bot) event(ctx context.Context, _ slackevents.EventsAPIEvent, ack func(context.Context, any) error) {
+	b.ack(ctx, ack, nil)
 }
 
 // recovered keeps a panic from ending the bot.
