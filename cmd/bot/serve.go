@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -10,98 +12,130 @@ import (
 	"github.com/netdiag/netdiag/diagnostics/all"
 	"github.com/netdiag/netdiag/handlers"
 	"github.com/netdiag/netdiag/internal/casebook"
-	"github.com/netdiag/netdiag/internal/policy"
+	"github.com/netdiag/netdiag/internal/config"
 	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/store/memory"
 )
 
 func serveCommand() *cobra.Command {
 	var a access
-	var namespace, team, apiURL, state string
-	var askers, approvers []string
-	var fixes bool
+	var file string
+	var check bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer in Slack, and record what people decide",
 		Long: `Answer in Slack, and record what people decide. It reads the cluster and AWS, and may change nothing but its own
 Investigations and Remediations; approved fixes are carried out by bot execute.
 
-The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and SLACK_BOT_TOKEN (xoxb-…). It runs as one replica.
+The settings are in one file, see deploy/netdiag.yaml. The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and
+SLACK_BOT_TOKEN (xoxb-…). It runs as one replica.
 
-Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong command line or settings.`,
-		Example: `  bot serve --approver U0123 --fixes            # answer, offer fixes; bot execute carries them out
-  bot serve --state memory                      # answer only, without the custom resources`,
+With --check it tries everything that it will need, says what works and which permission is missing, and ends.
+
+Exit status: 0 stopped by a signal, or all is well with --check; 1 a fault, which the log names; 2 wrong command line or
+settings; 3 something is missing, with --check.`,
+		Example: `  bot serve --config netdiag.yaml --check       # what works, and what is missing?
+  bot serve --config netdiag.yaml`,
 		Args: program.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx := c.Context()
-			log, err := logger()
+			s, err := a.settings(file, c.Flags().Changed)
 			if err != nil {
 				return err
 			}
-			app, bot := os.Getenv("SLACK_APP_TOKEN"), os.Getenv("SLACK_BOT_TOKEN")
-			for name, token := range map[string]string{"SLACK_APP_TOKEN": app, "SLACK_BOT_TOKEN": bot} {
-				if token == "" {
-					return program.Misuse("%s is not set: the app-level token (xapp-…) and the bot token (xoxb-…) of the Slack app come from the environment", name)
-				}
+			if check {
+				return s.check(c.Context(), c.OutOrStdout())
 			}
-			conn, err := a.connect(ctx, nil)
-			if err != nil {
-				return err
-			}
-			src, target := conn.source, conn.target
-			var store casebook.Store
-			switch state {
-			case "kubernetes":
-				if store, err = conn.store(namespace, func(err error) { log.Warn("store trouble", zap.Error(err)) }); err != nil {
-					return err
-				}
-			case "memory":
-				store = memory.New(time.Now)
-				fixes = false // bot execute can't see the memory of another process
-				log.Warn("state is kept in memory: it is lost at the next start, and fixes appear as commands only")
-			default:
-				return program.Misuse("unknown state %q: use kubernetes or memory", state)
-			}
-			target.Account, err = src.AWS.Account(ctx)
-			if err != nil {
-				log.Warn("the AWS account is unknown", zap.Error(err))
-			}
-			if len(approvers) == 0 && fixes {
-				log.Warn("nobody may approve fixes: name people with --approver")
-			}
-			name, err := holder()
-			if err != nil {
-				return err
-			}
-			p := policy.Policy{Team: team, Askers: askers, Approvers: []policy.Grant{{Users: approvers}}}
-			if err := p.Validate(); err != nil {
-				return program.Misuse("%v", err)
-			}
-			s, err := handlers.New(handlers.Config{
-				AppToken: app, BotToken: bot, APIURL: apiURL, Log: log, Holder: name,
-				Book:      &casebook.Book{Store: store, Policy: p, Now: time.Now},
-				Diagnose:  src.Diagnose,
-				Diagnoses: all.Diagnoses(),
-				Target:    target, Fixes: fixes, Now: time.Now,
-			})
-			if err != nil {
-				return err
-			}
-			log.Info("serving", zap.String("cluster", target.Cluster), zap.String("region", target.Region), zap.String("state", state), zap.Bool("fixes", fixes))
-			if err := s.Run(ctx); err != nil && ctx.Err() == nil {
-				return err
-			}
-			return nil
+			return s.serve(c.Context())
 		},
 	}
 	a.flags(c)
-	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
-	c.Flags().StringVar(&state, "state", "kubernetes", "where state is kept: kubernetes (custom resources) or memory")
-	c.Flags().StringVar(&team, "team", "", "id of the Slack workspace that may ask (T…)")
-	c.Flags().StringArrayVar(&askers, "asker", []string{policy.Anyone}, "Slack user id that may ask (U…), or * for every full member of the workspace")
-	c.Flags().StringArrayVar(&approvers, "approver", nil, "Slack user id that may approve fixes (U…); may be given more than once")
-	c.Flags().BoolVar(&fixes, "fixes", false, "offer fixes with buttons; needs bot execute")
-	c.Flags().StringVar(&apiURL, "slack-api-url", "", "base URL of the Slack Web API, for a simulated Slack")
-	program.Values(c, "state", "kubernetes", "memory")
+	c.Flags().StringVar(&file, "config", os.Getenv("NETDIAG_CONFIG"), "file with the settings (default: $NETDIAG_CONFIG)")
+	c.Flags().BoolVar(&check, "check", false, "try tokens, scopes, cluster and AWS, say what is missing, and end")
 	return program.Graceful(c)
+}
+
+// settings are what bot serve works with, before anything is connected.
+type settings struct {
+	config.Config
+	access   access
+	app, bot string // tokens
+}
+
+// settings reads the file and the environment. What was given on the command line counts before the file.
+func (a *access) settings(file string, given func(flag string) bool) (settings, error) {
+	if file == "" {
+		return settings{}, program.Misuse("which settings? Give their file with --config, or set NETDIAG_CONFIG; deploy/netdiag.yaml is an example")
+	}
+	c, err := config.Read(file)
+	if err != nil {
+		return settings{}, program.Misuse("%v", err)
+	}
+	s := settings{Config: c, access: *a, app: os.Getenv("SLACK_APP_TOKEN"), bot: os.Getenv("SLACK_BOT_TOKEN")}
+	for _, token := range []struct{ name, value string }{{"SLACK_APP_TOKEN", s.app}, {"SLACK_BOT_TOKEN", s.bot}} {
+		if token.value == "" {
+			return settings{}, program.Misuse("%s is not set: the app-level token (xapp-…) and the bot token (xoxb-…) of the Slack app come from the environment", token.name)
+		}
+	}
+	if !given("cluster") && c.Cluster != "" {
+		s.access.cluster = c.Cluster
+	}
+	if !given("region") && c.Region != "" {
+		s.access.region = c.Region
+	}
+	return s, nil
+}
+
+func (s settings) serve(ctx context.Context) error {
+	log, err := logger()
+	if err != nil {
+		return err
+	}
+	conn, err := s.access.connect(ctx, nil)
+	if err != nil {
+		return err
+	}
+	store, err := s.store(conn, log)
+	if err != nil {
+		return err
+	}
+	target := conn.target
+	if target.Account, err = conn.source.AWS.Account(ctx); err != nil {
+		log.Warn("the AWS account is unknown", zap.Error(err))
+	}
+	if len(s.Policy.Approvers) == 0 && s.Fixes {
+		log.Warn("nobody may approve fixes: name people under policy.approvers")
+	}
+	name, err := holder()
+	if err != nil {
+		return err
+	}
+	conn.source.Limit = s.Limits.Diagnosis
+	b, err := handlers.New(handlers.Config{
+		AppToken: s.app, BotToken: s.bot, APIURL: s.Slack.APIURL, Log: log, Holder: name,
+		Book:      &casebook.Book{Store: store, Policy: s.Policy, Now: time.Now},
+		Diagnose:  conn.source.Diagnose,
+		Diagnoses: all.Diagnoses(),
+		Target:    target, Fixes: s.Fixes, Now: time.Now,
+		Workers: s.Limits.Workers, Queue: s.Limits.Queue,
+	})
+	if err != nil {
+		return err
+	}
+	log.Info("serving", zap.String("cluster", target.Cluster), zap.String("region", target.Region), zap.String("state", s.State), zap.Bool("fixes", s.Fixes))
+	if err := b.Run(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// store opens what the state is kept in.
+func (s settings) store(conn connection, log *zap.Logger) (casebook.Store, error) {
+	switch s.State {
+	case "kubernetes":
+		return conn.store(s.Namespace, func(err error) { log.Warn("store trouble", zap.Error(err)) })
+	case "memory":
+		log.Warn("state is kept in memory: it is lost at the next start, and fixes appear as commands only")
+		return memory.New(time.Now), nil
+	}
+	return casebook.Store{}, errors.New("state " + s.State + ": there is no such store")
 }

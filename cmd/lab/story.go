@@ -84,6 +84,10 @@ func (d demo) open(dir string, places []slack.Place) (*story, error) {
 		return nil, err
 	}
 	s.closes = append(s.closes, func() { _ = os.RemoveAll(s.dir) })
+	if err := s.configure(); err != nil {
+		s.close()
+		return nil, err
+	}
 	for _, user := range []string{"netdiag", "netdiag-executor", "you"} {
 		if err := os.WriteFile(s.kubeconfig(user), kube.Kubeconfig(s.served.KubeURL, user), 0o600); err != nil {
 			s.close()
@@ -94,6 +98,23 @@ func (d demo) open(dir string, places []slack.Place) (*story, error) {
 }
 
 func (s *story) kubeconfig(user string) string { return filepath.Join(s.dir, user+".kubeconfig") }
+
+// settings is the file of bot serve's settings.
+func (s *story) settings() string { return filepath.Join(s.dir, "netdiag.yaml") }
+
+// configure writes the settings: both people may approve.
+func (s *story) configure() error {
+	text := fmt.Sprintf(`fixes: true
+health: none
+slack: {apiURL: %q}
+policy:
+  team: %s
+  askers: ["*"]
+  approvers:
+  - users: [%s, %s]
+`, s.api+"/api/", team, people[0].ID, people[1].ID)
+	return os.WriteFile(s.settings(), []byte(text), 0o600)
+}
 
 func (s *story) close() {
 	for _, v := range slices.Backward(s.closes) {
@@ -113,8 +134,7 @@ func (s *story) start(ctx context.Context, g *errgroup.Group) {
 	})
 	common := []string{"--cluster", s.world.Meta.Cluster, "--region", s.world.Meta.Region}
 	g.Go(func() error {
-		args := append([]string{"serve", "--slack-api-url", s.api + "/api/", "--team", team, "--fixes", "--approver", people[0].ID, "--approver", people[1].ID}, common...)
-		return s.keep(ctx, "netdiag", args)
+		return s.keep(ctx, "netdiag", append([]string{"serve", "--config", s.settings()}, common...))
 	})
 	g.Go(func() error {
 		return s.keep(ctx, "netdiag-executor", append([]string{"execute", "--poll", "1s"}, common...))

@@ -38,30 +38,44 @@ var (
 	teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
 )
 
-// Validate reports the first entry that can't be meant: a name where an id belongs, a risk or a fix that doesn't exist.
+// Invalid is an entry of a policy that can't be meant.
+type Invalid struct {
+	Path   string // of the entry, such as approvers[0].users
+	Reason string
+}
+
+// Error is the path and the reason.
+func (i *Invalid) Error() string { return "policy: " + i.Path + ": " + i.Reason }
+
+func invalid(path, format string, args ...any) error {
+	return &Invalid{path, fmt.Sprintf(format, args...)}
+}
+
+// Validate reports the first entry that can't be meant, as an *Invalid: a name where an id belongs, a risk or a fix that
+// doesn't exist.
 func (p Policy) Validate() error {
 	if !teamID.MatchString(p.Team) {
-		return fmt.Errorf("policy: team: %q is no id of a Slack workspace, such as T0123ABCD", p.Team)
+		return invalid("team", "%q is no id of a Slack workspace, such as T0123ABCD", p.Team)
 	}
 	for _, u := range p.Askers {
 		if u != Anyone && !userID.MatchString(u) {
-			return fmt.Errorf("policy: askers: %q is neither a user id, such as U0123ABCD, nor %q", u, Anyone)
+			return invalid("askers", "%q is neither a user id, such as U0123ABCD, nor %q", u, Anyone)
 		}
 	}
 	for i, g := range p.Approvers {
 		for _, u := range g.Users {
 			if !userID.MatchString(u) {
-				return fmt.Errorf("policy: approvers[%d].users: %q is no user id, such as U0123ABCD; a name can be taken over by somebody else", i, u)
+				return invalid(fmt.Sprintf("approvers[%d].users", i), "%q is no user id, such as U0123ABCD; a name can be taken over by somebody else", u)
 			}
 		}
 		for _, r := range g.Risks {
 			if r != "low" && r != "medium" && r != "high" {
-				return fmt.Errorf("policy: approvers[%d].risks: %q is none of low, medium and high", i, r)
+				return invalid(fmt.Sprintf("approvers[%d].risks", i), "%q is none of low, medium and high", r)
 			}
 		}
 		for _, f := range g.Fixes {
 			if !diagnostics.FixByID(f).Executable {
-				return fmt.Errorf("policy: approvers[%d].fixes: %q is no fix that can be carried out", i, f)
+				return invalid(fmt.Sprintf("approvers[%d].fixes", i), "%q is no fix that can be carried out", f)
 			}
 		}
 	}

@@ -22,14 +22,18 @@ func TestRun(t *testing.T) {
 		status int
 		said   string
 	}{
-		"well":        {func() error { return nil }, 0, ""},
-		"fault":       {func() error { return errors.New("no idea") }, program.Unreadable, "tool: no idea\n"},
-		"refusal":     {func() error { return fmt.Errorf("ask: %w", diagnostics.Refusal("no such thing")) }, program.Usage, "tool: ask: no such thing\n"},
-		"unreachable": {func() error { return fmt.Errorf("%w (for the log)", diagnostics.Unreachable{Refusal: "nobody is there"}) }, program.Unreadable, "tool: nobody is there\n"},
-		"world":       {func() error { return &world.Problem{File: "world.yaml", Line: 3, Field: "now", Want: "expected a time"} }, program.Usage, "tool: world.yaml:3: now: expected a time\n"},
-		"all said":    {func() error { return &program.Exit{Status: program.Open} }, program.Open, ""},
-		"misuse":      {func() error { return program.Misuse("use %s", "it") }, program.Usage, "tool: use it\n"},
-		"panic":       {func() error { panic("boom") }, program.Unreadable, "tool: this is a mistake in netdiag, please report it: boom at program_test.go:"},
+		"well":    {func() error { return nil }, 0, ""},
+		"fault":   {func() error { return errors.New("no idea") }, program.Unreadable, "tool: no idea\n"},
+		"refusal": {func() error { return fmt.Errorf("ask: %w", diagnostics.Refusal("no such thing")) }, program.Usage, "tool: ask: no such thing\n"},
+		"unreachable": {func() error {
+			return fmt.Errorf("%w (for the log)", diagnostics.Unreachable{Refusal: "nobody is there"})
+		}, program.Unreadable, "tool: nobody is there\n"},
+		"world": {func() error {
+			return &world.Problem{File: "world.yaml", Line: 3, Field: "now", Want: "expected a time"}
+		}, program.Usage, "tool: world.yaml:3: now: expected a time\n"},
+		"all said": {func() error { return &program.Exit{Status: program.Open} }, program.Open, ""},
+		"misuse":   {func() error { return program.Misuse("use %s", "it") }, program.Usage, "tool: use it\n"},
+		"panic":    {func() error { panic("boom") }, program.Unreadable, "tool: this is a mistake in netdiag, please report it: boom at program_test.go:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := &cobra.Command{Use: "tool"}

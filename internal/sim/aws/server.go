@@ -157,6 +157,9 @@ func (s *Server) call(c *call) (object, error) {
 	if !ok {
 		return nil, unknown(c)
 	}
+	if c.service == "ec2" && c.flag("DryRun") && (strings.HasPrefix(c.action, "Describe") || strings.HasPrefix(c.action, "Get")) {
+		return nil, dryRun() // writes look at their parameters first
+	}
 	return do(s, c)
 }
 

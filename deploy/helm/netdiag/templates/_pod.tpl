@@ -13,3 +13,16 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
+{{- define "netdiag.settings" -}}
+cluster: {{ required "cluster: the name of the EKS cluster" .Values.cluster }}
+region: {{ required "region: the AWS region of the cluster" .Values.region }}
+namespace: {{ .Release.Namespace }}
+fixes: {{ .Values.fixes.enabled }}
+policy:
+  team: {{ required "slack.team: the id of the Slack workspace" .Values.slack.team }}
+  askers: {{ toJson .Values.slack.askers }}
+  approvers: {{ toJson .Values.slack.approvers }}
+{{- with .Values.settings }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
