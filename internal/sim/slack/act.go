@@ -78,7 +78,7 @@ func (s *Server) Act(ctx context.Context, a Action) error {
 	_, err = s.deliver(ctx, "interactive", 0, func(base string) object {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		p := s.interaction("block_actions", a.User)
+		p := s.interaction("block_actions", a.User, src.channel())
 		p["actions"] = []any{action}
 		maps.Copy(p, src.payload(s, base))
 		if src.view == nil && e["type"] != "button" {
@@ -146,11 +146,19 @@ func (src source) payload(s *Server, base string) object {
 	return p
 }
 
-// interaction is what every interactive payload has; the lock is held.
-func (s *Server) interaction(kind, user string) object {
+// channel is where the source stands, as far as a modal opened from there can know it.
+func (src source) channel() string {
+	if src.message != nil {
+		return src.message.Channel
+	}
+	return src.view.from
+}
+
+// interaction is what every interactive payload has; channel is where the person is. The lock is held.
+func (s *Server) interaction(kind, user, channel string) object {
 	u, _ := s.state.user(user)
 	return object{
-		"type": kind, "token": "sim", "api_app_id": s.o.App.ID, "trigger_id": s.newTrigger(user),
+		"type": kind, "token": "sim", "api_app_id": s.o.App.ID, "trigger_id": s.newTrigger(user, channel),
 		"team":       object{"id": s.o.Team.ID, "domain": s.o.Team.Domain},
 		"user":       object{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": u.TeamID},
 		"enterprise": nil, "is_enterprise_install": false,

@@ -3,6 +3,7 @@ package slack
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 func (s *Server) authTest(c *call) (object, error) {
@@ -20,6 +21,17 @@ func (s *Server) userInfo(c *call) (object, error) {
 		return nil, fail("user_not_found")
 	}
 	return object{"user": s.userObject(u)}, nil
+}
+
+func (s *Server) userByEmail(c *call) (object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.state.users {
+		if email := c.str("email"); email != "" && strings.EqualFold(u.Email, email) && !u.Deleted {
+			return object{"user": s.userObject(u)}, nil
+		}
+	}
+	return nil, fail("users_not_found")
 }
 
 func (s *Server) userList(*call) (object, error) {
@@ -90,7 +102,7 @@ func (s *Server) visible(c *call) (*Channel, error) {
 		return ch, nil
 	}
 	if !slices.Contains(s.o.App.Scopes, need+kind) {
-		return nil, &apiError{code: "missing_scope", extra: object{"needed": need + kind}}
+		return nil, &apiError{code: "missing_scope", extra: object{"needed": need + kind, "provided": strings.Join(s.o.App.Scopes, ",")}}
 	}
 	return ch, nil
 }
@@ -139,6 +151,25 @@ func (s *Server) channelMembers(c *call) (object, error) {
 		return nil, err
 	}
 	return object{"members": ch.Members, "response_metadata": object{"next_cursor": ""}}, nil
+}
+
+func (s *Server) joinChannel(c *call) (object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.state.channel(c.str("channel"))
+	switch {
+	case ch == nil:
+		return nil, fail("channel_not_found")
+	case ch.With != "" || ch.Private:
+		return nil, fail("method_not_supported_for_channel_type")
+	case ch.Archived:
+		return nil, fail("is_archived")
+	}
+	if !ch.has(s.o.App.BotUser) {
+		ch.Members = append(slices.Clone(ch.Members), s.o.App.BotUser)
+		s.wake()
+	}
+	return object{"channel": s.channelObject(ch)}, nil
 }
 
 func (s *Server) openDirect(c *call) (object, error) {

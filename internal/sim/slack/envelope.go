@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -91,6 +92,20 @@ func (s *Server) acknowledge(id string, payload json.RawMessage) {
 func (s *Server) event(inner object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.emit(inner)
+}
+
+// heard lists the scope that each kind of event asks for, one of them where there are several; the others ask for none.
+var heard = map[string][]string{
+	"app_mention": {"app_mentions:read"}, "message": {"im:history"}, "member_joined_channel": {"channels:read", "groups:read"},
+	"subteam_members_changed": {"usergroups:read"},
+}
+
+// emit is event while the lock is held. An app without the scope hears nothing.
+func (s *Server) emit(inner object) {
+	if need := heard[str(inner["type"])]; need != nil && !slices.ContainsFunc(need, func(sc string) bool { return slices.Contains(s.o.App.Scopes, sc) }) {
+		return
+	}
 	select {
 	case <-s.closing:
 		return

@@ -31,17 +31,33 @@ func (s *Server) Submit(ctx context.Context, user string, values map[string]stri
 	if err != nil || len(problems) > 0 {
 		return problems, err
 	}
-	payload, err := s.deliver(ctx, "interactive", 0, func(string) object {
+	payload, err := s.deliver(ctx, "interactive", 0, func(base string) object {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		p := s.interaction("view_submission", user)
-		p["view"], p["response_urls"] = *v, []any{}
+		p := s.interaction("view_submission", user, v.from)
+		p["view"], p["response_urls"] = *v, s.answerTo(base, user, v)
 		return p
 	})
 	if err != nil {
 		return nil, err
 	}
 	return s.afterSubmit(user, v, payload)
+}
+
+// answerTo makes the response URLs of a submission: one for each channel chosen where the form asked for that; the lock is held.
+func (s *Server) answerTo(base, user string, v *View) []any {
+	urls := []any{}
+	eachElement(v.Blocks, func(b, e Block) {
+		block, action := str(b["block_id"]), str(e["action_id"])
+		ch := s.state.channel(str(v.State.Values[block][action][field[str(e["type"])]]))
+		if e["response_url_enabled"] == true && ch != nil {
+			urls = append(urls, object{
+				"block_id": block, "action_id": action, "channel_id": ch.ID,
+				"response_url": s.newURL(base, &responseURL{channel: ch.ID, user: user}),
+			})
+		}
+	})
+	return urls
 }
 
 // afterSubmit does what the acknowledgement of a submission asks for; without a word the modal closes.
@@ -77,6 +93,7 @@ func (s *Server) afterSubmit(user string, v *View, payload json.RawMessage) (map
 	case "update":
 		s.overwrite(v, next)
 	case "push":
+		next.from = v.from
 		return nil, s.stack(user, &next, true)
 	default:
 		return nil, fmt.Errorf("answer to view_submission: unknown response_action %q", answer.Action)
@@ -106,7 +123,7 @@ func (s *Server) CloseModal(ctx context.Context, user string) error {
 	_, err := s.deliver(ctx, "interactive", 0, func(string) object {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		p := s.interaction("view_closed", user)
+		p := s.interaction("view_closed", user, v.from)
 		p["view"], p["is_cleared"] = *v, false
 		return p
 	})
@@ -131,7 +148,7 @@ func (s *Server) Suggest(ctx context.Context, a Action, typed string) ([]Block, 
 	payload, err := s.deliver(ctx, "interactive", 0, func(base string) object {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		p := s.interaction("block_suggestion", a.User)
+		p := s.interaction("block_suggestion", a.User, src.channel())
 		maps.Copy(p, src.payload(s, base))
 		p["action_id"], p["block_id"], p["value"] = found[0].element["action_id"], found[0].block["block_id"], typed
 		delete(p, "trigger_id")

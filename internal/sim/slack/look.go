@@ -42,7 +42,7 @@ func (s *Server) Calls() []Call { return locked(s, s.state.Calls) }
 // Envelopes is State.Envelopes.
 func (s *Server) Envelopes() []Envelope { return locked(s, s.state.Envelopes) }
 
-// SetMember puts a user, or the app by its bot user, into a channel or takes them out.
+// SetMember puts a user, or the app by its bot user, into a channel or takes them out, without telling anybody.
 func (s *Server) SetMember(channel, user string, in bool) {
 	s.change(func() {
 		c := s.state.channel(channel)

@@ -16,6 +16,7 @@ type Message struct {
 	Type        string         `json:"type"`
 	Subtype     string         `json:"subtype,omitempty"`
 	User        string         `json:"user,omitempty"`
+	Inviter     string         `json:"inviter,omitempty"`
 	BotID       string         `json:"bot_id,omitempty"`
 	AppID       string         `json:"app_id,omitempty"`
 	Team        string         `json:"team,omitempty"`
@@ -69,6 +70,8 @@ type View struct {
 	BotID              string         `json:"bot_id"`
 
 	Errors map[string]string `json:"-"` // of the last submission, by block_id
+
+	from string // the channel where the modal was opened
 }
 
 // ViewState is what was filled in: block_id → action_id → value in Slack's JSON.

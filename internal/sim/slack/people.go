@@ -30,7 +30,7 @@ func (s *Server) Slash(ctx context.Context, user, channel, line string) (Reply, 
 	case !known || ch == nil:
 		return Reply{}, fmt.Errorf("slash command by %s in %s: no such person or channel", user, channel)
 	case command == "/invite":
-		s.SetMember(ch.ID, s.o.App.BotUser, true)
+		s.invite(ch, user)
 		return Reply{}, nil
 	case s.o.App.Commands != nil && !slices.ContainsFunc(s.o.App.Commands, func(c Command) bool { return c.Name == command }):
 		s.tell(user, ch.ID, fmt.Sprintf("`%s` is not a valid command.", escape(command)))
@@ -44,7 +44,7 @@ func (s *Server) Slash(ctx context.Context, user, channel, line string) (Reply, 
 			"channel_id": ch.ID, "channel_name": ch.label(), "user_id": u.ID, "user_name": u.Name,
 			"command": command, "text": s.link(strings.TrimSpace(text), true), "api_app_id": s.o.App.ID,
 			"is_enterprise_install": "false", "response_url": s.newURL(base, &responseURL{channel: ch.ID, user: u.ID, line: line}),
-			"trigger_id": s.newTrigger(u.ID),
+			"trigger_id": s.newTrigger(u.ID, ch.ID),
 		}
 	})
 	if err != nil {
@@ -136,6 +136,50 @@ func (s *Server) OpenHome(user string) {
 	s.wake()
 	s.mu.Unlock()
 	s.event(ev)
+}
+
+// invite has a person add the app to a channel; the app hears of it.
+func (s *Server) invite(ch *Channel, by string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app := s.o.App.BotUser
+	if ch.With != "" || ch.has(app) {
+		return
+	}
+	ch.Members = append(slices.Clone(ch.Members), app)
+	m := &Message{
+		Channel: ch.ID, Type: "message", Subtype: "channel_join", User: app, Inviter: by, Team: s.o.Team.ID,
+		TS: s.state.ts(s.o.Now()), Text: "<@" + app + "> has joined the channel",
+	}
+	s.state.post(m)
+	s.wake()
+	s.emit(object{
+		"type": "member_joined_channel", "user": app, "channel": ch.ID, "channel_type": ch.ID[:1], "team": s.o.Team.ID,
+		"inviter": by, "event_ts": m.TS,
+	})
+}
+
+// SetGroup has an administrator change who is in a user group; the app hears of it.
+func (s *Server) SetGroup(id string, users ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.state.groups, func(g UserGroup) bool { return g.ID == id })
+	if i < 0 {
+		return
+	}
+	was := s.state.groups[i].Users
+	s.state.groups = slices.Clone(s.state.groups)
+	s.state.groups[i].Users = slices.Clone(users)
+	without := func(all, some []string) []string {
+		return slices.DeleteFunc(slices.Clone(all), func(u string) bool { return slices.Contains(some, u) })
+	}
+	added, removed := without(users, was), without(was, users)
+	now := s.o.Now().Unix()
+	s.wake()
+	s.emit(object{
+		"type": "subteam_members_changed", "subteam_id": id, "team_id": s.o.Team.ID, "date_previous_update": now, "date_update": now,
+		"added_users": added, "added_users_count": len(added), "removed_users": removed, "removed_users_count": len(removed), "event_ts": s.state.ts(s.o.Now()),
+	})
 }
 
 // Dismiss takes an ephemeral message away, as the person can.

@@ -53,6 +53,7 @@ type App struct {
 	BotID, BotUser string   // B… and U…
 	Scopes         []string // granted to the bot token; nil grants those of netdiag's manifest
 	Commands       []Command
+	Shortcuts      []Shortcut // nil: every callback id is one
 }
 
 // Command is a slash command with the uses that the composer completes.

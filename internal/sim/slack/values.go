@@ -79,8 +79,8 @@ func option(e Block, pick string) (Block, error) {
 	return nil, fmt.Errorf("choose %q: the options are %q", pick, have)
 }
 
-// initialValues is what a form holds before anyone touched it.
-func initialValues(blocks []Block) map[string]map[string]Block {
+// initialValues is what a form holds before anyone touched it; here is the channel where it was opened.
+func initialValues(blocks []Block, here string) map[string]map[string]Block {
 	out := map[string]map[string]Block{}
 	eachElement(blocks, func(b, e Block) {
 		name := field[str(e["type"])]
@@ -91,6 +91,8 @@ func initialValues(blocks []Block) map[string]map[string]Block {
 		initial := "initial_" + strings.TrimPrefix(name, "selected_")
 		if e[initial] != nil {
 			v[name] = e[initial]
+		} else if name == "selected_conversation" && e["default_to_current_conversation"] == true && here != "" {
+			v[name] = here
 		} else if strings.HasSuffix(name, "s") {
 			v[name] = []any{}
 		}

@@ -14,30 +14,31 @@ const maxStack = 3
 // trigger is the right to open one modal for one person, for a short time, once.
 type trigger struct {
 	user    string
+	channel string // where the person was; empty for a global shortcut and the Home tab
 	expires time.Time
 	used    bool
 }
 
 // newTrigger makes a trigger_id; the lock is held.
-func (s *Server) newTrigger(user string) string {
+func (s *Server) newTrigger(user, channel string) string {
 	id := fmt.Sprintf("%d.%s", s.o.Now().UnixMilli(), s.id("trigger."))
-	s.triggers[id] = &trigger{user: user, expires: s.o.Now().Add(s.o.TriggerTTL)}
+	s.triggers[id] = &trigger{user: user, channel: channel, expires: s.o.Now().Add(s.o.TriggerTTL)}
 	return id
 }
 
-// exchange uses a trigger_id up and says whose it was; the lock is held.
-func (s *Server) exchange(id string) (user string, err error) {
+// exchange uses a trigger_id up and says whose it was and where; the lock is held.
+func (s *Server) exchange(id string) (*trigger, error) {
 	t := s.triggers[id]
 	switch {
 	case t == nil:
-		return "", fail("invalid_trigger_id")
+		return nil, fail("invalid_trigger_id")
 	case t.used:
-		return "", fail("exchanged_trigger_id")
+		return nil, fail("exchanged_trigger_id")
 	case s.o.Now().After(t.expires):
-		return "", fail("expired_trigger_id")
+		return nil, fail("expired_trigger_id")
 	}
 	t.used = true
-	return t.user, nil
+	return t, nil
 }
 
 // view reads the view argument of a call.
@@ -79,7 +80,7 @@ func (s *Server) adopt(v *View) {
 func (s *Server) refresh(v *View) {
 	s.nameBlocks(v.Blocks)
 	v.Errors = nil
-	v.State.Values = initialValues(v.Blocks)
+	v.State.Values = initialValues(v.Blocks, v.from)
 	h := fnv.New64a()
 	_ = json.NewEncoder(h).Encode(v.Blocks) // it came from JSON
 	v.Hash = fmt.Sprintf("%d.%08x", s.o.Now().Unix(), h.Sum64()>>32) + s.id("")
@@ -99,14 +100,15 @@ func (s *Server) showView(c *call, push bool) (object, error) {
 	if id == "" {
 		id = c.str("interactivity_pointer")
 	}
-	user, err := s.exchange(id)
+	t, err := s.exchange(id)
 	if err != nil {
 		return nil, err
 	}
 	if v.ExternalID != "" && s.findView(v.ExternalID) != nil {
 		return nil, fail("duplicate_external_id")
 	}
-	if err := s.stack(user, &v, push); err != nil {
+	v.from = t.channel
+	if err := s.stack(t.user, &v, push); err != nil {
 		return nil, err
 	}
 	s.wake()
@@ -174,7 +176,7 @@ func (s *Server) updateView(c *call) (object, error) {
 // overwrite replaces what a view shows. What was filled in stays where block and action keep their ids.
 func (s *Server) overwrite(old *View, v View) {
 	v.ID, v.TeamID, v.AppID, v.AppInstalledTeamID, v.BotID = old.ID, old.TeamID, old.AppID, old.AppInstalledTeamID, old.BotID
-	v.RootViewID, v.PreviousViewID = old.RootViewID, old.PreviousViewID
+	v.RootViewID, v.PreviousViewID, v.from = old.RootViewID, old.PreviousViewID, old.from
 	was := old.State.Values
 	s.refresh(&v)
 	for block, actions := range v.State.Values {
