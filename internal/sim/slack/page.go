@@ -49,9 +49,10 @@ func (s *Server) deed(w http.ResponseWriter, r *http.Request) {
 	}
 	var in struct {
 		Action
-		Thread string            `json:"thread"`
-		Text   string            `json:"text"`
-		Values map[string]string `json:"values"`
+		Thread   string            `json:"thread"`
+		Text     string            `json:"text"`
+		Values   map[string]string `json:"values"`
+		Callback string            `json:"callback"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&in); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -73,6 +74,12 @@ func (s *Server) deed(w http.ResponseWriter, r *http.Request) {
 		err = s.CloseModal(ctx, in.User)
 	case "suggest":
 		out["options"], err = s.Suggest(ctx, in.Action, in.Text)
+	case "shortcut":
+		if in.TS == "" {
+			err = s.Shortcut(ctx, in.User, in.Callback)
+		} else {
+			err = s.MessageShortcut(ctx, in.User, in.Channel, in.TS, in.Callback)
+		}
 	case "home":
 		s.OpenHome(in.User)
 	case "dismiss":
@@ -158,9 +165,13 @@ func (s *Server) workspace() object {
 		}
 		commands = append(commands, object{"name": c.Name, "description": c.Description, "uses": uses})
 	}
+	shortcuts := []object{}
+	for _, sc := range s.o.App.Shortcuts {
+		shortcuts = append(shortcuts, object{"callback": sc.CallbackID, "name": sc.Name, "description": sc.Description, "message": sc.Message})
+	}
 	return object{
 		"team": object{"id": s.o.Team.ID, "name": s.o.Team.Name}, "users": users, "players": s.o.Players,
-		"app":   object{"id": s.o.App.ID, "name": s.o.App.Name, "user": s.o.App.BotUser, "commands": commands},
+		"app":   object{"id": s.o.App.ID, "name": s.o.App.Name, "user": s.o.App.BotUser, "commands": commands, "shortcuts": shortcuts},
 		"hints": append([]string{}, s.o.Hints...), "panel": s.o.Panel != nil,
 		"places": append([]Place{}, s.o.Places...),
 	}

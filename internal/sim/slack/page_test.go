@@ -2,12 +2,15 @@ package slack_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	slackgo "github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackevents"
 	"github.com/slack-go/slack/socketmode"
 
 	"github.com/netdiag/netdiag/internal/sim/slack"
@@ -262,6 +265,120 @@ func TestPageModal(t *testing.T) {
 	b.Submit()
 	b.WaitGone("Namespace")
 	wait(t, s, func(st *slack.State) bool { _, open := st.Modal(maya); return !open })
+}
+
+// The other ways in: a message's menu opens a form whose select finds its options while one types, and the app has a Home tab.
+func TestPageShortcutsAndHome(t *testing.T) {
+	b := browsertest.New(t)
+	o := demo(new(atomic.Bool))
+	o.App.Shortcuts = []slack.Shortcut{
+		{CallbackID: "msg", Name: "Diagnose this message", Message: true}, {CallbackID: "global", Name: "Run a diagnosis", Description: "Open the form"},
+	}
+	s, url := serve(t, o)
+	searchBot(t).run(t, s, url)
+	if _, err := s.Say(jonas, ops, "", "ALERT: pods pending in backend"); err != nil {
+		t.Fatal(err)
+	}
+	b.Goto(url)
+	b.WaitText("ALERT: pods pending")
+	b.Click("More actions")
+	b.Click("Diagnose this message\nnetdiag")
+	b.WaitText("From: ALERT: pods pending in backend")
+	b.Fill("Namespace", "back")
+	b.Click("backend")
+	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
+		b.Screenshot(dir + "/7-shortcut.png")
+	}
+	b.Submit()
+	b.WaitText("pending backend, answer to C0OPS")
+
+	b.Type("/run a d") // the slash finds shortcuts too
+	b.WaitText("From: nothing")
+	b.Click("Cancel")
+	b.WaitGone("From: nothing")
+
+	b.Click("Reply in thread")
+	b.WaitText("No replies yet")
+	b.Reply("@netdiag pending backend")
+	b.WaitText("heard in a thread: pending backend")
+	b.Click("Close thread")
+
+	b.OpenChannel("netdiag")
+	b.Click("Home")
+	b.WaitText("Home of Maya, seen 1 times")
+	b.Click("Refresh")
+	b.WaitText("Home of Maya, seen 2 times")
+	b.SwitchUser("Jonas")
+	b.OpenChannel("netdiag")
+	b.Click("Home")
+	b.WaitText("Home of Jonas, seen 1 times")
+}
+
+// searchBot opens a form from shortcuts, finds namespaces while one types, answers mentions and has a Home tab.
+func searchBot(t *testing.T) *bot {
+	form := func(from string) slackgo.ModalViewRequest {
+		where := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeConversations, nil, "where")
+		where.DefaultToCurrentConversation = true
+		return slackgo.ModalViewRequest{
+			Type: slackgo.VTModal, Title: text("plain_text", "Diagnose"), Submit: text("plain_text", "Run"), Close: text("plain_text", "Cancel"),
+			Blocks: slackgo.Blocks{BlockSet: []slackgo.Block{
+				slackgo.NewSectionBlock(text("plain_text", "From: "+from), nil, nil),
+				slackgo.NewInputBlock("ns", text("plain_text", "Namespace"), nil, slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeExternal, text("plain_text", "Search"), "pick")),
+				slackgo.NewInputBlock("to", text("plain_text", "Post to"), nil, where).WithOptional(true),
+			}},
+		}
+	}
+	names := map[string]string{maya: "Maya", jonas: "Jonas"}
+	var mu sync.Mutex
+	seen := map[string]int{}
+	home := func(b *bot, user string) {
+		mu.Lock()
+		seen[user]++
+		line := fmt.Sprintf("Home of %s, seen %d times", names[user], seen[user])
+		mu.Unlock()
+		_, err := b.api.PublishView(user, slackgo.HomeTabViewRequest{Type: slackgo.VTHomeTab, Blocks: slackgo.Blocks{BlockSet: []slackgo.Block{
+			slackgo.NewHeaderBlock(text("plain_text", line)), slackgo.NewActionBlock("", slackgo.NewButtonBlockElement("refresh", "", text("plain_text", "Refresh"))),
+		}}}, "")
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	return &bot{
+		interact: func(b *bot, r socketmode.Request, c slackgo.InteractionCallback) {
+			if c.Type == slackgo.InteractionTypeBlockSuggestion {
+				_ = b.sm.Ack(r, slackgo.OptionsResponse{Options: []*slackgo.OptionBlockObject{slackgo.NewOptionBlockObject("k1", text("plain_text", c.Value+"end"), nil)}})
+				return
+			}
+			_ = b.sm.Ack(r)
+			var err error
+			switch c.Type {
+			case slackgo.InteractionTypeMessageAction:
+				_, err = b.api.OpenView(c.TriggerID, form(c.Message.Text))
+			case slackgo.InteractionTypeShortcut:
+				_, err = b.api.OpenView(c.TriggerID, form("nothing"))
+			case slackgo.InteractionTypeViewSubmission:
+				v := c.View.State.Values
+				_, _, err = b.api.PostMessage(ops, message("pending "+v["ns"]["pick"].SelectedOption.Text.Text+", answer to "+v["to"]["where"].SelectedConversation))
+			case slackgo.InteractionTypeBlockActions:
+				home(b, c.User.ID)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", c.Type, err)
+			}
+		},
+		event: func(b *bot, r socketmode.Request, e slackevents.EventsAPIEvent) {
+			_ = b.sm.Ack(r)
+			switch ev := e.InnerEvent.Data.(type) {
+			case *slackevents.AppHomeOpenedEvent:
+				home(b, ev.User)
+			case *slackevents.AppMentionEvent:
+				_, said, _ := strings.Cut(ev.Text, " ")
+				if _, _, err := b.api.PostMessage(ev.Channel, slackgo.MsgOptionTS(ev.ThreadTimeStamp), message("heard in a thread: "+said)); err != nil {
+					t.Error(err)
+				}
+			}
+		},
+	}
 }
 
 // formBot opens a form and finds fault with every namespace but backend.

@@ -133,9 +133,25 @@ function readAddress() {
   if (/^[CDG]/.test(channel)) Object.assign(view, { channel, thread: thread || null });
 }
 
+// inMenu moves through an open menu with the arrow keys, and closes it with Escape.
+function inMenu(menu, ev) {
+  const items = [...menu.querySelectorAll("[role=menuitem]")];
+  const step = { ArrowDown: 1, ArrowUp: -1 }[ev.key];
+  if (ev.key === "Escape") {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (step) {
+    const at = items.indexOf(document.activeElement);
+    items[at < 0 ? (step > 0 ? 0 : items.length - 1) : (at + step + items.length) % items.length]?.focus();
+  } else return;
+  ev.preventDefault();
+}
+
 readAddress();
 view.me = sessionStorage.getItem("me");
 document.addEventListener("keydown", (ev) => {
+  const menu = ev.target.closest?.("details.overflow[open]");
+  if (menu) return inMenu(menu, ev);
   if (ev.key === "Escape" && view.thread && !document.querySelector("dialog[open]") && !ev.defaultPrevented) go({ thread: null });
 });
 document.addEventListener("click", (ev) => {

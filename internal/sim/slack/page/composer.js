@@ -23,7 +23,7 @@ export function composer(ctx, { channel, thread }) {
   const send = h("button", { type: "submit", class: "send", "aria-label": "Send", disabled: true }, glyph(glyphs.send));
   const form = h("form", { class: "composer", onsubmit: (ev) => { ev.preventDefault(); submit(); } },
     list, h("div", { class: "composer-box" }, box,
-      h("div", { class: "composer-foot" }, acting(ctx, me), send)));
+      h("div", { class: "composer-foot" }, !thread && shortcuts(ctx), acting(ctx, me), send)));
   form.compose = (text) => {
     box.value = text;
     grow();
@@ -40,7 +40,7 @@ export function composer(ctx, { channel, thread }) {
   function complete() {
     const text = box.value;
     const at = /(?:^|\s)@([\w.-]*)$/.exec(text);
-    if (text.startsWith("/") && !text.includes("\n")) return show(thread ? [] : commands(ctx, text));
+    if (text.startsWith("/") && !text.includes("\n")) return show(thread ? [] : [...commands(ctx, text), ...named(ctx, text)]);
     if (at) {
       return show(ctx.workspace.users.filter((u) => u.name.startsWith(at[1])).map((u) => ({
         name: "@" + u.name, does: u.real_name, text: text.slice(0, text.length - at[1].length) + u.name + " ",
@@ -54,7 +54,8 @@ export function composer(ctx, { channel, thread }) {
     active = os.length ? 0 : -1;
     list.replaceChildren(...os.map((o, i) => h("div", {
       id: listId + "-" + i, class: "completion", role: "option", "aria-selected": String(i === active),
-      onmousedown: (ev) => { ev.preventDefault(); take(i); },
+      onmousedown: (ev) => ev.preventDefault(), // the focus stays in the composer
+      onclick: () => take(i),
     }, h("code", {}, o.name), h("span", {}, o.does))));
     list.hidden = !os.length;
     mark();
@@ -69,6 +70,11 @@ export function composer(ctx, { channel, thread }) {
   }
 
   function take(i) {
+    if (options[i].start) {
+      options[i].start();
+      form.compose("");
+      return;
+    }
     box.value = options[i].text;
     grow();
     box.focus();
@@ -84,7 +90,7 @@ export function composer(ctx, { channel, thread }) {
     const o = options[active];
     // Enter completes what is half typed, and sends what stands for itself, such as the bare command.
     const whole = ctx.workspace.app.commands.some((c) => c.name === box.value.trim());
-    const useful = o && !whole && o.text.length > box.value.length && o.text.startsWith(box.value);
+    const useful = o?.start ? box.value.length > 1 : o && !whole && o.text.length > box.value.length && o.text.startsWith(box.value);
     if (ev.key === "Tab" && !ev.shiftKey && o) {
       ev.preventDefault();
       return take(active);
@@ -120,6 +126,31 @@ export function composer(ctx, { channel, thread }) {
     if (!r.ok) toast(r.error);
   }
   return form;
+}
+
+// start starts a global shortcut of the app.
+async function start(ctx, s) {
+  const r = await api("shortcut", { user: ctx.me, callback: s.callback });
+  if (!r.ok) toast(`${ctx.appName()} did not answer (${r.error}). Try again?`);
+}
+
+// shortcuts is the menu of what can be started from anywhere.
+function shortcuts(ctx) {
+  const all = ctx.workspace.app.shortcuts.filter((s) => !s.message);
+  if (!all.length) return null;
+  const menu = h("details", { class: "overflow upward" },
+    h("summary", { "aria-label": "Shortcuts", title: "Shortcuts" }, glyph(glyphs.plus)),
+    h("div", { class: "menu", role: "menu" }, all.map((s) => h("button", {
+      type: "button", role: "menuitem", onclick: () => { menu.open = false; start(ctx, s); },
+    }, s.name, h("small", {}, s.description || ctx.appName())))));
+  return menu;
+}
+
+// named finds shortcuts by their names, as typing a slash does.
+function named(ctx, text) {
+  const typed = text.slice(1).toLowerCase();
+  return ctx.workspace.app.shortcuts.filter((s) => !s.message && s.name.toLowerCase().includes(typed))
+    .map((s) => ({ name: s.name, does: "Shortcut · " + (s.description || ctx.appName()), text: "", start: () => start(ctx, s) }));
 }
 
 // acting says as whom one writes, and lets the next person sit down.

@@ -62,7 +62,7 @@ export function showModal(state, ctx) {
     h("header", { class: "dialog-head" },
       h("h2", { id: "modal-title" }, plain(m.view.title.text)),
       h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: close }, glyph(glyphs.close))),
-    h("div", { class: "dialog-body" }, blocks(m.view.blocks, { ...ctx, errors: m.errors, surface: "modal", view: m.view.id })),
+    h("div", { class: "dialog-body" }, blocks(m.view.blocks, { ...ctx, errors: m.errors, values: m.view.state.values, surface: "modal", view: m.view.id })),
     trouble,
     h("footer", { class: "dialog-buttons" },
       h("span", { class: "dialog-from" }, ctx.appName()),

@@ -14,10 +14,20 @@ export function field(b, e, ctx, { id, label, invalid, describedby }) {
     id, "data-field": name, "data-focus": name, "aria-label": label, "aria-invalid": invalid ? "true" : null, "aria-describedby": describedby,
     autofocus: Boolean(e.focus_on_load), required: b.type === "input" && !b.optional ? true : null,
   };
+  e = filled(b, e, ctx);
   if (e.type in textual) return text(e, about, tell);
   if (e.type === "checkboxes" || e.type === "radio_buttons") return choices(e, name, ctx, tell);
   if (e.type.endsWith("external_select")) return search(b, e, ctx, about, tell);
   return select(e, ctx, about, tell);
+}
+
+// filled is an element that starts with what the form holds already: what Slack chose itself, or what stayed of the view before.
+function filled(b, e, ctx) {
+  const held = ctx.values?.[b.block_id]?.[e.action_id];
+  if (!held) return e;
+  const initial = Object.entries(held).filter(([k, v]) => k !== "type" && v !== null)
+    .map(([k, v]) => [k === "value" ? "initial_value" : k.replace("selected_", "initial_"), v]);
+  return { ...e, ...Object.fromEntries(initial) };
 }
 
 function text(e, about, tell) {
@@ -44,9 +54,9 @@ function choices(e, name, ctx, tell) {
 
 function options(e, ctx) {
   const option = (o) => h("option", { value: o.value, selected: [e.initial_option, ...(e.initial_options ?? [])].some((i) => i?.value === o.value) }, o.text.text);
-  if (e.type.includes("users_select")) return ctx.people().map((u) => h("option", { value: u.id, selected: u.id === e.initial_user }, u.real_name || u.name));
+  if (e.type.includes("users_select")) return ctx.people().map((u) => h("option", { value: u.id, selected: u.id === e.initial_user || e.initial_users?.includes(u.id) }, u.real_name || u.name));
   if (e.type.includes("channels_select") || e.type.includes("conversations_select")) {
-    return ctx.channels().map((c) => h("option", { value: c.id, selected: c.id === (e.initial_channel ?? e.initial_conversation) }, "#" + c.name));
+    return ctx.channels().map((c) => h("option", { value: c.id, selected: [e.initial_channel, e.initial_conversation, ...(e.initial_channels ?? []), ...(e.initial_conversations ?? [])].includes(c.id) }, "#" + c.name));
   }
   if (e.option_groups) return e.option_groups.map((g) => h("optgroup", { label: g.label.text }, g.options.map(option)));
   return (e.options ?? []).map(option);
@@ -68,7 +78,8 @@ function search(b, e, ctx, about, tell) {
     active = -1;
     list.replaceChildren(...os.map((o, i) => h("div", {
       id: listId + i, role: "option", "aria-selected": "false", "data-value": o.value,
-      onmousedown: (ev) => { ev.preventDefault(); take(o.value, o.text.text); },
+      onmousedown: (ev) => ev.preventDefault(), // the focus stays in the field
+      onclick: () => take(o.value, o.text.text),
     }, o.text.text)));
     list.hidden = os.length === 0;
     el.setAttribute("aria-expanded", String(!list.hidden));

@@ -100,5 +100,6 @@ export const glyphs = {
   lock: "M5 9h10v8H5zM7 9V6.5a3 3 0 016 0V9",
   down: "M5 8l5 5 5-5",
   thread: "M3 4h14v9H9l-4 3.5V13H3z",
+  plus: "M10 4v12M4 10h12",
   dots: "M5 10h.01M10 10h.01M15 10h.01",
 };

@@ -39,7 +39,7 @@ function head(el, ctx, c) {
     type: "button", role: "tab", "aria-selected": String(view.tab === name), class: "tab",
     onclick: () => {
       ctx.go({ tab: name, channel: c.id, thread: view.thread });
-      if (name === "home") api("home", { user: view.me });
+      if (name === "home") api("home", { user: view.me }); // every time it is opened
     },
   }, label);
   fill(el,
@@ -89,5 +89,5 @@ function showHome(el, ctx) {
   const sig = hash([v?.hash, ctx.me]);
   if (el.dataset.sig === sig) return;
   el.dataset.sig = sig;
-  fill(el, v ? blocks(v.blocks, ctx.at({ view: v.id })) : h("p", { class: "empty" }, `${ctx.appName()} has not published a Home tab yet.`));
+  fill(el, v ? blocks(v.blocks, { ...ctx.at({ view: v.id }), values: v.state.values }) : h("p", { class: "empty" }, `${ctx.appName()} has not published a Home tab yet.`));
 }

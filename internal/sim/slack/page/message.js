@@ -1,8 +1,8 @@
 // One message, as everyone or one person sees it.
-import { api, h, hash } from "./dom.js";
+import { api, h, hash, toast } from "./dom.js";
 import { emoji, glyph, glyphs } from "./icons.js";
 import { blocks } from "./blocks.js";
-import { mrkdwn } from "./text.js";
+import { mention, mrkdwn } from "./text.js";
 
 // avatar is a person's picture: initials on the person's colour; for the app its mark.
 export function avatar(u, ctx, size = "") {
@@ -38,10 +38,33 @@ function show(m, ctx, place, note, follows) {
       body(m, ctx.at(where), ctx),
       m.reactions && h("div", { class: "reactions" }, m.reactions.map((r) => h("span", { class: "reaction" }, emoji(r.name) ?? `:${r.name}:`, " ", r.count))),
       place === "channel" && m.reply_count > 0 && replies(m, ctx),
-      note && h("button", { type: "button", class: "link-button", onclick: () => api("dismiss", { user: ctx.me, ts: m.ts }) }, "Dismiss message")));
+      note && h("button", { type: "button", class: "link-button", onclick: () => api("dismiss", { user: ctx.me, ts: m.ts }) }, "Dismiss message")),
+    !note && tools(m, ctx, place));
+}
+
+// tools is what can be done with a message: answer it in a thread, or give it to the app.
+function tools(m, ctx, place) {
+  const shortcuts = m.subtype ? [] : ctx.workspace.app.shortcuts.filter((s) => s.message);
+  if (place !== "channel" && !shortcuts.length) return null;
+  const menu = h("details", { class: "overflow" },
+    h("summary", { "aria-label": "More actions", title: "More actions", "data-focus": "more" + m.ts }, glyph(glyphs.dots)),
+    h("div", { class: "menu", role: "menu" }, shortcuts.map((s) => h("button", {
+      type: "button", role: "menuitem", onclick: async () => {
+        menu.open = false;
+        const r = await api("shortcut", { user: ctx.me, channel: ctx.view.channel, ts: m.ts, callback: s.callback });
+        if (!r.ok) toast(`${ctx.appName()} did not answer (${r.error}). Try again?`);
+      },
+    }, s.name, h("small", {}, ctx.appName())))));
+  return h("div", { class: "tools" },
+    place === "channel" && h("button", {
+      type: "button", class: "icon-button", "aria-label": "Reply in thread", title: "Reply in thread", "data-focus": "reply" + m.ts,
+      onclick: () => ctx.go({ thread: m.thread_ts ?? m.ts, channel: ctx.view.channel }),
+    }, glyph(glyphs.thread)),
+    shortcuts.length > 0 && menu);
 }
 
 function body(m, at, ctx) {
+  if (m.subtype === "channel_join") return h("div", { class: "text used" }, "was added to the channel", m.inviter && [" by ", mention(m.inviter, at)], ".");
   if (m.subtype === "slash_command") return h("div", { class: "text used" }, h("code", {}, m.text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&")));
   return [
     m.blocks?.length ? h("div", { class: "blocks" }, blocks(m.blocks, at)) : m.text && h("div", { class: "text" }, mrkdwn(m.text, at)),

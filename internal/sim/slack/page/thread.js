@@ -25,7 +25,7 @@ export function showThread(el, ctx) {
     };
     fill(el,
       h("header", { class: "head" },
-        h("div", { class: "head-title" }, h("h2", {}, "Thread"), h("p", {}, "#" + c.name)),
+        h("div", { class: "head-title" }, h("h2", {}, "Thread"), h("p", {}, c.with ? ctx.appName() : "#" + c.name)),
         h("button", { type: "button", class: "icon-button", "aria-label": "Close thread", onclick: () => ctx.go({ thread: null }) }, glyph(glyphs.close))),
       parts.list, parts.composer);
   }
