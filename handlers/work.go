@@ -12,6 +12,7 @@ import (
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/casebook"
+	outline "github.com/netdiag/netdiag/internal/render"
 )
 
 // Times of the work on a question.
@@ -137,7 +138,10 @@ func (b *Bot) diagnose(ctx context.Context, inv casebook.Investigation) (report 
 	if cause := context.Cause(ctx); errors.Is(cause, casebook.ErrLost) {
 		return report, cause
 	}
-	return out.Report, err
+	if err != nil {
+		return report, err
+	}
+	return outline.Redact(out.Report) // what is stored is what anyone may read
 }
 
 // renew keeps the claim alive, and ends the diagnosis where it is lost.

@@ -5,21 +5,23 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/netdiag/netdiag/internal/redact"
 )
 
 // newline stands for a line break inside foreign text, so that one name can never look like two lines of a report.
 const newline = "␤"
 
 // Clean makes text safe to show on one line: terminal escape sequences, control characters, and the invisible characters
-// that reorder or hide text (bidirectional controls, zero-width, soft hyphens) are removed; line breaks become ␤. What is
-// left still needs the escaping of its medium (Markdown, mrkdwn).
+// that reorder or hide text (bidirectional controls, zero-width, soft hyphens) are removed; line breaks become ␤; what looks
+// like a secret is taken out. What is left still needs the escaping of its medium (Markdown, mrkdwn).
 func Clean(s string) string {
-	return strings.TrimSpace(clean(strings.ReplaceAll(s, "\r\n", "\n"), newline))
+	return strings.TrimSpace(redact.Text(clean(strings.ReplaceAll(s, "\r\n", "\n"), newline)))
 }
 
 // CleanBlock is Clean for text that may have several lines, such as a snippet for another tool: line breaks stay.
 func CleanBlock(s string) string {
-	return strings.TrimRight(clean(strings.ReplaceAll(s, "\r\n", "\n"), "\n"), "\n ")
+	return strings.TrimRight(redact.Text(clean(strings.ReplaceAll(s, "\r\n", "\n"), "\n")), "\n ")
 }
 
 func clean(s, lineBreak string) string {

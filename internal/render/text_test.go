@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/remedy"
 	"github.com/netdiag/netdiag/internal/render"
 )
 
@@ -36,6 +37,8 @@ func TestClean(t *testing.T) {
 		"bad\xff":                            "bad\ufffd",
 		"ünïcode → ⟂ 日本":                     "ünïcode → ⟂ 日本",
 		" <!channel> ":                       "<!channel>",
+		"xo\u200bxb-1234567890-abcdef":       "redacted", // hidden characters hide no secret
+		"DB_PASSWORD=hunter2":                "DB_PASSWORD=redacted",
 	} {
 		if got := render.Clean(in); got != want {
 			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
@@ -130,5 +133,42 @@ func TestJSONIsTheReport(t *testing.T) {
 	}
 	if d := cmp.Diff(in, out); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestRedact(t *testing.T) {
+	b, err := os.ReadFile("testdata/full.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r diagnostics.Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		t.Fatal(err)
+	}
+	same, err := render.Redact(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(r, same); d != "" {
+		t.Error("a report without secrets is changed:", d)
+	}
+	const secret = "AKIAIOSFODNN7EXAMPLE"
+	action := &remedy.Action{AddonConfig: &remedy.AddonConfig{Addon: secret}}
+	r.Summary, r.Causes[0].Evidence[0].Value, r.Tables = secret, secret, []diagnostics.Table{{Title: "t", Columns: []string{"c"}, Rows: [][]string{{secret}}}}
+	r.Fixes[0].Commands, r.Fixes[0].Action = []string{"x " + secret}, action
+	out, err := render.Redact(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Fixes[0].Action.Hash() != action.Hash() {
+		t.Error("what was approved is changed")
+	}
+	out.Fixes[0].Action = nil
+	var page bytes.Buffer
+	if err := render.JSON(&page, out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(page.String(), secret) {
+		t.Error(page.String())
 	}
 }

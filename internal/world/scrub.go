@@ -116,7 +116,7 @@ func (s *scrubber) scrub(text string) string {
 	}
 	if strings.Contains(text, "://") {
 		text = userInfo.ReplaceAllString(text, "://"+redacted+"@")
-		text = signature.ReplaceAllString(text, "$1"+redacted)
+		text = signature.ReplaceAllString(text, "${1}"+redacted)
 	}
 	if strings.ContainsAny(text, "=:") {
 		text = assigned.ReplaceAllStringFunc(text, assignment)
