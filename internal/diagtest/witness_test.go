@@ -8,12 +8,16 @@ import (
 	"testing"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
 // The facts of EC2 and Kubernetes decide by themselves where they can: without counters, logs and events the same causes are
 // found. Without the read that decides, a cause is none: it stands in the gap.
 func TestWhatDecidesAndWhatOnlyBearsWitness(t *testing.T) {
+	if diagtest.Race {
+		t.Skip("nothing here is about races; it runs without the race detector")
+	}
 	mute := func(w *world.World) { w.Metrics, w.Logs = map[string]string{}, map[string]string{} }
 	deaf := func(w *world.World) { w.Meta.Denied.Kubernetes = append(w.Meta.Denied.Kubernetes, "list events") }
 	without := func(calls ...string) func(*world.World) {
