@@ -111,9 +111,10 @@ func (s *Server) emit(inner object) {
 		return
 	default:
 	}
+	ch := s.state.channel(str(inner["channel"]))
 	payload := object{
 		"token": "sim", "team_id": s.o.Team.ID, "api_app_id": s.o.App.ID, "event": inner, "type": "event_callback",
-		"event_id": s.id("Ev"), "event_time": s.o.Now().Unix(), "is_ext_shared_channel": false,
+		"event_id": s.id("Ev"), "event_time": s.o.Now().Unix(), "is_ext_shared_channel": ch != nil && ch.ExtShared,
 		"authorizations": []any{object{
 			"enterprise_id": nil, "team_id": s.o.Team.ID, "user_id": s.o.App.BotUser, "is_bot": true, "is_enterprise_install": false,
 		}},

@@ -88,13 +88,14 @@ func (s *Server) tell(user, channel, text string) {
 func (s *Server) Say(user, channel, thread, text string) (ts string, err error) {
 	s.mu.Lock()
 	ch := s.state.channel(channel)
-	if _, known := s.state.user(user); !known || ch == nil {
+	u, known := s.state.user(user)
+	if !known || ch == nil {
 		s.mu.Unlock()
 		return "", fmt.Errorf("message by %s in %s: no such person or channel", user, channel)
 	}
 	linked := s.link(text, false)
 	m := &Message{
-		Channel: ch.ID, Type: "message", User: user, Team: s.o.Team.ID, TS: s.state.ts(s.o.Now()), Text: linked,
+		Channel: ch.ID, Type: "message", User: user, Team: u.TeamID, TS: s.state.ts(s.o.Now()), Text: linked,
 	}
 	if root := s.state.message(ch.ID, thread); root != nil {
 		m.ThreadTS = root.TS
@@ -102,7 +103,10 @@ func (s *Server) Say(user, channel, thread, text string) (ts string, err error) 
 	s.state.post(m)
 	s.wake()
 	mentioned, in := strings.Contains(linked, "<@"+s.o.App.BotUser+">"), ch.has(s.o.App.BotUser)
-	ev := object{"user": user, "text": linked, "ts": m.TS, "channel": ch.ID, "event_ts": m.TS, "team": s.o.Team.ID}
+	ev := object{"user": user, "text": linked, "ts": m.TS, "channel": ch.ID, "event_ts": m.TS, "team": u.TeamID}
+	if ch.ExtShared {
+		ev["user_team"], ev["source_team"] = u.TeamID, u.TeamID
+	}
 	if m.ThreadTS != "" {
 		ev["thread_ts"] = m.ThreadTS
 	}
