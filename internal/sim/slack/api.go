@@ -99,6 +99,10 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusTooManyRequests, object{"ok": false, "error": "ratelimited"})
 		return
 	}
+	if e, ok := errors.AsType[*broken](err); ok {
+		http.Error(w, "nothing to see here", e.status)
+		return
+	}
 	if err != nil {
 		out = object{"ok": false, "error": code}
 		if e, ok := errors.AsType[*apiError](err); ok {

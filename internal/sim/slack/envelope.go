@@ -61,8 +61,10 @@ func (s *Server) deliver(ctx context.Context, kind string, attempt int, build fu
 			frame["retry_reason"] = "timeout"
 		}
 	}
-	if err := c.send(frame); err != nil {
-		c.drop()
+	for _, c := range s.copies(c) {
+		if err := c.send(frame); err != nil {
+			c.drop()
+		}
 	}
 	deadline := time.NewTimer(s.o.AckDeadline)
 	defer deadline.Stop()
@@ -79,9 +81,24 @@ func (s *Server) deliver(ctx context.Context, kind string, attempt int, build fu
 	}
 }
 
+// copies lists the connections that an envelope goes over: one, but where Duplicate asks for more.
+func (s *Server) copies(c *conn) []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.twice == 0 {
+		return []*conn{c}
+	}
+	s.twice--
+	return slices.Clone(s.conns)
+}
+
 func (s *Server) acknowledge(id string, payload json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.pending[id] != nil && s.deafTo > 0 {
+		s.deafTo--
+		return
+	}
 	if got := s.pending[id]; got != nil {
 		delete(s.pending, id)
 		got <- ack{payload, s.o.Now()}

@@ -13,12 +13,15 @@ type Fault struct {
 	Error      string        // answer this error, such as "internal_error" or "invalid_blocks"
 	RetryAfter time.Duration // answer 429 with this Retry-After
 	Delay      time.Duration // answer only after this time, or never while the client waits where it gives up before
+	Status     int           // answer this HTTP status and nothing readable
 	Cut        bool          // cut the connection instead of answering
 	After      bool          // the call is carried out, and only its answer goes wrong
 	Times      int           // how many calls it hits; 0 is one
 }
 
-// Fault makes the next calls of a method go wrong. Several faults of one method come one after the other.
+// Fault makes the next calls of a method go wrong. Several faults of one method come one after the other. The method
+// "link" is the opening of a socket: Delay stalls its handshake, Cut ends it before its hello, and Error is the reason of
+// the disconnect frame that comes in place of the hello, such as "too_many_websockets".
 func (s *Server) Fault(method string, f Fault) {
 	f.Times = max(1, f.Times)
 	s.mu.Lock()
@@ -29,6 +32,10 @@ func (s *Server) Fault(method string, f Fault) {
 type rateLimited struct{ after time.Duration }
 
 func (*rateLimited) Error() string { return "ratelimited" }
+
+type broken struct{ status int }
+
+func (*broken) Error() string { return "broken" }
 
 // take gives the fault that hits this call, if any.
 func (s *Server) take(method string) (f Fault, hit bool) {
@@ -56,6 +63,8 @@ func (f Fault) strike(ctx context.Context) error {
 	switch {
 	case f.Cut:
 		panic(http.ErrAbortHandler)
+	case f.Status > 0:
+		return &broken{f.Status}
 	case f.RetryAfter > 0:
 		return &rateLimited{f.RetryAfter}
 	case f.Error != "":

@@ -104,6 +104,8 @@ type Server struct {
 	greeting int // connections that wait for their hello to be sent
 	turn     int // of the connection that gets the next envelope
 	disabled bool
+	twice    int // envelopes to send over every connection
+	deafTo   int // acknowledgements to lose
 	pending  map[string]chan ack
 	triggers map[string]*trigger
 	urls     map[string]*responseURL

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -22,8 +23,8 @@ type conn struct {
 	ws   *websocket.Conn
 	base string // http://host of the server, as this client knows it
 
-	mu     sync.Mutex // of writes
-	frozen bool       // half open: nothing is sent any more and nothing read, but nobody closed it
+	turn   chan struct{} // of writes; a channel and no mutex, so that time goes on in a bubble while a write blocks
+	frozen atomic.Bool   // half open: nothing is sent any more and nothing read, but nobody closed it
 	done   chan struct{}
 	once   sync.Once
 }
@@ -35,9 +36,9 @@ func (c *conn) drop() {
 }
 
 func (c *conn) write(kind int, data []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.frozen {
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	if c.frozen.Load() {
 		return nil
 	}
 	if err := c.ws.SetWriteDeadline(time.Now().Add(5 * time.Second)); err != nil {
@@ -75,12 +76,16 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "unknown or used ticket", http.StatusForbidden)
 		return
 	}
+	f, hit := s.take("link")
+	if hit && f.Delay > 0 && !s.stall(r.Context(), f.Delay) {
+		return
+	}
 	up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }} // clients send Origin: https://api.slack.com
 	ws, err := up.Upgrade(w, r, nil)
 	if err != nil {
 		return // Upgrade answered
 	}
-	c := &conn{ws: ws, base: base(r), done: make(chan struct{})}
+	c := &conn{ws: ws, base: base(r), turn: make(chan struct{}, 1), done: make(chan struct{})}
 	defer c.drop()
 	s.mu.Lock()
 	select {
@@ -90,14 +95,19 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	default:
 	}
 	s.work.Add(1)
-	full, disabled := len(s.conns)+s.greeting >= maxSockets, s.disabled
-	if !full && !disabled {
+	full, disabled, struck := len(s.conns)+s.greeting >= maxSockets, s.disabled, hit && (f.Cut || f.Error != "")
+	if !full && !disabled && !struck {
 		s.greeting++
 	}
 	n := len(s.conns) + s.greeting
 	s.mu.Unlock()
 	defer s.work.Done()
 	switch {
+	case struck:
+		if f.Error != "" {
+			_ = c.send(disconnectFrame(f.Error))
+		}
+		return
 	case disabled:
 		_ = c.send(disconnectFrame("link_disabled"))
 		return
@@ -169,10 +179,7 @@ func (s *Server) read(c *conn) {
 			EnvelopeID string          `json:"envelope_id"`
 			Payload    json.RawMessage `json:"payload"`
 		}
-		c.mu.Lock()
-		frozen := c.frozen
-		c.mu.Unlock()
-		if frozen || len(data) >= maxAck || json.Unmarshal(data, &a) != nil {
+		if c.frozen.Load() || len(data) >= maxAck || json.Unmarshal(data, &a) != nil {
 			continue
 		}
 		s.acknowledge(a.EnvelopeID, a.Payload)
@@ -181,47 +188,6 @@ func (s *Server) read(c *conn) {
 
 func disconnectFrame(reason string) object {
 	return object{"type": "disconnect", "reason": reason, "debug_info": object{"host": "applink-sim"}}
-}
-
-// Disconnect does to every open connection what Slack does for the reason: "warning" announces the end and leaves the
-// connection open, "refresh_requested" and "too_many_websockets" close it, "link_disabled" closes it and lets no other
-// stay until EnableLink.
-func (s *Server) Disconnect(reason string) {
-	s.mu.Lock()
-	conns := slices.Clone(s.conns)
-	s.disabled = s.disabled || reason == "link_disabled"
-	s.mu.Unlock()
-	for _, c := range conns {
-		_ = c.send(disconnectFrame(reason))
-		if reason != "warning" {
-			c.drop()
-		}
-	}
-}
-
-// EnableLink lets connections stay again after Disconnect("link_disabled").
-func (s *Server) EnableLink() { s.change(func() { s.disabled = false }) }
-
-// Drop cuts every open connection without a word.
-func (s *Server) Drop() {
-	s.mu.Lock()
-	conns := slices.Clone(s.conns)
-	s.mu.Unlock()
-	for _, c := range conns {
-		c.drop()
-	}
-}
-
-// Freeze leaves every open connection half open: no ping and no envelope arrives on it any more, and nothing that the
-// client sends, but it is not closed either.
-func (s *Server) Freeze() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.conns {
-		c.mu.Lock()
-		c.frozen = true
-		c.mu.Unlock()
-	}
 }
 
 // SendRaw sends a frame as it is over one connection, such as an envelope that no client can parse. It reports whether there was one.
