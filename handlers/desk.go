@@ -1,6 +1,9 @@
 package handlers
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // desk does jobs by key: one at a time for a key; what is asked for while its job runs is done once more afterwards.
 type desk struct {
@@ -8,11 +11,12 @@ type desk struct {
 
 	mu   sync.Mutex
 	jobs map[string]bool // key → again
+	gone chan struct{}   // closed and replaced whenever a job is finished
 	wg   sync.WaitGroup
 }
 
 func newDesk(seats int) *desk {
-	return &desk{seats: make(chan struct{}, seats), jobs: map[string]bool{}}
+	return &desk{seats: make(chan struct{}, seats), jobs: map[string]bool{}, gone: make(chan struct{})}
 }
 
 // do sees to it that f runs, from its beginning, after this call. It does not wait for that.
@@ -42,7 +46,26 @@ func (d *desk) finish(key string) bool {
 		return true
 	}
 	delete(d.jobs, key)
+	close(d.gone)
+	d.gone = make(chan struct{})
 	return false
+}
+
+// idle waits for a moment without any job, though more may be asked for; false where ctx ended first.
+func (d *desk) idle(ctx context.Context) bool {
+	for {
+		d.mu.Lock()
+		n, gone := len(d.jobs), d.gone
+		d.mu.Unlock()
+		if n == 0 {
+			return true
+		}
+		select {
+		case <-gone:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // wait waits for all jobs; nobody may ask for more meanwhile.

@@ -42,29 +42,6 @@ func TestTokensThatSlackRefuses(t *testing.T) {
 	}
 }
 
-func TestConnectionsThatEnd(t *testing.T) {
-	r := newRig(t)
-	r.start(r.config())
-	for i, end := range []func(){
-		func() { r.Disconnect("warning") },
-		func() { r.Disconnect("refresh_requested") },
-		r.Drop,
-		func() { r.Fault("apps.connections.open", slack.Fault{Cut: true}); r.Drop() },
-	} {
-		end()
-		for ctx := r.context(); r.logs.FilterMessage("connected to Slack").Len() < i+2; {
-			if ctx.Err() != nil {
-				t.Fatalf("end %d: not connected again", i)
-			}
-			_, _ = r.Slash(r.context(), maya, ops, "/netdiag ping") // as people try again
-		}
-		r.until(func(s *slack.State) bool { return s.Sockets() == 1 })
-		if got := r.ask(maya, ops, "/netdiag ping"); !strings.Contains(got, "I hear you") {
-			t.Errorf("after end %d: %q", i, got)
-		}
-	}
-}
-
 func TestSlackInTrouble(t *testing.T) {
 	r := newRig(t)
 	r.start(r.config())

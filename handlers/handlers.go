@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -41,15 +43,23 @@ type Config struct {
 	EditEvery time.Duration // between two edits that show progress; 2 s
 	DialEvery time.Duration // between two attempts to connect; 2 s
 	LookEvery time.Duration // between two looks for what expired or was left behind; 5 s
+	Drain     time.Duration // for what is under way to be finished once the bot is stopped; 20 s
+
+	Connections int // to Slack, 1 to 4; 2. Slack allows an app 10, those of all replicas together
+	// Dial makes network connections to Slack, in place of the network's own.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Bot is netdiag in one Slack workspace.
 type Bot struct {
 	Config
+	http   *http.Transport
 	web    *web
 	out    *outbox
 	people *people
 	tell   *teller
+	pulse  *pulse
+	meters *meters
 
 	jobs  chan string   // names of investigations to answer
 	slots chan struct{} // one for each question that waits or is being answered
@@ -68,17 +78,24 @@ func New(c Config) (*Bot, error) {
 	case c.Log == nil || c.Book == nil || c.Diagnose == nil || c.Now == nil || c.Holder == "" || len(c.Diagnoses) == 0:
 		return nil, errors.New("handlers: Log, Book, Diagnose, Diagnoses, Now and Holder are needed")
 	}
+	c.Connections, c.Drain = orElse(c.Connections, 2), orElse(c.Drain, 20*time.Second)
+	if c.Connections < 1 || c.Connections > 4 {
+		return nil, fmt.Errorf("handlers: %d connections: 1 to 4 are possible", c.Connections)
+	}
 	c.Workers, c.Queue = orElse(c.Workers, 4), orElse(c.Queue, 32)
 	c.PostEvery, c.EditEvery = orElse(c.PostEvery, time.Second), orElse(c.EditEvery, 2*time.Second)
 	c.DialEvery, c.LookEvery = orElse(c.DialEvery, 2*time.Second), orElse(c.LookEvery, 5*time.Second)
 	b := &Bot{
 		Config: c,
-		web:    newWeb(c),
+		http:   transport(c),
+		pulse:  newPulse(),
 		jobs:   make(chan string, c.Workers+c.Queue),
 		slots:  make(chan struct{}, c.Workers+c.Queue),
-		take:   make(chan struct{}, 64),
+		take:   make(chan struct{}, 512),
 		busy:   map[string]bool{},
 	}
+	b.meters = newMeters(b)
+	b.web = newWeb(c, b.http)
 	b.out = newOutbox(b.web, c.PostEvery)
 	b.people = &people{web: b.web, now: c.Now}
 	b.tell = newTeller(b)
@@ -93,28 +110,52 @@ func orElse[T comparable](v, otherwise T) T {
 	return v
 }
 
-// Run answers until ctx ends, and then waits for what is under way to stop. It returns earlier only where going on makes
-// no sense: a *TokenError where Slack refuses a token for good, or an error of the store.
+// Run answers until ctx ends, and then finishes what is under way, for Drain at most. It returns earlier only where going
+// on makes no sense: a *TokenError where Slack refuses a token for good, or an error of the store.
 func (b *Bot) Run(ctx context.Context) error {
+	defer b.http.CloseIdleConnections()
 	me, err := b.web.whoAmI(ctx, b.Log)
 	if err != nil {
 		return err
 	}
 	b.people.team, b.tell.me = me.TeamID, me.User
 	b.Log.Info("signed in to Slack", zap.String("team", me.TeamID), zap.String("user", me.UserID))
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return b.tell.run(ctx) })
+
+	g, life := errgroup.WithContext(context.WithoutCancel(ctx))
+	life, end := context.WithCancel(life)
+	defer end()
+	taking, stop := context.WithCancel(life)
+	defer context.AfterFunc(ctx, stop)()
+	defer stop()
+	online, hangUp := context.WithCancel(life)
+	defer hangUp()
+
+	var workers sync.WaitGroup
 	for range b.Workers {
-		g.Go(func() error { b.work(ctx); return nil })
+		workers.Go(func() { b.work(taking, life) })
 	}
-	g.Go(func() error { return b.every(ctx, b.LookEvery, "expire what nobody decided", b.Book.Expire) })
-	g.Go(func() error { return b.every(ctx, b.LookEvery, "take over what was left", b.adopt) })
+	g.Go(func() error { return b.tell.run(life) })
+	g.Go(func() error { return b.every(taking, b.LookEvery, "expire what nobody decided", b.Book.Expire) })
+	g.Go(func() error { return b.every(taking, b.LookEvery, "take over what was left", b.adopt) })
 	g.Go(func() error {
-		l := newLine(b.Config)
+		l := newLine(b.Config, b.http, b.pulse, b.meters)
 		defer l.handling.Wait()
-		return l.run(ctx, func(ctx context.Context, e envelope) { b.receive(ctx, l, e) })
+		err := l.run(online, func(e envelope) { b.receive(life, l, e) })
+		if online.Err() != nil && errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	})
+	g.Go(func() error {
+		<-taking.Done()
+		if life.Err() == nil {
+			b.drain(hangUp, &workers)
+		}
+		end()
+		return nil
 	})
 	err = g.Wait()
+	workers.Wait()
 	b.tell.desk.wait() // nobody is left who could ask for more
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -129,7 +170,7 @@ func (b *Bot) every(ctx context.Context, d time.Duration, what string, f func(co
 	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil
 		case <-t.C:
 			if err := f(ctx); err != nil && ctx.Err() == nil {
 				b.Log.Error(what, zap.Error(err))

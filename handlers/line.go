@@ -2,159 +2,165 @@ package handlers
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
-	"github.com/slack-go/slack/slackevents"
-	"github.com/slack-go/slack/socketmode"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 )
 
-// envelope is one thing that Slack delivered. It must be acknowledged within 3 s of its sending.
-type envelope struct {
-	command     *slack.SlashCommand
-	interaction *slack.InteractionCallback
-	event       *slackevents.EventsAPIEvent
-	hello       string // the id of the app, on connection
-	// ack acknowledges; answer may be nil, and is shown to the person where it is a message.
-	ack func(ctx context.Context, answer any) error
-}
+// Times of a connection.
+const (
+	openLimit  = 15 * time.Second // for each step of opening one: the address, the handshake, the hello
+	steady     = 30 * time.Second // a connection that lived for less is a failure, though Slack had accepted it
+	longestGap = time.Minute      // between two attempts, but where Slack asks for more
+	ackLimit   = 2 * time.Second  // for an acknowledgement to leave; slack-go itself would wait for ever
+)
 
-// ackLimit is how long an acknowledgement may wait for the connection. slack-go itself would wait for ever.
-const ackLimit = 2 * time.Second
-
-// line is a Socket Mode connection that keeps itself alive.
+// line is the way to Slack: several Socket Mode connections that know nothing of each other, so that Slack's refreshing
+// of one never leaves the bot without any. Slack sends each envelope over one of them, whichever it likes.
 type line struct {
-	api      *slack.Client
-	log      *zap.Logger
-	every    time.Duration
+	Config
+	http     http.RoundTripper
+	pulse    *pulse
+	meters   *meters
+	limit    *rate.Limiter  // of openings, all connections together
 	handling sync.WaitGroup // envelopes
+
+	mu   sync.Mutex
+	live map[*socket]bool // those that said hello and have not ended
 }
 
-func newLine(c Config) *line {
-	// slack-go connects again at once when Slack closes a connection that it had accepted: the limit on attempts is ours.
-	pace := &paced{limit: rate.NewLimiter(rate.Every(c.DialEvery), 3), next: http.DefaultTransport}
-	return &line{api: client(c, &http.Client{Timeout: 30 * time.Second, Transport: pace}), log: c.Log, every: c.DialEvery}
+func newLine(c Config, h http.RoundTripper, p *pulse, m *meters) *line {
+	return &line{Config: c, http: h, pulse: p, meters: m, limit: rate.NewLimiter(rate.Every(c.DialEvery), 3), live: map[*socket]bool{}}
 }
 
-// paced bounds how often requests are made.
-type paced struct {
-	limit *rate.Limiter
-	next  http.RoundTripper
-}
-
-// RoundTrip waits for its turn first.
-func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := p.limit.Wait(r.Context()); err != nil {
-		return nil, err
+// run keeps the connections until ctx ends, or until Slack refuses the app token for good: then the error is a *TokenError.
+func (l *line) run(ctx context.Context, receive func(envelope)) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for id := range l.Connections {
+		g.Go(func() error {
+			// Begun at different times, they are refreshed at different times.
+			if !sleep(ctx, time.Duration(id)*10*l.DialEvery) {
+				return ctx.Err()
+			}
+			return l.keep(ctx, id, receive)
+		})
 	}
-	return p.next.RoundTrip(r)
+	return g.Wait()
 }
 
-// run keeps a connection until ctx ends, or until Slack refuses the app token for good.
-func (l *line) run(ctx context.Context, receive func(context.Context, envelope)) error {
-	for wait := l.every; ; wait = min(2*wait, time.Minute) {
-		start := time.Now()
-		err := l.session(ctx, receive)
+// keep opens one connection again and again.
+func (l *line) keep(ctx context.Context, id int, receive func(envelope)) error {
+	log := l.Log.With(zap.Int("connection", id))
+	for failures := 0; ; {
+		if err := l.limit.Wait(ctx); err != nil {
+			return ctx.Err()
+		}
+		end := l.open(ctx, id, log, receive)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if fatal := refused(err, "app token (SLACK_APP_TOKEN)"); fatal != nil {
-			return fatal
+		l.meters.ended.WithLabelValues(end.reason).Inc()
+		if err := end.permanent(); err != nil {
+			return err
 		}
-		if time.Since(start) > time.Minute {
-			wait = l.every
+		failures++
+		if end.lived >= steady {
+			failures = 0
 		}
-		l.log.Warn("the connection to Slack ended", zap.Error(clean(err)), zap.Duration("again", wait))
+		wait := max(l.backoff(failures), end.wait)
+		log.Log(end.level(failures), "the connection to Slack ended", zap.String("reason", end.reason), zap.Error(clean(end.err)),
+			zap.Duration("lived", end.lived), zap.Duration("again", wait))
+		if end.reason == tooMany {
+			wait = max(wait, 10*l.DialEvery)
+			log.Warn("Slack has as many connections of this app as it allows (10): lower the number of connections of a replica, or of replicas")
+		}
 		if !sleep(ctx, wait) {
 			return ctx.Err()
 		}
 	}
 }
 
-// session runs one client of slack-go, which connects again by itself until it gives up.
-func (l *line) session(ctx context.Context, receive func(context.Context, envelope)) error {
-	handlers := ctx // what was received is handled to its end, though the client is given up
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	client := socketmode.New(l.api, socketmode.OptionLog(silent()))
-	ended := make(chan error, 1)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() { ended <- client.RunContext(ctx) })
-	for {
-		select {
-		case err := <-ended:
-			return err
-		case ev := <-client.Events:
-			if err := l.event(handlers, client, ev, receive); err != nil {
-				return err
-			}
-		}
+// backoff is how long to wait after so many failures in a row: nothing at first, then twice as long each time.
+func (l *line) backoff(failures int) time.Duration {
+	if failures == 0 {
+		return 0
 	}
+	wait := min(l.DialEvery<<min(failures-1, 20), longestGap)
+	return wait + rand.N(wait/4+1) // replicas that failed together come back one by one
 }
 
-// event passes on what matters. Its error ends the session.
-func (l *line) event(ctx context.Context, client *socketmode.Client, ev socketmode.Event, receive func(context.Context, envelope)) error {
-	e := envelope{}
-	switch data := ev.Data.(type) {
-	case *slack.ConnectionErrorEvent:
-		if refused(data.ErrorObj, "") != nil { // slack-go would try for ever
-			return data.ErrorObj
-		}
-		l.log.Warn("connect to Slack", zap.Error(clean(data.ErrorObj)), zap.Int("attempt", data.Attempt), zap.Duration("again", data.Backoff))
-		return nil
-	case *socketmode.ErrorBadMessage:
-		l.log.Warn("Slack sent what can't be read")
-		e.ack = acknowledge(client, envelopeID(data.Message))
-		if envelopeID(data.Message) == "" {
-			return nil
-		}
-	case *socketmode.ErrorWriteFailed:
-		l.log.Warn("acknowledge to Slack", zap.Error(clean(data.Cause)))
-		return nil
-	case slack.SlashCommand:
-		e.command, e.ack = &data, acknowledge(client, ev.Request.EnvelopeID)
-	case slack.InteractionCallback:
-		e.interaction, e.ack = &data, acknowledge(client, ev.Request.EnvelopeID)
-	case slackevents.EventsAPIEvent:
-		e.event, e.ack = &data, acknowledge(client, ev.Request.EnvelopeID)
-	default:
-		switch {
-		case ev.Type == socketmode.EventTypeHello && ev.Request != nil:
-			l.log.Info("connected to Slack", zap.String("app", ev.Request.ConnectionInfo.AppID), zap.Int("connections", ev.Request.NumConnections))
-			e.hello = ev.Request.ConnectionInfo.AppID
-		case ev.Request != nil && ev.Request.EnvelopeID != "": // what nobody handles would come again
-			e.ack = acknowledge(client, ev.Request.EnvelopeID)
-		default:
-			return nil
-		}
+// speaker is the connection to acknowledge over: that of the envelope, or any other where it has ended.
+func (l *line) speaker(s *socket) *socket {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.live[s] {
+		return s
 	}
-	receive(ctx, e)
+	for other := range l.live {
+		return other
+	}
 	return nil
 }
 
-func acknowledge(client *socketmode.Client, id string) func(context.Context, any) error {
-	return func(ctx context.Context, answer any) error {
-		ctx, cancel := context.WithTimeout(ctx, ackLimit)
-		defer cancel()
-		return client.AckCtx(ctx, id, answer)
+var errNoConnection = errors.New("no connection to Slack is open")
+
+// send writes over s or another connection within ackLimit.
+func (l *line) send(ctx context.Context, s *socket, write func(context.Context, *socket) error) error {
+	ctx, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	if s = l.speaker(s); s == nil {
+		return errNoConnection
 	}
+	return write(ctx, s)
 }
 
-// envelopeID finds the id in a frame that slack-go could not read.
-func envelopeID(frame json.RawMessage) string {
-	var e struct {
-		ID string `json:"envelope_id"`
+// ending says how a connection ended.
+type ending struct {
+	reason string        // Slack's, or one of ours
+	lived  time.Duration // since its hello
+	wait   time.Duration // that Slack asks for
+	err    error
+}
+
+// Reasons for the end of a connection. The first four are Slack's own words.
+const (
+	warned   = "warning"
+	refresh  = "refresh_requested"
+	tooMany  = "too_many_websockets"
+	disabled = "link_disabled"
+
+	refusedOpen = "refused" // apps.connections.open answered an error
+	limited     = "rate_limited"
+	silence     = "silent" // half open: no ping of Slack within 30 s
+	unwritable  = "unwritable"
+	noHello     = "no_hello"
+	unreached   = "unreachable" // no answer to the opening
+	cut         = "cut"
+	otherwise   = "other"
+)
+
+func reasons() []string {
+	return []string{warned, refresh, tooMany, disabled, refusedOpen, limited, silence, unwritable, noHello, unreached, cut, otherwise}
+}
+
+// permanent gives the error to end with where no attempt can go better.
+func (e ending) permanent() error {
+	if err := refused(e.err, "app token (SLACK_APP_TOKEN)"); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(frame, &e); err != nil || strings.ContainsAny(e.ID, " \n") {
-		return ""
+	if e.reason == disabled {
+		return &TokenError{disabled, "Slack has Socket Mode switched off for this app (link_disabled); switch it on in the app's settings at api.slack.com/apps and start netdiag again"}
 	}
-	return e.ID
+	if status, ok := errors.AsType[slack.StatusCodeError](e.err); ok && status.Code == http.StatusNotFound {
+		return &TokenError{"not_found", fmt.Sprintf("Slack's address answers apps.connections.open with %d; correct the address of the Web API and start netdiag again", status.Code)}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/slackevents"
@@ -12,7 +13,7 @@ import (
 	render "github.com/netdiag/netdiag/internal/render/slack"
 )
 
-// receive handles one envelope beside the others; it blocks only where very many are being handled.
+// receive handles one envelope beside the others. It never blocks: slack-go reads nothing meanwhile, not even Slack's pings.
 func (b *Bot) receive(ctx context.Context, l *line, e envelope) {
 	if e.hello != "" {
 		b.mu.Lock()
@@ -20,9 +21,11 @@ func (b *Bot) receive(ctx context.Context, l *line, e envelope) {
 		b.mu.Unlock()
 		return
 	}
+	e = b.meters.timed(e)
 	select {
 	case b.take <- struct{}{}:
-	case <-ctx.Done():
+	default:
+		b.shed(ctx, e)
 		return
 	}
 	l.handling.Go(func() {
@@ -40,6 +43,28 @@ func (b *Bot) receive(ctx context.Context, l *line, e envelope) {
 		}
 	})
 }
+
+const stoppingSentence = "I am being restarted. Try again in a minute."
+
+// shed turns away what comes while very much is being handled, or while the bot stops. Events and clicks are not
+// acknowledged: Slack sends the former again, and shows whoever clicked that it did not work.
+func (b *Bot) shed(ctx context.Context, e envelope) {
+	b.meters.shed.Inc()
+	if e.command == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, shedLimit)
+	defer cancel()
+	sentence := busySentence
+	if b.pulse.ready() != nil {
+		sentence = stoppingSentence
+	}
+	m := render.Refusal(sentence)
+	b.ack(ctx, e.ack, &m)
+}
+
+// shedLimit is how long turning one command away may hold up what comes after it.
+const shedLimit = 100 * time.Millisecond
 
 // interact handles what somebody did with a button, a form or a shortcut.
 func (b *Bot) interact(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {

@@ -17,7 +17,6 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/handlers"
 	"github.com/netdiag/netdiag/internal/casebook"
-	"github.com/netdiag/netdiag/internal/policy"
 	"github.com/netdiag/netdiag/internal/sim/slack"
 	"github.com/netdiag/netdiag/internal/store/memory"
 )
@@ -47,30 +46,38 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	s := slack.New(slack.Options{
-		Users: []slack.User{
-			{ID: maya, Name: "maya"}, {ID: jonas, Name: "jonas"}, {ID: aisha, Name: "aisha"}, {ID: guest, Name: "guest", Restricted: true},
-		},
-		Channels:   []slack.Channel{{ID: ops, Name: "ops"}, {ID: quiet, Name: "quiet", Members: []string{maya, jonas}}},
-		App:        slack.App{Commands: []slack.Command{{Name: "/netdiag"}}},
-		TriggerTTL: 30 * time.Second,
-	})
+	o := workspace()
+	o.TriggerTTL = 30 * time.Second
+	s := slack.New(o)
 	h := httptest.NewServer(s)
 	t.Cleanup(func() { s.Close(); h.Close() })
 	core, logs := observer.New(zap.DebugLevel)
 	c := &clock{now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
 	r := &rig{Server: s, t: t, url: h.URL, logs: logs, clock: c, log: zap.New(core), world: &world{t: t}}
-	rules := policy.Policy{Team: team, Askers: []string{policy.Anyone}, Approvers: []policy.Grant{{Users: []string{maya, jonas, aisha}}}}
-	r.book = &casebook.Book{Store: memory.New(c.Now), Policy: rules, Now: c.Now}
+	r.book = &casebook.Book{Store: memory.New(c.Now), Policy: rules(), Now: c.Now}
 	t.Cleanup(r.noSecrets)
 	t.Cleanup(func() {
-		for _, e := range r.logs.All() {
-			if t.Failed() {
-				t.Log(e.Level, e.Message, e.ContextMap())
-			}
+		if t.Failed() {
+			r.printLog()
 		}
 	})
 	return r
+}
+
+func (r *rig) printLog() {
+	for _, e := range r.logs.All() {
+		r.t.Log(e.Time.Format("15:04:05.000"), e.Level, e.Message, e.ContextMap())
+	}
+}
+
+func workspace() slack.Options {
+	return slack.Options{
+		Users: []slack.User{
+			{ID: maya, Name: "maya"}, {ID: jonas, Name: "jonas"}, {ID: aisha, Name: "aisha"}, {ID: guest, Name: "guest", Restricted: true},
+		},
+		Channels: []slack.Channel{{ID: ops, Name: "ops"}, {ID: quiet, Name: "quiet", Members: []string{maya, jonas}}},
+		App:      slack.App{Commands: []slack.Command{{Name: "/netdiag"}}},
+	}
 }
 
 // clock moves only when it is told to.

@@ -27,8 +27,17 @@ type web struct {
 // callLimit is how long one call may take; slack-go by itself sets no limit.
 const callLimit = 15 * time.Second
 
-func newWeb(c Config) *web {
-	return &web{client(c, &http.Client{Timeout: callLimit})}
+func newWeb(c Config, h http.RoundTripper) *web {
+	return &web{client(c, &http.Client{Timeout: callLimit, Transport: h})}
+}
+
+// transport carries requests to the Web API; its idle connections are closed with the bot.
+func transport(c Config) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	if c.Dial != nil {
+		t.DialContext = c.Dial
+	}
+	return t
 }
 
 func client(c Config, h *http.Client) *slack.Client {

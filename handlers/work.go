@@ -22,14 +22,14 @@ const (
 	adoptUntil = 15 * time.Minute // an older one is of no use to whoever asked
 )
 
-// work answers questions, one after the other, until ctx ends.
-func (b *Bot) work(ctx context.Context) {
-	for {
+// work answers questions, one after the other, until taking ends; the one under way then goes on as long as ctx.
+func (b *Bot) work(taking, ctx context.Context) {
+	for taking.Err() == nil {
 		select {
-		case <-ctx.Done():
-			return
+		case <-taking.Done():
 		case name := <-b.jobs:
 			b.answer(ctx, name)
+			b.tell.investigation(ctx, name) // as the store will tell too, but before the worker stops
 			b.mu.Lock()
 			delete(b.busy, name)
 			b.mu.Unlock()
