@@ -162,7 +162,9 @@ func (t *teller) tellCard(ctx context.Context, rem casebook.Remediation, channel
 	case card.TS == "" && (rem.Status.Phase == casebook.Proposed || rem.Status.Phase.Terminal()):
 		return rem, nil // not yet, or too late
 	case card.TS == "":
-		ts, err := t.out.post(ctx, channel, thread, m)
+		ts, err := t.out.post(ctx, posting{
+			channel: channel, thread: thread, key: rem.Name + "/card", rank: rankAnswer, doubt: rem.Created.Before(t.began), message: m,
+		})
 		if err != nil {
 			return rem, fmt.Errorf("post the card of %s: %w", rem.Name, err)
 		}
@@ -205,7 +207,9 @@ func (t *teller) tellOnce(ctx context.Context, rem casebook.Remediation, key, th
 	if rem.Status.Posted[key] != "" {
 		return rem, nil
 	}
-	ts, err := t.out.post(ctx, rem.Status.Card.Channel, thread, m)
+	ts, err := t.out.post(ctx, posting{
+		channel: rem.Status.Card.Channel, thread: thread, key: rem.Name + "/" + key, rank: rankOutcome, doubt: rem.Created.Before(t.began), message: m,
+	})
 	if err != nil {
 		return rem, fmt.Errorf("post %s of %s: %w", key, rem.Name, err)
 	}

@@ -118,7 +118,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.people.team, b.tell.me = me.TeamID, me.User
+	b.people.team, b.tell.me, b.web.bot = me.TeamID, me.User, me.BotID
 	b.Log.Info("signed in to Slack", zap.String("team", me.TeamID), zap.String("user", me.UserID))
 
 	g, life := errgroup.WithContext(context.WithoutCancel(ctx))

@@ -12,23 +12,47 @@ import (
 	render "github.com/netdiag/netdiag/internal/render/slack"
 )
 
-// outbox writes to channels: one call at a time in each, in the order of asking, and no more messages than Slack takes
-// (about one a second and channel, with short bursts; edits have a limit of their own). It waits where Slack says so, and tries again.
+// outbox writes to channels. Messages of a channel go one after the other, about one a second with short bursts, the more
+// urgent first; edits go beside them, at the pace of the workspace (edits.go). Both wait where Slack says so, and try
+// again. Whatever answers a click or a command goes past the outbox, and waits for nobody.
 type outbox struct {
 	web   *web
 	every time.Duration
+	edits *edits
 
 	mu    sync.Mutex
 	lanes map[string]*lane
 }
 
+// rank says which message goes first where several wait.
+type rank int
+
+const (
+	rankOutcome rank = iota // what became of a fix that somebody approved
+	rankRoot                // the sign that a question was heard
+	rankAnswer              // everything else
+)
+
+// posting is a message to be written.
+type posting struct {
+	channel, thread string
+	key             string // tells this message from every other one; others can read it
+	rank            rank
+	doubt           bool // it may have been written before: a process ended in between
+	message         render.Message
+}
+
+// lane is the queue of one channel.
 type lane struct {
-	turn  chan struct{} // holds one token; a blocked receiver is served in order
+	turn  turn
 	posts *rate.Limiter
 }
 
+// burst is how many messages may go at once before the pace of a channel is kept.
+const burst = 3
+
 func newOutbox(w *web, every time.Duration) *outbox {
-	return &outbox{web: w, every: every, lanes: map[string]*lane{}}
+	return &outbox{web: w, every: every, edits: newEdits(w.update, every), lanes: map[string]*lane{}}
 }
 
 func (o *outbox) lane(channel string) *lane {
@@ -36,69 +60,56 @@ func (o *outbox) lane(channel string) *lane {
 	defer o.mu.Unlock()
 	l := o.lanes[channel]
 	if l == nil {
-		l = &lane{turn: make(chan struct{}, 1), posts: rate.NewLimiter(rate.Every(o.every), 3)}
-		l.turn <- struct{}{}
+		l = &lane{posts: rate.NewLimiter(rate.Every(o.every), burst)}
 		o.lanes[channel] = l
 	}
 	return l
 }
 
-// post writes a message and returns its ts.
-func (o *outbox) post(ctx context.Context, channel, thread string, m render.Message) (ts string, err error) {
-	l := o.lane(channel)
-	select {
-	case <-l.turn:
-		defer func() { l.turn <- struct{}{} }()
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
-	if err := l.posts.Wait(ctx); err != nil {
-		return "", err
-	}
-	err = insist(ctx, o.every, func() error {
+// post writes a message and returns its ts. Where the answer to an attempt was lost, it looks whether the message is
+// there before it writes it again; that needs the scope to read the channel's history, which netdiag asks for in direct
+// messages only. Elsewhere a lost answer may lead to a second message: the other way it could be lost.
+func (o *outbox) post(ctx context.Context, p posting) (ts string, err error) {
+	err = o.inLane(ctx, p.channel, p.rank, func() error {
 		// A post that has begun is finished, though the bot is being stopped: cut off, nobody would know whether it came.
-		ts, err = o.web.post(context.WithoutCancel(ctx), channel, thread, m)
+		ctx := context.WithoutCancel(ctx)
+		if p.doubt {
+			if ts, err = o.web.find(ctx, p.channel, p.thread, p.key); ts != "" {
+				return err
+			}
+		}
+		ts, err = o.web.post(ctx, p)
+		p.doubt = err != nil && codeOf(err) == "" && !toldToWait(err)
 		return err
 	})
 	return ts, err
 }
 
-// update changes a message.
-func (o *outbox) update(ctx context.Context, channel, ts string, m render.Message) error {
+// inLane does f, again where that may help, when it is its turn in the channel.
+func (o *outbox) inLane(ctx context.Context, channel string, r rank, f func() error) error {
 	l := o.lane(channel)
-	select {
-	case <-l.turn:
-		defer func() { l.turn <- struct{}{} }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := l.turn.take(ctx, r); err != nil {
+		return err
 	}
-	return insist(ctx, o.every, func() error { return o.web.update(context.WithoutCancel(ctx), channel, ts, m) })
-}
-
-// glimpse is update for what will soon be out of date: where anything else is to be written, or Slack is slow, it is left out.
-func (o *outbox) glimpse(ctx context.Context, channel, ts string, m render.Message) (written bool, err error) {
-	l := o.lane(channel)
-	select {
-	case <-l.turn:
-		defer func() { l.turn <- struct{}{} }()
-		return true, o.web.update(ctx, channel, ts, m)
-	default:
-		return false, nil
+	defer l.turn.give()
+	if err := l.posts.Wait(ctx); err != nil {
+		return err
 	}
+	return insist(ctx, o.every, f)
 }
 
 // insist tries again what may go better the next time: rate limits, as long as Slack says, and what a network or a
-// server does. A post whose answer was lost can come twice; the other way it could be lost.
+// server does.
 func insist(ctx context.Context, pause time.Duration, f func() error) error {
 	const tries = 4
 	for i, wait := 0, pause; ; i, wait = i+1, 2*wait {
 		err := f()
-		var limited *slack.RateLimitedError
+		var limit *slack.RateLimitedError
 		switch {
 		case err == nil:
 			return nil
-		case errors.As(err, &limited):
-			if !sleep(ctx, limited.RetryAfter) {
+		case errors.As(err, &limit):
+			if !sleep(ctx, limit.RetryAfter) {
 				return ctx.Err()
 			}
 			i, wait = i-1, wait/2 // being told to wait is no failure
@@ -110,6 +121,12 @@ func insist(ctx context.Context, pause time.Duration, f func() error) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// toldToWait reports an answer of 429.
+func toldToWait(err error) bool {
+	_, is := errors.AsType[*slack.RateLimitedError](err)
+	return is
 }
 
 // temporary reports an error that is not about the request itself.

@@ -44,10 +44,13 @@ type rig struct {
 	log   *zap.Logger
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, change ...func(*slack.Options)) *rig {
 	t.Helper()
 	o := workspace()
 	o.TriggerTTL = 30 * time.Second
+	for _, f := range change {
+		f(&o)
+	}
 	s := slack.New(o)
 	h := httptest.NewServer(s)
 	t.Cleanup(func() { s.Close(); h.Close() })

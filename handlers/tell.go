@@ -17,8 +17,9 @@ import (
 // posted. So it goes on after a restart, and says nothing twice.
 type teller struct {
 	*Bot
-	me   string // the bot's name, for invitations
-	desk *desk
+	me    string    // the bot's name, for invitations
+	began time.Time // of this process: what is older, another one may have posted
+	desk  *desk
 
 	mu    sync.Mutex
 	urls  map[string]response        // by investigation
@@ -38,7 +39,7 @@ type response struct {
 const responseLife = 30 * time.Minute
 
 func newTeller(b *Bot) *teller {
-	return &teller{Bot: b, desk: newDesk(16), urls: map[string]response{}, fixes: map[string]map[string]bool{}, shown: map[string]string{}, stale: map[string]bool{}}
+	return &teller{Bot: b, began: b.Now(), desk: newDesk(16), urls: map[string]response{}, fixes: map[string]map[string]bool{}, shown: map[string]string{}, stale: map[string]bool{}}
 }
 
 // Keys of Posted.
@@ -162,7 +163,9 @@ func (t *teller) tellRoot(ctx context.Context, inv casebook.Investigation) (case
 		return inv, nil
 	}
 	q := inv.Question
-	ts, err := t.out.post(ctx, q.Channel, q.Thread, render.Root(inv, nil))
+	ts, err := t.out.post(ctx, posting{
+		channel: q.Channel, thread: q.Thread, key: inv.Name + "/root", rank: rankRoot, doubt: inv.Created.Before(t.began), message: render.Root(inv, nil),
+	})
 	if unreachable(err) {
 		return inv, nil
 	}
@@ -180,7 +183,7 @@ func (t *teller) tellRoot(ctx context.Context, inv casebook.Investigation) (case
 // edit changes a message of a record. That Slack won't have it, because somebody deleted the message for example, must
 // not keep the rest back.
 func (t *teller) edit(ctx context.Context, record string, at casebook.Message, m render.Message) error {
-	err := t.out.update(ctx, at.Channel, at.TS, m)
+	err := t.out.edits.update(ctx, at.Channel, at.TS, m)
 	if codeOf(err) != "" && !temporary(err) {
 		t.Log.Error("edit a message", zap.String("record", record), zap.Error(err))
 		return nil
@@ -202,7 +205,10 @@ func (t *teller) tellAnswer(ctx context.Context, inv casebook.Investigation) (ca
 		if inv.Status.Posted[key] != "" {
 			continue
 		}
-		ts, err := t.out.post(ctx, inv.Status.Root.Channel, orElse(inv.Question.Thread, inv.Status.Root.TS), m)
+		ts, err := t.out.post(ctx, posting{
+			channel: inv.Status.Root.Channel, thread: orElse(inv.Question.Thread, inv.Status.Root.TS), key: inv.Name + "/" + key,
+			rank: rankAnswer, doubt: inv.Created.Before(t.began), message: m,
+		})
 		if err != nil {
 			return inv, fmt.Errorf("post part %d of the answer to %s: %w", i, inv.Name, err)
 		}

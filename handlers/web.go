@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -22,13 +23,19 @@ import (
 // web is the part of the Web API that the bot uses. Errors come without tokens and addresses.
 type web struct {
 	api *slack.Client
+
+	bot string // id of the bot, once it is known
+
+	mu    sync.Mutex
+	level int             // how plain messages have to be for this workspace, see plainly
+	blind map[string]bool // channels whose history may not be read
 }
 
 // callLimit is how long one call may take; slack-go by itself sets no limit.
 const callLimit = 15 * time.Second
 
 func newWeb(c Config, h http.RoundTripper) *web {
-	return &web{client(c, &http.Client{Timeout: callLimit, Transport: h})}
+	return &web{api: client(c, &http.Client{Timeout: callLimit, Transport: h}), blind: map[string]bool{}}
 }
 
 // transport carries requests to the Web API; its idle connections are closed with the bot.
@@ -114,16 +121,16 @@ func content(m render.Message, thread string) []slack.MsgOption {
 }
 
 // post writes a message; where Slack refuses the blocks it writes them plainly.
-func (w *web) post(ctx context.Context, channel, thread string, m render.Message) (ts string, err error) {
-	err = plainly(m, func(m render.Message) error {
-		_, ts, err = w.api.PostMessageContext(ctx, channel, content(m, thread)...)
+func (w *web) post(ctx context.Context, p posting) (ts string, err error) {
+	err = w.plainly(p.message, func(m render.Message) error {
+		_, ts, err = w.api.PostMessageContext(ctx, p.channel, append(content(m, p.thread), marked(p.key))...)
 		return err
 	})
 	return ts, err
 }
 
 func (w *web) update(ctx context.Context, channel, ts string, m render.Message) error {
-	return plainly(m, func(m render.Message) error {
+	return w.plainly(m, func(m render.Message) error {
 		_, _, _, err := w.api.UpdateMessageContext(ctx, channel, ts, content(m, "")...)
 		return err
 	})
@@ -131,7 +138,7 @@ func (w *web) update(ctx context.Context, channel, ts string, m render.Message) 
 
 // whisper shows a message to one person; thread may be empty.
 func (w *web) whisper(ctx context.Context, channel, thread, user string, m render.Message) error {
-	return plainly(m, func(m render.Message) error {
+	return w.plainly(m, func(m render.Message) error {
 		_, err := w.api.PostEphemeralContext(ctx, channel, user, content(m, thread)...)
 		return err
 	})
@@ -139,18 +146,10 @@ func (w *web) whisper(ctx context.Context, channel, thread, user string, m rende
 
 // respond uses a response URL: it works where the bot is no member, five times within 30 minutes. Only the person sees it.
 func (w *web) respond(ctx context.Context, to string, m render.Message) error {
-	return plainly(m, func(m render.Message) error {
+	return w.plainly(m, func(m render.Message) error {
 		_, _, err := w.api.PostMessageContext(ctx, "", append(content(m, ""), slack.MsgOptionResponseURL(to, slack.ResponseTypeEphemeral))...)
 		return err
 	})
-}
-
-func plainly(m render.Message, send func(render.Message) error) error {
-	err := send(m)
-	if code := codeOf(err); code == "invalid_blocks" || code == "invalid_blocks_format" {
-		err = send(render.Plain(m))
-	}
-	return clean(err)
 }
 
 // codeOf is the error name that Slack answered, or empty.

@@ -79,21 +79,6 @@ func each(blocks ...slack.Block) [][]slack.Block {
 	return out
 }
 
-// Plain is m in the oldest and plainest blocks, for a workspace that refuses the newer ones with invalid_blocks. Buttons stay.
-func Plain(m Message) Message {
-	out := Message{Text: m.Text}
-	for _, b := range m.Blocks {
-		if b.BlockType() == slack.MBTAction {
-			out.Blocks = append(out.Blocks, b)
-			continue
-		}
-		if text := strings.TrimSpace(flatten(b)); text != "" && len(out.Blocks) < maxBlocks {
-			out.Blocks = append(out.Blocks, slack.NewSectionBlock(plain(text, maxSection), nil, nil))
-		}
-	}
-	return out
-}
-
 // plain is text that Slack shows as it is: no mrkdwn, no emoji names.
 func plain(s string, limit int) *slack.TextBlockObject {
 	return slack.NewTextBlockObject(slack.PlainTextType, nonempty(render.Cut(s, limit)), false, false)
