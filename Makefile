@@ -44,12 +44,14 @@ screenshots: packages ## Take the screenshots of docs/ anew
 	NETDIAG_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 -run 'TestDemo' ./cmd/lab
 
 # Under the race detector a sample of the worlds is gone over; the second command of test goes over every one.
-# Tests drive a real browser and compare with the unmodified aws and kubectl. On Debian, as root, what is missing is installed.
+# Tests drive a real browser, run Slack's own bot framework, and compare with the unmodified aws and kubectl. On Debian, as root, what is missing is installed.
 .PHONY: packages
 packages: ## Install the Debian packages that the tests use, where they are missing
 	@missing=; \
 	[ -x /usr/bin/aws ] || missing="$$missing awscli"; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v node >/dev/null || missing="$$missing nodejs"; \
+	command -v npm >/dev/null || missing="$$missing npm"; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \

@@ -34,13 +34,8 @@ func (s *Server) uploadURL(c *call) (object, error) {
 }
 
 func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
-	var in io.Reader = http.MaxBytesReader(w, r.Body, 64<<20)
-	if f, _, err := r.FormFile("filename"); err == nil {
-		in = f
-	} else if f, _, err := r.FormFile("file"); err == nil {
-		in = f
-	}
-	data, err := io.ReadAll(in)
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<20)
+	data, err := sent(r)
 	if err != nil {
 		http.Error(w, "upload was cut", http.StatusBadRequest)
 		return
@@ -54,6 +49,23 @@ func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
 	}
 	f.Data, f.Size, f.uploaded, f.Mimetype = data, len(data), true, http.DetectContentType(data)
 	_, _ = io.WriteString(w, "OK - "+strconv.Itoa(len(data))) // the client is gone: nobody to tell
+}
+
+// sent is what a client uploads: the body as it is, or the file of a form, whatever its name.
+func sent(r *http.Request) ([]byte, error) {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return io.ReadAll(r.Body) // no form
+	}
+	for {
+		p, err := parts.NextPart()
+		if err != nil {
+			return nil, err
+		}
+		if p.FileName() != "" {
+			return io.ReadAll(p)
+		}
+	}
 }
 
 func (s *Server) completeUpload(c *call) (object, error) {
