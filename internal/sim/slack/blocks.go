@@ -94,19 +94,20 @@ func (c *check) blocks(at string, blocks []any, most int) {
 
 // known lists the fields of each kind of block and element that Slack accepts; another one is refused.
 var known = map[string][]string{
-	"section":    {"text", "fields", "accessory", "expand"},
-	"header":     {"text", "level"},
-	"divider":    {},
-	"context":    {"elements"},
-	"actions":    {"elements"},
-	"rich_text":  {"elements"},
-	"image":      {"image_url", "slack_file", "alt_text", "title", "image_width", "image_height", "image_bytes", "fallback"},
-	"input":      {"label", "element", "hint", "optional", "dispatch_action"},
-	"markdown":   {"text"},
-	"table":      {"rows", "column_settings"},
-	"data_table": {"rows", "caption", "page_size", "row_header_column_index"},
-	"button":     {"text", "action_id", "url", "value", "style", "confirm", "accessibility_label", "visible_to_user_ids"},
-	"overflow":   {"action_id", "options", "confirm"},
+	"section":            {"text", "fields", "accessory", "expand"},
+	"header":             {"text", "level"},
+	"divider":            {},
+	"context":            {"elements"},
+	"actions":            {"elements"},
+	"rich_text":          {"elements"},
+	"image":              {"image_url", "slack_file", "alt_text", "title", "image_width", "image_height", "image_bytes", "fallback"},
+	"input":              {"label", "element", "hint", "optional", "dispatch_action"},
+	"markdown":           {"text"},
+	"table":              {"rows", "column_settings"},
+	"data_visualization": {"title", "chart"},
+	"data_table":         {"rows", "caption", "page_size", "row_header_column_index"},
+	"button":             {"text", "action_id", "url", "value", "style", "confirm", "accessibility_label", "visible_to_user_ids"},
+	"overflow":           {"action_id", "options", "confirm"},
 }
 
 func (c *check) fields(at string, o map[string]any) {
@@ -178,10 +179,7 @@ func (c *check) messageOnly(kind, at string, b map[string]any) bool {
 		c.length(at+"/caption", b["caption"], 1, 2000)
 		c.table(at, b, 201)
 	case "data_visualization":
-		c.length(at+"/title", b["title"], 0, 50)
-		if c.charts++; c.charts > 2 {
-			c.bad(at, "no more than 2 data_visualization blocks allowed in a message")
-		}
+		c.visualization(at, b)
 	default:
 		return false
 	}

@@ -73,6 +73,28 @@ func TestBlockLimits(t *testing.T) {
 	rich := func(s string) slackgo.Block {
 		return slackgo.NewRichTextBlock("", slackgo.NewRichTextSection(slackgo.NewRichTextSectionTextElement(s, nil)))
 	}
+	pie := func(segments, label int, value float64) slackgo.Block {
+		var ss []slackgo.DataVisualizationSegment
+		for range segments {
+			ss = append(ss, slackgo.NewDataVisualizationSegment(of(label), value))
+		}
+		return slackgo.NewDataVisualizationBlock("t", slackgo.NewDataVisualizationPieChart(ss...))
+	}
+	bars := func(series, points, label int, labels ...string) slackgo.Block {
+		var categories []string
+		for i := range points {
+			categories = append(categories, fmt.Sprintf("%0*d", label, i))
+		}
+		var ss []slackgo.DataVisualizationDataSeries
+		for i := range series {
+			var ps []slackgo.DataVisualizationDataPoint
+			for _, l := range append(categories[:points-len(labels):points-len(labels)], labels...) {
+				ps = append(ps, slackgo.NewDataVisualizationDataPoint(l, 1))
+			}
+			ss = append(ss, slackgo.NewDataVisualizationDataSeries(fmt.Sprint("s", i), ps...))
+		}
+		return slackgo.NewDataVisualizationBlock("t", slackgo.NewDataVisualizationBarChart(slackgo.NewDataVisualizationAxisConfig(categories...), ss...))
+	}
 	for _, tc := range []struct {
 		name      string
 		fits, not []slackgo.Block
@@ -103,6 +125,15 @@ func TestBlockLimits(t *testing.T) {
 		{"empty cell", []slackgo.Block{table(1, 1, 1)}, []slackgo.Block{table(1, 1, 0)}, "/blocks/0/rows/0/0/text"},
 		{"table characters", []slackgo.Block{table(10, 10, 99)}, []slackgo.Block{table(10, 10, 101)}, "/blocks/0/rows"},
 		{"rich text", []slackgo.Block{rich("x")}, []slackgo.Block{rich("")}, "/blocks/0/elements/0/elements/0/text"},
+		{"charts", []slackgo.Block{pie(1, 1, 1), pie(1, 1, 1)}, []slackgo.Block{pie(1, 1, 1), pie(1, 1, 1), pie(1, 1, 1)}, "/blocks/2"},
+		{"segments of a pie", []slackgo.Block{pie(6, 20, 1)}, []slackgo.Block{pie(7, 20, 1)}, "/blocks/0/chart/segments"},
+		{"label of a segment", []slackgo.Block{pie(1, 20, 1)}, []slackgo.Block{pie(1, 21, 1)}, "/blocks/0/chart/segments/0/label"},
+		{"an empty segment", []slackgo.Block{pie(1, 1, 0.5)}, []slackgo.Block{pie(1, 1, 0)}, "/blocks/0/chart/segments/0/value"},
+		{"series", []slackgo.Block{bars(6, 20, 20)}, []slackgo.Block{bars(7, 1, 1)}, "/blocks/0/chart/series"},
+		{"categories", []slackgo.Block{bars(1, 20, 2)}, []slackgo.Block{bars(1, 21, 2)}, "/blocks/0/chart/axis_config/categories"},
+		{"label of a category", []slackgo.Block{bars(1, 1, 20)}, []slackgo.Block{bars(1, 1, 21)}, "/blocks/0/chart/axis_config/categories/0"},
+		{"a point outside the categories", []slackgo.Block{bars(1, 2, 1)}, []slackgo.Block{bars(1, 2, 1, "x")}, "/blocks/0/chart/series/0/data/1/label"},
+		{"a point twice", []slackgo.Block{bars(1, 2, 1)}, []slackgo.Block{bars(1, 2, 1, "0")}, "/blocks/0/chart/series/0/data"},
 		{"alert", nil, []slackgo.Block{&slackgo.AlertBlock{Type: slackgo.MBTAlert, Text: text("mrkdwn", "x")}}, "/blocks/0/type"},
 		{"markdown", []slackgo.Block{slackgo.NewMarkdownBlock("", of(12000))}, []slackgo.Block{slackgo.NewMarkdownBlock("", of(6000)), slackgo.NewMarkdownBlock("", of(6001))}, "/blocks/1/text"},
 	} {
