@@ -126,6 +126,7 @@ func (r *Reader) Activities(ctx context.Context, group string) ([]trail.Activity
 				Group: aws.ToString(a.AutoScalingGroupName), At: aws.ToTime(a.StartTime), Status: string(a.StatusCode), Message: aws.ToString(a.StatusMessage),
 			})
 		}
+		slices.SortStableFunc(all, func(a, b trail.Activity) int { return b.At.Compare(a.At) }) // AWS puts those that run first
 		return all, nil
 	})
 }

@@ -1,6 +1,7 @@
 package diagtest
 
 import (
+	"os"
 	"path/filepath"
 
 	"github.com/netdiag/netdiag/internal/world"
@@ -12,6 +13,33 @@ func All(dir string) ([]string, error) {
 		return Sample(dir)
 	}
 	return world.Find(dir)
+}
+
+// Most lists the worlds for what takes several runs of each: all but the overlays, which differ from one another in a fact
+// or two, and every third of those. With NETDIAG_WORLDS=all it lists every one; under the race detector the seeds.
+func Most(dir string) ([]string, error) {
+	if Race {
+		return world.Find(filepath.Join(dir, "seeds"))
+	}
+	dirs, err := world.Find(dir)
+	if err != nil || os.Getenv("NETDIAG_WORLDS") == "all" {
+		return dirs, err
+	}
+	var some []string
+	overlays := 0
+	for _, d := range dirs {
+		m, err := world.LoadMeta(d)
+		if err != nil {
+			return nil, err
+		}
+		if m.Base != "" {
+			if overlays++; overlays%3 != 1 {
+				continue
+			}
+		}
+		some = append(some, d)
+	}
+	return some, nil
 }
 
 // Sample lists the seeds and every twenty-fourth of the other worlds below dir.

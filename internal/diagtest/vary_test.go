@@ -235,7 +235,7 @@ func crowd(w *world.World) {
 		}
 		pods, _, _ := unstructured.NestedString(o.Object, "status", "allocatable", "pods")
 		room, _ := strconv.Atoi(pods)
-		n := &node{o.GetName(), room - 1} // one place is left: a node that had room still has
+		n := &node{o.GetName(), room}
 		nodes, byName[n.name] = append(nodes, n), n
 	}
 	for _, o := range w.Objects {
@@ -245,6 +245,9 @@ func crowd(w *world.World) {
 				n.room--
 			}
 		}
+	}
+	for _, n := range nodes {
+		n.room /= 2 // what can be moved there still can
 	}
 	namespaces := []string{"batch-of-others", strings.Fields(w.Meta.Ask)[1]}
 	if strings.HasPrefix(w.Meta.Ask, "alb ") {
