@@ -3,7 +3,8 @@ package ask
 
 import (
 	"fmt"
-	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -12,11 +13,15 @@ import (
 
 // Command is what was asked.
 type Command struct {
-	Verb      string // pending, alb, help or ping
+	Verb      string // pending, alb, help, status, history or ping
 	Namespace string // empty for alb: wherever the name is found
 	Name      string // of the ingress or target group binding; for pending of a pod or of what makes pods, or empty
 	Topic     string // of help: a diagnosis, or empty
+	Count     int    // of history: how many questions, at least 1 and at most MaxHistory; 0 where none was given
 }
+
+// MaxHistory is how many questions history shows at most.
+const MaxHistory = 20
 
 // String is the command as it was understood.
 func (c Command) String() string {
@@ -26,6 +31,10 @@ func (c Command) String() string {
 		words = append(words, c.Namespace, c.Name)
 	case "help":
 		words = append(words, c.Topic)
+	case "history":
+		if c.Count > 0 {
+			words = append(words, strconv.Itoa(c.Count))
+		}
 	default:
 		words = append(words, c.Name)
 		if c.Namespace != "" {
@@ -35,29 +44,40 @@ func (c Command) String() string {
 	return strings.TrimSpace(strings.Join(words, " "))
 }
 
-// verbs lists the commands as they are typed, the answer to a command that can't be understood.
-var verbs = []struct{ name, usage string }{
-	{"pending", "pending <namespace> [pod]"},
-	{"alb", "alb <ingress> [-n <namespace>]"},
-	{"help", "help [pending | alb]"},
-	{"ping", "ping"},
+// Use is one way to use a command, as help lists it.
+type Use struct {
+	Verb string // pending
+	Text string // pending <namespace> [pod]
+	Does string // what it does, in a few words; a diagnosis says it itself
 }
+
+// uses lists the commands as they are typed, the answer to a command that can't be understood.
+var uses = []Use{
+	{"pending", "pending <namespace> [pod]", ""},
+	{"alb", "alb <ingress> [-n <namespace>]", ""},
+	{"help", "help [pending | alb]", "lists the commands, or explains one of them"},
+	{"status", "status", "tells what is being looked into now, and what netdiag works on"},
+	{"history", "history [n]", "lists what was asked here lately, with the verdicts"},
+	{"ping", "ping", "tells whether netdiag hears you"},
+}
+
+// Uses lists the commands, diagnoses first.
+func Uses() []Use { return slices.Clone(uses) }
 
 // Usages lists how each command is typed.
 func Usages() []string {
 	var out []string
-	for _, v := range verbs {
-		out = append(out, v.usage)
+	for _, u := range uses {
+		out = append(out, u.Text)
 	}
 	return out
 }
 
-// A namespace is a DNS label, the name of an ingress or a pod a DNS subdomain of at most 253 characters (RFC 1123, as
-// Kubernetes checks them).
-var (
-	label     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-	subdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
-)
+// Unknown is the Refusal of words that aren't even meant as a command, as far as one can tell.
+type Unknown struct{ diagnostics.Refusal }
+
+// Unwrap makes it a Refusal for errors.As.
+func (u Unknown) Unwrap() error { return u.Refusal }
 
 // Parse understands a command line; nothing at all means help. Its error is a diagnostics.Refusal that names the nearest valid command.
 func Parse(text string) (Command, error) {
@@ -66,6 +86,9 @@ func Parse(text string) (Command, error) {
 		return Command{Verb: "help"}, nil
 	}
 	verb := strings.ToLower(words[0])
+	if (verb == "pending" || verb == "alb") && (slices.Contains(words, "--help") || slices.Contains(words, "-h")) {
+		return Command{Verb: "help", Topic: verb}, nil
+	}
 	words, namespace, err := cutNamespace(words[1:])
 	if err != nil {
 		return Command{}, err
@@ -75,103 +98,79 @@ func Parse(text string) (Command, error) {
 		return parsePending(words, namespace)
 	case "alb":
 		return parseALB(words, namespace)
-	case "help", "-h", "--help", "?":
-		c := Command{Verb: "help"}
+	case "-h", "--help", "?":
+		verb = "help"
+	}
+	if parse, ok := plain[verb]; ok {
+		c, err := parse(words)
+		if err == nil && namespace != "" {
+			return Command{}, refuse("%s takes no namespace. Did you mean %s?", verb, c)
+		}
+		return c, err
+	}
+	for _, u := range uses {
+		if diagnostics.Near(verb, u.Verb) {
+			return Command{}, refuse("%s is no command. Did you mean %s?", quote(words0(text)), suggest(u, words, namespace))
+		}
+	}
+	return Command{}, Unknown{refusal("%s is no command. There are: %s", quote(words0(text)), strings.Join(Usages(), " · "))}
+}
+
+// plain are the commands that concern no namespace.
+var plain = map[string]func(words []string) (Command, error){
+	"help": parseHelp, "history": parseHistory, "status": parseAlone("status"), "ping": parseAlone("ping"),
+}
+
+func parseAlone(verb string) func([]string) (Command, error) {
+	return func(words []string) (Command, error) {
 		if len(words) > 0 {
-			c.Topic = strings.ToLower(words[0])
+			return Command{}, refuse("%s takes no further words. Did you mean %s?", verb, verb)
 		}
-		if c.Topic != "" && c.Topic != "pending" && c.Topic != "alb" {
-			return Command{}, refuse("there is no help on %s: %s", quote(words[0]), "try help pending or help alb")
-		}
-		return c, nil
-	case "ping":
-		return Command{Verb: "ping"}, nil
+		return Command{Verb: verb}, nil
 	}
-	for _, v := range verbs {
-		if diagnostics.Near(verb, v.name) {
-			return Command{}, refuse("%s is no command. Did you mean %s?", quote(words0(text)), suggest(v.name, words, namespace, v.usage))
-		}
+}
+
+func parseHelp(words []string) (Command, error) {
+	c := Command{Verb: "help"}
+	if len(words) > 0 {
+		c.Topic = strings.ToLower(words[0])
 	}
-	return Command{}, refuse("%s is no command. There are: %s", quote(words0(text)), strings.Join(Usages(), " · "))
+	if c.Topic != "" && c.Topic != "pending" && c.Topic != "alb" {
+		return Command{}, refuse("there is no help on %s: %s", quote(words[0]), "try help pending or help alb")
+	}
+	if len(words) > 1 {
+		return Command{}, refuse("help takes one topic, not %d words. Did you mean %s?", len(words), c)
+	}
+	return c, nil
+}
+
+func parseHistory(words []string) (Command, error) {
+	if len(words) == 0 {
+		return Command{Verb: "history"}, nil
+	}
+	n, err := strconv.Atoi(words[0])
+	if err != nil || n < 1 || n > MaxHistory {
+		return Command{}, refuse("%s is no number from 1 to %d. Did you mean history 5?", quote(words[0]), MaxHistory)
+	}
+	if len(words) > 1 {
+		return Command{}, refuse("history takes one number, not %d words. Did you mean history %d?", len(words), n)
+	}
+	return Command{Verb: "history", Count: n}, nil
 }
 
 // words0 is the first word as it was typed.
 func words0(text string) string { return strings.Fields(strings.Map(printable, text))[0] }
 
 // suggest is the nearest valid command with the words that were typed, or its usage where they don't fit.
-func suggest(verb string, words []string, namespace, usage string) string {
-	line := strings.Join(append([]string{verb}, words...), " ")
+func suggest(u Use, words []string, namespace string) string {
+	line := strings.Join(append([]string{u.Verb}, words...), " ")
 	if namespace != "" {
 		line += " -n " + namespace
 	}
 	if c, err := Parse(line); err == nil {
 		return c.String()
 	}
-	return usage
-}
-
-func parsePending(words []string, namespace string) (Command, error) {
-	if len(words) == 1 && namespace == "" { // as people copy it: namespace/pod
-		if ns, pod, ok := strings.Cut(words[0], "/"); ok && !strings.Contains(pod, "/") && label.MatchString(ns) {
-			words = []string{ns, pod}
-		}
-	}
-	if namespace != "" {
-		words = append([]string{namespace}, words...)
-	}
-	switch {
-	case len(words) == 0:
-		return Command{}, refuse("pending needs a namespace: %s", "pending <namespace> [pod]")
-	case len(words) > 2:
-		return Command{}, refuse("pending takes a namespace and at most one pod, not %d words. Did you mean pending %s %s?", len(words), quoteName(words[0]), quoteName(words[1]))
-	case !label.MatchString(words[0]):
-		return Command{}, refuse("%s can't be a namespace: lower-case letters, digits and -, at most 63", quote(words[0]))
-	case len(words) == 1:
-		return Command{Verb: "pending", Namespace: words[0]}, nil
-	}
-	name := words[1]
-	if kind, rest, ok := strings.Cut(name, "/"); ok && makers[strings.ToLower(kind)] { // as kubectl prints it: pod/name
-		name = rest
-	}
-	if !subdomain.MatchString(name) {
-		return Command{}, refuse("%s can't be a pod: lower-case letters, digits, - and ., at most 253", quote(words[1]))
-	}
-	return Command{Verb: "pending", Namespace: words[0], Name: name}, nil
-}
-
-// makers are the kinds, as kubectl spells them before a slash, that a pending question may name: pods, and what makes pods.
-var makers = map[string]bool{
-	"pod": true, "pods": true, "po": true, "deployment": true, "deployment.apps": true, "deploy": true, "replicaset": true, "replicaset.apps": true,
-	"rs": true, "statefulset": true, "statefulset.apps": true, "sts": true, "daemonset": true, "daemonset.apps": true, "ds": true, "job": true, "job.batch": true,
-}
-
-func parseALB(words []string, namespace string) (Command, error) {
-	switch {
-	case len(words) == 0:
-		return Command{}, refuse("alb needs an ingress: %s", "alb <ingress> [-n <namespace>]")
-	case len(words) > 1:
-		return Command{}, refuse("alb takes one ingress, not %d words. Did you mean alb %s -n %s?", len(words), quoteName(words[0]), quoteName(words[1]))
-	}
-	name := words[0]
-	if kind, rest, ok := strings.Cut(name, "/"); ok && routers[strings.ToLower(kind)] { // as kubectl prints it: ingress/name
-		name = rest
-	}
-	if ns, rest, ok := strings.Cut(name, "/"); ok && namespace == "" { // as kubectl and controllers write it: namespace/name
-		namespace, name = ns, rest
-	}
-	if !subdomain.MatchString(name) {
-		return Command{}, refuse("%s can't be an ingress: lower-case letters, digits, - and ., at most 253", quote(words[0]))
-	}
-	if namespace != "" && !label.MatchString(namespace) {
-		return Command{}, refuse("%s can't be a namespace: lower-case letters, digits and -, at most 63", quote(namespace))
-	}
-	return Command{Verb: "alb", Name: name, Namespace: namespace}, nil
-}
-
-// routers are the kinds, as kubectl spells them before a slash, that an alb question may name.
-var routers = map[string]bool{
-	"ingress": true, "ingresses": true, "ing": true, "ingress.networking.k8s.io": true,
-	"targetgroupbinding": true, "targetgroupbindings": true, "targetgroupbinding.elbv2.k8s.aws": true, "targetgroupbinding.eks.amazonaws.com": true,
+	return u.Text
 }
 
 // cutNamespace takes -n NAME, --namespace NAME or --namespace=NAME out of the words.
@@ -203,7 +202,9 @@ func cutNamespace(words []string) (rest []string, namespace string, err error) {
 	return rest, namespace, nil
 }
 
-func refuse(format string, args ...any) error {
+func refuse(format string, args ...any) error { return refusal(format, args...) }
+
+func refusal(format string, args ...any) diagnostics.Refusal {
 	return diagnostics.Refusal(fmt.Sprintf(format, args...))
 }
 

@@ -30,6 +30,10 @@ func TestParse(t *testing.T) {
 		"alb TargetGroupBinding/k8s-web-api-1":                      {Verb: "alb", Name: "k8s-web-api-1"},
 		"help alb":                                                  {Verb: "help", Topic: "alb"},
 		"ping":                                                      {Verb: "ping"},
+		"pending --help":                                            {Verb: "help", Topic: "pending"},
+		"Status":                                                    {Verb: "status"},
+		"history":                                                   {Verb: "history"},
+		"history 12":                                                {Verb: "history", Count: 12},
 	} {
 		got, err := ask.Parse(text)
 		if err != nil || got != want {
@@ -54,6 +58,17 @@ func TestParseRefusesWithTheNearestCommand(t *testing.T) {
 		"alb my ingress":          "alb takes one ingress, not 2 words. Did you mean alb my -n ingress?",
 		"alb api -x":              `there is no option "-x"`,
 		"alb api -n":              "-n needs a namespace after it",
+		"stauts":                  `"stauts" is no command. Did you mean status?`,
+		"histroy 7":               `"histroy" is no command. Did you mean history 7?`,
+		"histroy all":             `"histroy" is no command. Did you mean history [n]?`,
+		"status backend":          "status takes no further words. Did you mean status?",
+		"ping -n backend":         "ping takes no namespace. Did you mean ping?",
+		"help alb -n backend":     "help takes no namespace. Did you mean help alb?",
+		"history ten":             `"ten" is no number from 1 to 20. Did you mean history 5?`,
+		"history 0":               `"0" is no number from 1 to 20`,
+		"history 21":              `"21" is no number from 1 to 20`,
+		"history 5 6":             "history takes one number, not 2 words. Did you mean history 5?",
+		"help alb pending":        "help takes one topic, not 2 words. Did you mean help alb?",
 		"help me":                 `there is no help on "me"`,
 		strings.Repeat("x", 4000): `"` + strings.Repeat("x", 40) + `…" is no command`,
 	} {
@@ -66,7 +81,7 @@ func TestParseRefusesWithTheNearestCommand(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"pending backend", "pending a pod/b", "alb a/b -n c", "help", "\x00‮", "-n", "alb -n -n"} {
+	for _, s := range []string{"pending backend", "pending a pod/b", "alb a/b -n c", "help", "history 3", "status", "\x00‮", "-n", "alb -n -n"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
