@@ -94,7 +94,11 @@ func (t *teller) tellRemediation(ctx context.Context, inv casebook.Investigation
 	if err != nil {
 		return err
 	}
-	channel, thread := inv.Status.Root.Channel, orElse(inv.Question.Thread, inv.Status.Root.TS)
+	channel, thread := inv.Status.Root.Channel, threadOf(inv)
+	if direct(channel) && !rem.Plan.SelfApproval { // who asked can't approve it, and nobody else would see it
+		t.forget(inv.Name, name)
+		return nil
+	}
 	if rem, err = t.tellCard(ctx, rem, channel, thread); err != nil || rem.Status.Card.TS == "" {
 		return err
 	}

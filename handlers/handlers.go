@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +36,8 @@ type Config struct {
 	Diagnoses []diagnostics.Diagnosis
 	Target    diagnostics.Target // cluster, region and account of every question
 	Fixes     bool               // cards with buttons for the fixes that can be carried out
+	Command   string             // the slash command; /netdiag
+	Places    Places             // what questions can be about, for forms; nil: names have to be typed
 	Now       func() time.Time
 
 	// Limits; 0 is what Slack and people bear.
@@ -68,6 +72,11 @@ type Bot struct {
 	mu   sync.Mutex
 	busy map[string]bool // investigations that wait or are being answered here
 	app  string          // id of the Slack app, once it is known
+
+	me      me    // set before anything is received
+	heard   heard // messages that were answered at once
+	errands *desk // what goes on in the background for those who use forms
+	places  *places
 }
 
 // New checks the configuration; Run does the work.
@@ -82,6 +91,7 @@ func New(c Config) (*Bot, error) {
 	if c.Connections < 1 || c.Connections > 4 {
 		return nil, fmt.Errorf("handlers: %d connections: 1 to 4 are possible", c.Connections)
 	}
+	c.Command = orElse(c.Command, "/netdiag")
 	c.Workers, c.Queue = orElse(c.Workers, 4), orElse(c.Queue, 32)
 	c.PostEvery, c.EditEvery = orElse(c.PostEvery, time.Second), orElse(c.EditEvery, 2*time.Second)
 	c.DialEvery, c.LookEvery = orElse(c.DialEvery, 2*time.Second), orElse(c.LookEvery, 5*time.Second)
@@ -99,6 +109,8 @@ func New(c Config) (*Bot, error) {
 	b.out = newOutbox(b.web, c.PostEvery)
 	b.people = &people{web: b.web, now: c.Now}
 	b.tell = newTeller(b)
+	b.errands = newDesk(8)
+	b.places = newPlaces(b)
 	return b, nil
 }
 
@@ -114,12 +126,13 @@ func orElse[T comparable](v, otherwise T) T {
 // on makes no sense: a *TokenError where Slack refuses a token for good, or an error of the store.
 func (b *Bot) Run(ctx context.Context) error {
 	defer b.http.CloseIdleConnections()
-	me, err := b.web.whoAmI(ctx, b.Log)
+	self, err := b.web.whoAmI(ctx, b.Log)
 	if err != nil {
 		return err
 	}
-	b.people.team, b.tell.me, b.web.bot = me.TeamID, me.User, me.BotID
-	b.Log.Info("signed in to Slack", zap.String("team", me.TeamID), zap.String("user", me.UserID))
+	b.people.team, b.web.bot = self.TeamID, self.BotID
+	b.me = me{id: self.UserID, name: self.User, site: site(self.URL)}
+	b.Log.Info("signed in to Slack", zap.String("team", self.TeamID), zap.String("user", self.UserID))
 
 	g, life := errgroup.WithContext(context.WithoutCancel(ctx))
 	life, end := context.WithCancel(life)
@@ -157,6 +170,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	err = g.Wait()
 	workers.Wait()
 	b.tell.desk.wait() // nobody is left who could ask for more
+	b.errands.wait()
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -221,4 +235,12 @@ func (b *Bot) diagnosis(name string) (diagnostics.Diagnosis, bool) {
 // faultSentence is what a person sees of a fault; the log has the rest under the same name.
 func faultSentence(name string) string {
 	return fmt.Sprintf("Something went wrong inside netdiag, so there is no answer. Ask again; if it happens again, give %s to whoever runs netdiag.", name)
+}
+
+// site is the address that permalinks begin with; empty where Slack gave none.
+func site(address string) string {
+	if u, err := url.Parse(address); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return ""
+	}
+	return strings.TrimSuffix(address, "/") + "/"
 }

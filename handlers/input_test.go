@@ -115,8 +115,13 @@ func TestWhereTheBotIsNoMember(t *testing.T) {
 	r := newRig(t)
 	r.start(r.config())
 	r.ask(maya, quiet, "/netdiag pending backend")
-	r.whisper(maya, quiet, "/invite @netdiag")
+	r.whisper(maya, quiet, "I am no member of this channel")
 	r.whisper(maya, quiet, "Root cause found, confirmed")
+	invitation := r.Ephemerals(maya, quiet)[0]
+	if err := r.Click(r.context(), maya, quiet, invitation.TS, "How to invite me"); err != nil {
+		t.Fatal(err)
+	}
+	r.whisper(maya, quiet, "/invite @netdiag")
 	r.world.meanwhile(func(context.Context, diagnostics.Target) error {
 		return diagnostics.Refusal("There is no such namespace.")
 	})

@@ -71,6 +71,9 @@ func (p *people) user(ctx context.Context, id string) (*slack.User, error) {
 // shared reports whether people of other organisations see the channel. A channel that the bot can't see is not known
 // to be shared: there it can answer to nobody but the person.
 func (p *people) shared(ctx context.Context, id string) (bool, error) {
+	if id == "" || direct(id) { // nobody but the person reads the answer, and who that is is known
+		return false, nil
+	}
 	p.mu.Lock()
 	k, ok := p.channels[id]
 	p.mu.Unlock()

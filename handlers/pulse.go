@@ -19,6 +19,7 @@ type pulse struct {
 	total    time.Duration     // of those before
 	longest  time.Duration     // of those before
 	stopping bool
+	began    time.Time // of the present hearing; zero before the first
 }
 
 func newPulse() *pulse {
@@ -30,6 +31,18 @@ func (p *pulse) heard(id int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last[id] = time.Now()
+}
+
+// hearing is how many connections are live, and since when there was always one.
+func (p *pulse) hearing() (connections int, since time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id := range p.live {
+		if time.Since(p.last[id]) < aliveWithin {
+			connections++
+		}
+	}
+	return connections, p.began
 }
 
 // quiet is how long nothing came over a connection.
@@ -49,7 +62,7 @@ func (p *pulse) up(id int) {
 	p.live[id], p.last[id] = true, time.Now()
 	if !p.since.IsZero() {
 		deaf := time.Since(p.since)
-		p.total, p.longest, p.since = p.total+deaf, max(p.longest, deaf), time.Time{}
+		p.total, p.longest, p.since, p.began = p.total+deaf, max(p.longest, deaf), time.Time{}, time.Now()
 	}
 }
 

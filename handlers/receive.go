@@ -68,18 +68,61 @@ const shedLimit = 100 * time.Millisecond
 
 // interact handles what somebody did with a button, a form or a shortcut.
 func (b *Bot) interact(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {
+	if b.foreign(c.APIAppID) && c.Type != slack.InteractionTypeBlockActions { // a click is answered
+		b.Log.Warn("an interaction with another app", zap.String("app", c.APIAppID))
+		b.ack(ctx, ack, nil)
+		return
+	}
 	switch c.Type {
 	case slack.InteractionTypeBlockActions:
-		b.click(ctx, c, ack)
+		b.press(ctx, c, ack)
+	case slack.InteractionTypeBlockSuggestion:
+		b.suggest(ctx, c, ack)
+	case slack.InteractionTypeViewSubmission:
+		b.submit(ctx, c, ack)
+	case slack.InteractionTypeMessageAction, slack.InteractionTypeShortcut:
+		b.shortcut(ctx, c, ack)
 	default:
 		b.ack(ctx, ack, nil)
 	}
 }
 
+// press finds who handles a button or another element.
+func (b *Bot) press(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {
+	actions := c.ActionCallback.BlockActions
+	switch {
+	case len(actions) == 1 && strings.HasPrefix(actions[0].BlockID, render.BlockWays) && !b.foreign(c.APIAppID):
+		b.way(ctx, c, *actions[0], ack)
+	case c.View.CallbackID == render.CallbackForm && len(actions) == 1 && actions[0].ActionID == render.FieldDiagnosis:
+		b.reshape(ctx, c, *actions[0], ack)
+	case c.Container.Type == "view":
+		b.ack(ctx, ack, nil)
+	default:
+		b.click(ctx, c, ack)
+	}
+}
+
 // event handles what Slack tells the app: a mention, a direct message, an opened Home. What it does not know is acknowledged,
 // or Slack would send it again.
-func (b *Bot) event(ctx context.Context, _ slackevents.EventsAPIEvent, ack func(context.Context, any) error) {
-	b.ack(ctx, ack, nil)
+func (b *Bot) event(ctx context.Context, e slackevents.EventsAPIEvent, ack func(context.Context, any) error) {
+	if b.foreign(e.APIAppID) {
+		b.Log.Warn("an event of another app", zap.String("app", e.APIAppID))
+		b.ack(ctx, ack, nil)
+		return
+	}
+	switch ev := e.InnerEvent.Data.(type) {
+	case *slackevents.AppMentionEvent:
+		b.mention(ctx, e, ev, ack)
+	case *slackevents.MessageEvent:
+		b.message(ctx, e, ev, ack)
+	case *slackevents.AppHomeOpenedEvent:
+		b.ack(ctx, ack, nil)
+		if ev.Tab == "home" {
+			b.home(ctx, e.TeamID, ev.User)
+		}
+	default:
+		b.ack(ctx, ack, nil)
+	}
 }
 
 // recovered keeps a panic from ending the bot.
@@ -89,18 +132,18 @@ func (b *Bot) recovered(what string) {
 	}
 }
 
-// ack acknowledges; a failure is nobody's but the log's: Slack tells the person itself.
+// ack acknowledges; answer is shown to the person alone, and may be nil.
 func (b *Bot) ack(ctx context.Context, ack func(context.Context, any) error, answer *render.Message) {
 	var payload any
 	if answer != nil {
 		payload = map[string]any{"response_type": slack.ResponseTypeEphemeral, "text": answer.Text, "blocks": answer.Blocks}
 	}
+	b.acknowledge(ctx, ack, payload)
+}
+
+// acknowledge sends an acknowledgement; a failure is nobody's but the log's: Slack tells the person itself.
+func (b *Bot) acknowledge(ctx context.Context, ack func(context.Context, any) error, payload any) {
 	if err := ack(ctx, payload); err != nil && ctx.Err() == nil {
 		b.Log.Warn("acknowledge to Slack", zap.Error(clean(err)))
 	}
-}
-
-// typed undoes what Slack does to the text of a command: it escapes three characters.
-func typed(text string) string {
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
 }

@@ -26,8 +26,10 @@ const (
 	jonas = "U0JONAS" // approves
 	aisha = "U0AISHA" // approves too
 	guest = "U0GUEST"
+	alien = "U0ALIEN" // of another organisation
 	ops   = "C0OPS"
 	quiet = "C0QUIET" // the bot is no member
+	ally  = "C0ALLY"  // shared with another organisation
 	team  = "T00000001"
 	app   = "A00000001"
 )
@@ -77,8 +79,9 @@ func workspace() slack.Options {
 	return slack.Options{
 		Users: []slack.User{
 			{ID: maya, Name: "maya"}, {ID: jonas, Name: "jonas"}, {ID: aisha, Name: "aisha"}, {ID: guest, Name: "guest", Restricted: true},
+			{ID: alien, Name: "alien", TeamID: "T0OTHER"},
 		},
-		Channels: []slack.Channel{{ID: ops, Name: "ops"}, {ID: quiet, Name: "quiet", Members: []string{maya, jonas}}},
+		Channels: []slack.Channel{{ID: ops, Name: "ops"}, {ID: quiet, Name: "quiet", Members: []string{maya, jonas}}, {ID: ally, Name: "ally", ExtShared: true}},
 		App:      slack.App{Commands: []slack.Command{{Name: "/netdiag"}}},
 	}
 }

@@ -17,7 +17,6 @@ import (
 // posted. So it goes on after a restart, and says nothing twice.
 type teller struct {
 	*Bot
-	me    string    // the bot's name, for invitations
 	began time.Time // of this process: what is older, another one may have posted
 	desk  *desk
 
@@ -32,7 +31,8 @@ type teller struct {
 type response struct {
 	url     string
 	until   time.Time
-	invited bool // the person was told how to invite the bot
+	invited bool // the person was told that the bot is no member
+	moved   bool // the person wants the answer in a direct message
 }
 
 // responseLife is how long Slack honours a response URL.
@@ -124,22 +124,27 @@ func (t *teller) persist(ctx context.Context, name string, f func(context.Contex
 
 func (t *teller) tellInvestigation(ctx context.Context, name string) error {
 	inv, err := t.Book.Store.Investigations.Get(ctx, name)
-	if err != nil || inv.Status.Posted[toldKey] != "" {
+	if err != nil || inv.Status.Posted[toldKey] != "" && !t.moving(name) {
 		return err
 	}
 	if inv, err = t.tellRoot(ctx, inv); err != nil {
 		return err
 	}
 	if inv.Status.Root.TS == "" {
-		return t.tellPrivately(ctx, inv)
+		if inv, err = t.tellPrivately(ctx, inv); err != nil || inv.Status.Root.TS == "" {
+			return err
+		}
 	}
-	if inv.Status.Phase != casebook.Reported && inv.Status.Phase != casebook.Faulted {
+	if !over(inv) {
 		return nil // the record comes again
 	}
 	if err := t.edit(ctx, name, inv.Status.Root, render.Root(inv, nil)); err != nil {
 		return err
 	}
 	if inv, err = t.tellAnswer(ctx, inv); err != nil {
+		return err
+	}
+	if inv, err = t.tellChannelsOnly(ctx, inv); err != nil {
 		return err
 	}
 	var rems []casebook.Remediation
@@ -151,6 +156,7 @@ func (t *teller) tellInvestigation(ctx context.Context, name string) error {
 	if _, err := t.posted(ctx, name, toldKey, inv.Status.Root.TS); err != nil {
 		return err
 	}
+	t.moved(name)
 	for _, r := range rems {
 		t.follow(ctx, r)
 	}
@@ -172,12 +178,7 @@ func (t *teller) tellRoot(ctx context.Context, inv casebook.Investigation) (case
 	if err != nil {
 		return inv, fmt.Errorf("post the root message of %s: %w", inv.Name, err)
 	}
-	ctx, cancel := lasting(ctx)
-	defer cancel()
-	return t.Book.ChangeInvestigation(ctx, inv.Name, func(s *casebook.InvestigationStatus) error {
-		s.Root = casebook.Message{Channel: q.Channel, TS: ts}
-		return nil
-	})
+	return t.rooted(ctx, inv.Name, casebook.Message{Channel: q.Channel, TS: ts})
 }
 
 // edit changes a message of a record. That Slack won't have it, because somebody deleted the message for example, must
@@ -206,7 +207,7 @@ func (t *teller) tellAnswer(ctx context.Context, inv casebook.Investigation) (ca
 			continue
 		}
 		ts, err := t.out.post(ctx, posting{
-			channel: inv.Status.Root.Channel, thread: orElse(inv.Question.Thread, inv.Status.Root.TS), key: inv.Name + "/" + key,
+			channel: inv.Status.Root.Channel, thread: threadOf(inv), key: inv.Name + "/" + key,
 			rank: rankAnswer, doubt: inv.Created.Before(t.began), message: m,
 		})
 		if err != nil {

@@ -115,6 +115,7 @@ func (s settings) serve(ctx context.Context) error {
 		Book:      &casebook.Book{Store: store, Policy: s.Policy, Now: time.Now},
 		Diagnose:  conn.source.Diagnose,
 		Diagnoses: all.Diagnoses(),
+		Places:    places{conn.source.Kube},
 		Target:    target, Fixes: s.Fixes, Now: time.Now,
 		Workers: s.Limits.Workers, Queue: s.Limits.Queue,
 	})

@@ -88,7 +88,11 @@ func checkLimits(t *testing.T, name string, m slack.Message) {
 		switch o["type"] {
 		case "mrkdwn", "markdown":
 			bad(path, "text that Slack parses")
-		case "link", "broadcast", "usergroup", "emoji":
+		case "link":
+			if url, _ := o["url"].(string); !strings.HasPrefix(url, "https://acme.slack.com/archives/C") { // only to messages of the bot
+				bad(path, "a live link to %v", url)
+			}
+		case "broadcast", "usergroup", "emoji":
 			bad(path, "a live %v", o["type"])
 		case "header":
 			length(path, o["text"], 150)
@@ -104,12 +108,15 @@ func checkLimits(t *testing.T, name string, m slack.Message) {
 			length(path, o["text"], 75)
 			length(path, o["value"], 2000)
 			length(path, o["action_id"], 255)
-			length(path, o["accessibility_label"], 75)
-			c := o["confirm"].(map[string]any)
-			length(path, c["title"], 100)
-			length(path, c["text"], 300)
-			length(path, c["confirm"], 30)
-			length(path, c["deny"], 30)
+			if l, labelled := o["accessibility_label"]; labelled {
+				length(path, l, 75)
+			}
+			if c, asks := o["confirm"].(map[string]any); asks {
+				length(path, c["title"], 100)
+				length(path, c["text"], 300)
+				length(path, c["confirm"], 30)
+				length(path, c["deny"], 30)
+			}
 		case "rich_text", "rich_text_section", "rich_text_list", "rich_text_preformatted":
 			if len(o["elements"].([]any)) == 0 {
 				bad(path, "no elements")

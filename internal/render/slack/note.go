@@ -1,12 +1,10 @@
 package slack
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/slack-go/slack"
 
-	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/render"
 )
@@ -63,48 +61,4 @@ func Settled(sentence string) Message {
 		spans = []span{text("")}
 	}
 	return Message{Text: fallback(sentence), Blocks: []slack.Block{rich(line(spans...))}}
-}
-
-// Help lists the commands, or explains one diagnosis; command is what people type first, "/netdiag".
-func Help(command string, ds []diagnostics.Diagnosis, topic string) Message {
-	var lines []*slack.RichTextSection
-	for _, d := range ds {
-		if d.Name == topic {
-			return Message{
-				Text: fallback(command+" "+d.Name, firstLine(d.Doc)),
-				Blocks: []slack.Block{
-					header(firstLine(d.Doc)),
-					rich(line(code(command + " " + d.Name + " " + d.Usage))),
-					rich(line(slack.NewRichTextSectionTextElement(render.Cut(nonempty(body(d.Doc)), maxSection), nil))),
-				},
-			}
-		}
-		lines = append(lines, line(code(command+" "+d.Name+" "+d.Usage), text(" "+firstLine(d.Doc))))
-	}
-	lines = append(lines,
-		line(code(command+" help <topic>"), text(fmt.Sprintf(" explains one of them (%s)", names(ds)))),
-		line(code(command+" ping"), text(" tells whether netdiag hears you")))
-	return Message{
-		Text:   fallback("netdiag", "commands"),
-		Blocks: []slack.Block{header("What you can ask"), rich(bullets(lines, shownItems))},
-	}
-}
-
-func names(ds []diagnostics.Diagnosis) string {
-	var out []string
-	for _, d := range ds {
-		out = append(out, d.Name)
-	}
-	return strings.Join(out, ", ")
-}
-
-// firstLine is the title of a Markdown text.
-func firstLine(doc string) string {
-	title, _, _ := strings.Cut(strings.TrimSpace(doc), "\n")
-	return render.Clean(strings.TrimLeft(title, "# "))
-}
-
-func body(doc string) string {
-	_, rest, _ := strings.Cut(strings.TrimSpace(doc), "\n")
-	return render.CleanBlock(strings.TrimSpace(rest))
 }

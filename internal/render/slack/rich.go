@@ -128,6 +128,8 @@ func flattenRich(e slack.RichTextElement) string {
 				b.WriteString(s.Text)
 			case *slack.RichTextSectionUserElement:
 				b.WriteString("@" + s.UserID)
+			case *slack.RichTextSectionLinkElement:
+				b.WriteString(s.Text)
 			}
 		}
 		return b.String()

@@ -188,8 +188,6 @@ func TestParseValue(t *testing.T) {
 func TestNotesAndRefusals(t *testing.T) {
 	rem := remediation(t, casebook.Succeeded)
 	rem.Status.Outcome, rem.Status.Finished = "Done: all pods run.", noon
-	ds := []diagnostics.Diagnosis{{Name: "pending", Usage: "<namespace>", Doc: "# Why pods wait\n\nReads pods, events and subnets.\n\n* one\n* two"},
-		{Name: "alb", Usage: "<ingress> [-n namespace]", Doc: "# Why a load balancer answers 5xx\n"}}
 	golden(t, "notes",
 		slack.Note(rem, casebook.Note{Key: "applied", At: noon, Text: "WARM_IP_TARGET is 2 now <!channel>"}),
 		slack.Outcome(rem),
@@ -197,8 +195,6 @@ func TestNotesAndRefusals(t *testing.T) {
 		slack.Refusal("Busy, try again in a minute."),
 		slack.Settled("Decided already: approved by <@U0BOB> at 12:01:00 UTC; the fix is done."),
 		slack.Settled("<@nobody> <@U0BOB"),
-		slack.Help("/netdiag", ds, ""),
-		slack.Help("/netdiag", ds, "pending"),
 	)
 }
 

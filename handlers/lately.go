@@ -1,0 +1,100 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/netdiag/netdiag/internal/ask"
+	"github.com/netdiag/netdiag/internal/casebook"
+	render "github.com/netdiag/netdiag/internal/render/slack"
+)
+
+// usualHistory is how many questions are listed where nobody says how many.
+const usualHistory = 5
+
+// lately answers status and history.
+func (b *Bot) lately(ctx context.Context, r request, c ask.Command) (render.Message, error) {
+	all, err := b.Book.Store.Investigations.List(ctx)
+	if err != nil {
+		return render.Message{}, err
+	}
+	if c.Verb == "history" {
+		here := newest(all, orElse(c.Count, usualHistory), func(inv casebook.Investigation) bool {
+			return inv.Question.Channel == r.channel || inv.Status.Root.Channel == r.channel
+		})
+		return render.History(b.entries(here, r.channel), b.Now()), nil
+	}
+	now := b.Now()
+	running := newest(all, ask.MaxHistory, func(inv casebook.Investigation) bool {
+		// What somebody asks in a direct message is nobody else's.
+		return !over(inv) && now.Sub(inv.Created) < adoptUntil && (!direct(inv.Question.Channel) || inv.Question.User == r.user)
+	})
+	slices.Reverse(running)
+	s := b.status()
+	s.Running = b.entries(running, r.channel)
+	return render.StatusMessage(s, now), nil
+}
+
+// newest gives at most n of the investigations that which holds for, the newest first.
+func newest(all []casebook.Investigation, n int, which func(casebook.Investigation) bool) []casebook.Investigation {
+	out := slices.DeleteFunc(slices.Clone(all), func(inv casebook.Investigation) bool { return !which(inv) })
+	slices.SortFunc(out, func(a, c casebook.Investigation) int {
+		return strings.Compare(c.Name, a.Name)
+	})
+	slices.SortStableFunc(out, func(a, c casebook.Investigation) int { return c.Created.Compare(a.Created) })
+	return out[:min(n, len(out))]
+}
+
+// entries gives each its link, for readers of the channel here: the direct message with somebody else can't be opened.
+func (b *Bot) entries(all []casebook.Investigation, here string) []render.Entry {
+	var out []render.Entry
+	for _, inv := range all {
+		e := render.Entry{Investigation: inv}
+		if root := inv.Status.Root; !direct(root.Channel) || root.Channel == here {
+			e.Link = b.permalink(root.Channel, root.TS, inv.Question.Thread)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// permalink is the address of a message; thread is that of the thread it stands in, if any. It is empty where there is no message.
+func (b *Bot) permalink(channel, ts, thread string) string {
+	if channel == "" || ts == "" || b.me.site == "" {
+		return ""
+	}
+	link := b.me.site + "archives/" + url.PathEscape(channel) + "/p" + url.PathEscape(strings.ReplaceAll(ts, ".", ""))
+	if thread != "" && thread != ts {
+		link += "?thread_ts=" + url.QueryEscape(thread) + "&cid=" + url.QueryEscape(channel)
+	}
+	return link
+}
+
+// me is the bot as Slack knows it.
+type me struct {
+	id, name string
+	site     string // address of the workspace, with a slash at its end
+}
+
+// status is how the bot is; what runs is not in it.
+func (b *Bot) status() render.Status {
+	return render.Status{
+		Cluster: b.Target.Cluster, Region: b.Target.Region, Fixes: b.Fixes, Connection: b.health(),
+		Waiting: len(b.slots), Places: cap(b.slots),
+	}
+}
+
+// health is how the connection to Slack is, in one sentence.
+func (b *Bot) health() string {
+	n, since := b.pulse.hearing()
+	switch {
+	case n == 0:
+		return "none to Slack at this moment"
+	case n == 1:
+		return "one to Slack, heard without a break since " + since.UTC().Format("2 January 15:04 UTC")
+	}
+	return fmt.Sprintf("%d to Slack, heard without a break since %s", n, since.UTC().Format("2 January 15:04 UTC"))
+}
