@@ -16,8 +16,13 @@ import (
 	render "github.com/netdiag/netdiag/internal/render/slack"
 )
 
-// formLimit is how long opening a form may take: its trigger lives three seconds.
-const formLimit = 2800 * time.Millisecond
+// Times of a form. Its trigger lives three seconds; what it offers, and what is wrong with it, has to ride in an
+// acknowledgement within three seconds.
+const (
+	formLimit    = 2800 * time.Millisecond
+	suggestLimit = 2 * time.Second
+	compareLimit = 600 * time.Millisecond // for comparing names with the cluster; without its answer they are taken
+)
 
 // origin is where a form was opened; it comes back with it.
 type origin struct {
@@ -57,14 +62,17 @@ func (b *Bot) openForm(ctx context.Context, c slack.InteractionCallback, f rende
 	opened, err := b.web.api.OpenViewContext(opening, c.TriggerID, render.FormView(f, b.Diagnoses))
 	if err != nil {
 		b.Log.Error("open the form", zap.String("user", c.User.ID), zap.Error(clean(err)))
+		b.answerBy(ctx, c, render.Refusal("Slack did not let me open the form in time. Try again."))
 		return
 	}
 	if err := b.permit(ctx, b.interactor(c, "")); err != nil {
 		b.overwrite(ctx, opened.View, render.FormRefusal(err.Error()))
 		return
 	}
-	all, _ := b.places.ingresses.get(ctx)
-	b.places.namespaces.get(ctx)
+	wait, cancel := context.WithTimeout(ctx, suggestLimit)
+	defer cancel()
+	all, _ := b.places.ingresses.get(ctx, wait)
+	b.places.namespaces.get(ctx, wait)
 	for _, name := range balancers {
 		if i, ok := of(all, name); ok && f.Ingress == "" {
 			// Fields that change what they begin with need other ids, or what they hold stays.
@@ -123,10 +131,10 @@ func (b *Bot) find(ctx context.Context, c slack.InteractionCallback) (names []st
 	var known bool
 	switch c.ActionID {
 	case render.FieldNamespace:
-		names, known = b.places.namespaces.get(ctx)
+		names, known = b.places.namespaces.get(ctx, limited)
 	case render.FieldIngress:
 		var all []Ingress
-		all, known = b.places.ingresses.get(ctx)
+		all, known = b.places.ingresses.get(ctx, limited)
 		names = ingressNames(all, fields(c.View).namespace(nil))
 	default:
 		return nil, ""
@@ -222,22 +230,24 @@ func (b *Bot) file(ctx context.Context, c slack.InteractionCallback) (name strin
 
 // understand makes a command of what was filled in, by the same grammar as what is typed.
 func (b *Bot) understand(ctx context.Context, f filled) (ask.Command, *problem) {
+	wait, cancel := context.WithTimeout(ctx, compareLimit)
+	defer cancel()
 	verb := f[render.FieldDiagnosis].SelectedOption.Value
 	if _, ok := b.diagnosis(verb); !ok {
 		return ask.Command{}, f.wrong(render.FieldDiagnosis, "Choose a question.")
 	}
-	namespaces, known := b.places.namespaces.get(ctx)
+	namespaces, known := b.places.namespaces.get(ctx, wait)
 	namespace := f.namespace(namespaces)
 	if namespace == "" && f[render.FieldNamespace].SelectedOption.Value != "" {
 		return ask.Command{}, f.wrong(render.FieldNamespace, "It isn't there any more. Choose again.")
 	}
 	if namespace != "" && known && !slices.Contains(namespaces, namespace) {
-		if namespaces, known = b.places.namespaces.fresh(ctx); known && !slices.Contains(namespaces, namespace) {
+		if namespaces, known = b.places.namespaces.fresh(ctx, wait); known && !slices.Contains(namespaces, namespace) {
 			return ask.Command{}, f.wrong(render.FieldNamespace, absent("namespace", namespace, namespaces))
 		}
 	}
 	if verb == "alb" {
-		return b.understandALB(ctx, f, namespace)
+		return b.understandALB(ctx, wait, f, namespace)
 	}
 	c, err := ask.Parse("pending " + namespace)
 	if err != nil {
@@ -257,8 +267,8 @@ func (b *Bot) understand(ctx context.Context, f filled) (ask.Command, *problem) 
 	return c, nil
 }
 
-func (b *Bot) understandALB(ctx context.Context, f filled, namespace string) (ask.Command, *problem) {
-	all, known := b.places.ingresses.get(ctx)
+func (b *Bot) understandALB(ctx, wait context.Context, f filled, namespace string) (ask.Command, *problem) {
+	all, known := b.places.ingresses.get(ctx, wait)
 	names := ingressNames(all, "")
 	ingress := render.OptionName(f[render.FieldIngress].SelectedOption.Value, names)
 	switch {
@@ -268,7 +278,7 @@ func (b *Bot) understandALB(ctx context.Context, f filled, namespace string) (as
 		return ask.Command{}, f.wrong(render.FieldIngress, "Choose an ingress.")
 	}
 	if known && strings.Contains(ingress, "/") && !slices.Contains(names, ingress) {
-		if all, known = b.places.ingresses.fresh(ctx); known && !slices.Contains(ingressNames(all, ""), ingress) {
+		if all, known = b.places.ingresses.fresh(ctx, wait); known && !slices.Contains(ingressNames(all, ""), ingress) {
 			return ask.Command{}, f.wrong(render.FieldIngress, absent("ingress", ingress, ingressNames(all, "")))
 		}
 	}

@@ -303,6 +303,17 @@ func TestBalancerInAMessage(t *testing.T) {
 	}
 }
 
+// A form that Slack doesn't open is not passed over in silence.
+func TestFormThatDoesNotOpen(t *testing.T) {
+	r, _ := formed(t)
+	ts := r.say(jonas, ops, "", "pod web-1 is pending")
+	r.Fault("views.open", slack.Fault{Error: "internal_error"})
+	if err := r.MessageShortcut(r.context(), maya, ops, ts, onMessage); err != nil {
+		t.Fatal(err)
+	}
+	r.whisper(maya, ops, "Slack did not let me open the form in time. Try again.")
+}
+
 // What is wrong is said at the field that it is wrong in, and nothing is asked.
 func TestFormErrors(t *testing.T) {
 	r, c := formed(t)

@@ -126,7 +126,7 @@ func TestWhereTheBotIsNoMember(t *testing.T) {
 		return diagnostics.Refusal("There is no such namespace.")
 	})
 	r.ask(maya, quiet, "/netdiag pending bakend")
-	r.whisper(maya, quiet, "There is no such namespace.")
+	r.whisper(maya, quiet, "There is no such namespace.\ninv-")
 }
 
 func TestProgressIsShown(t *testing.T) {

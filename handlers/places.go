@@ -28,10 +28,9 @@ func (i Ingress) String() string { return i.Namespace + "/" + i.Name }
 
 // Times of what is known of the cluster for forms.
 const (
-	placesFor    = time.Minute      // how long it counts
-	placesAgain  = 5 * time.Second  // after which what could not be read is tried again
-	placesLimit  = 20 * time.Second // for one reading
-	suggestLimit = time.Second
+	placesFor   = time.Minute      // how long it counts
+	placesAgain = 5 * time.Second  // after which what could not be read is tried again
+	placesLimit = 20 * time.Second // for one reading
 )
 
 // places keeps what the cluster said last, since a form can't wait for it. Only what is used is read again.
@@ -63,9 +62,9 @@ type shelf[T any] struct {
 	reading chan struct{} // closed when the reading that goes on is over; nil where none does
 }
 
-// get gives the list as it was read last, and has it read anew where that is long ago. Where it never was, it waits, for
-// suggestLimit at most; known is false where there is still none. ctx is that of the bot: reading goes on after the call.
-func (s *shelf[T]) get(ctx context.Context) (list []T, known bool) {
+// get gives the list as it was read last, and has it read anew where that is long ago. Where it never was, it waits until
+// wait ends at most; known is false where there is still none. ctx is that of the bot: reading goes on after the call.
+func (s *shelf[T]) get(ctx, wait context.Context) (list []T, known bool) {
 	if s.read == nil {
 		return nil, false
 	}
@@ -79,11 +78,12 @@ func (s *shelf[T]) get(ctx context.Context) (list []T, known bool) {
 	if known || reading == nil {
 		return list, known
 	}
-	return s.await(ctx, reading)
+	return s.await(wait, reading)
 }
 
-// fresh is get, but waits for a list that was read after the call, if the cluster gives one in time.
-func (s *shelf[T]) fresh(ctx context.Context) (list []T, known bool) {
+// fresh is get, but waits for a list that is being read at this moment or after it, if the cluster gives one in time.
+// Where it doesn't, the list is not known.
+func (s *shelf[T]) fresh(ctx, wait context.Context) (list []T, known bool) {
 	if s.read == nil {
 		return nil, false
 	}
@@ -93,16 +93,16 @@ func (s *shelf[T]) fresh(ctx context.Context) (list []T, known bool) {
 	}
 	reading := s.reading
 	s.mu.Unlock()
-	return s.await(ctx, reading)
+	list, known = s.await(wait, reading)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return list, known && s.tried.IsZero() && wait.Err() == nil
 }
 
-func (s *shelf[T]) await(ctx context.Context, reading chan struct{}) ([]T, bool) {
-	timer := time.NewTimer(suggestLimit)
-	defer timer.Stop()
+func (s *shelf[T]) await(wait context.Context, reading chan struct{}) ([]T, bool) {
 	select {
 	case <-reading:
-	case <-timer.C:
-	case <-ctx.Done():
+	case <-wait.Done():
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

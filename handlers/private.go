@@ -56,7 +56,7 @@ func (t *teller) tellPrivately(ctx context.Context, inv casebook.Investigation) 
 	if !over(inv) {
 		return inv, nil // the record comes again
 	}
-	answer := render.Refusal(inv.Status.Error)
+	answer := render.Unanswered(inv)
 	if inv.Status.Report != nil {
 		answer = render.Answer(*inv.Status.Report)[0]
 	}

@@ -32,10 +32,17 @@ func (b *Bot) way(ctx context.Context, c slack.InteractionCallback, a slack.Bloc
 	if moved != "" {
 		b.tell.move(ctx, moved) // goes on after this click
 	}
+	b.answerBy(limited, c, m)
+}
+
+// answerBy shows a message to who did something, by the response URL that came with it, if one did.
+func (b *Bot) answerBy(ctx context.Context, c slack.InteractionCallback, m render.Message) {
 	if c.ResponseURL == "" {
 		return
 	}
-	if err := b.web.respond(limited, c.ResponseURL, m); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	if err := b.web.respond(ctx, c.ResponseURL, m); err != nil {
 		b.Log.Error("answer a button", zap.String("user", c.User.ID), zap.Error(err))
 	}
 }

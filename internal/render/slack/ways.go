@@ -35,6 +35,14 @@ func NoMember(inv casebook.Investigation) Message {
 	}
 }
 
+// Unanswered tells one person that their question came to nothing: what happened, what to do, and the name to give to
+// whoever runs netdiag.
+func Unanswered(inv casebook.Investigation) Message {
+	m := Refusal(nonempty(inv.Status.Error))
+	m.Blocks = append(m.Blocks, context(inv.Name))
+	return m
+}
+
 // HowToInvite says what to do so that the bot can answer in a channel; bot is its name, begin what people type first.
 func HowToInvite(bot, begin string, inv casebook.Investigation) Message {
 	why := "Any member of the channel can invite me; in a private channel nobody else can. Then ask again:"

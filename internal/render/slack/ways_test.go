@@ -64,8 +64,10 @@ func TestWays(t *testing.T) {
 	inv := casebook.Investigation{Name: "inv-abc", Question: question()}
 	idle := state(t)
 	idle.Running, idle.Fixes = nil, true
+	gone := inv
+	gone.Status = casebook.InvestigationStatus{Phase: casebook.Faulted, Error: "The cluster did not answer. Check it, then ask again."}
 	golden(t, "ways",
-		slack.NoMember(inv), slack.HowToInvite("netdiag", "/netdiag", inv), slack.ChannelsOnly("/netdiag", inv),
+		slack.Unanswered(gone), slack.NoMember(inv), slack.HowToInvite("netdiag", "/netdiag", inv), slack.ChannelsOnly("/netdiag", inv),
 		slack.History(entries(t), noon), slack.History(nil, noon),
 		slack.StatusMessage(state(t), noon), slack.StatusMessage(idle, noon),
 	)
