@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,20 +38,22 @@ func inBubble(t *testing.T, f func(*testing.T, *bubble)) {
 		o := workspace()
 		o.RateLimits = true
 		s := slack.New(o)
-		b := &bubble{rig: &rig{Server: s, t: t, url: "http://slack.invalid", logs: logs, log: zap.New(core), world: &world{t: t}}, wire: s.Wire()}
+		b := &bubble{rig: &rig{Server: s, t: t, url: "http://slack.invalid", logs: logs, log: zap.New(core), world: &world{t: t}, patience: time.Hour}, wire: s.Wire()}
 		b.book = &casebook.Book{Store: memory.New(time.Now), Policy: rules(), Now: time.Now}
+		t.Cleanup(func() {
+			if t.Failed() {
+				b.printLog()
+			}
+			b.noSecrets()
+			s.Close()
+			if err := b.wire.Shut(); err != nil {
+				t.Error(err)
+			}
+			if n := b.wire.Open(); n != 0 {
+				t.Errorf("%d network connections were left open", n)
+			}
+		})
 		f(t, b)
-		if t.Failed() {
-			b.printLog()
-		}
-		b.noSecrets()
-		s.Close()
-		if err := b.wire.Shut(); err != nil {
-			t.Error(err)
-		}
-		if n := b.wire.Open(); n != 0 {
-			t.Errorf("%d network connections were left open", n)
-		}
 	})
 }
 
@@ -72,14 +75,16 @@ func (b *bubble) launch(c handlers.Config) (stop func() error) {
 	ended := make(chan error, 1)
 	bot := b.bot
 	go func() { ended <- bot.Run(ctx) }()
-	return func() error {
+	stop = sync.OnceValue(func() error {
 		cancel()
 		err := <-ended
 		if errors.Is(err, context.Canceled) {
 			err = nil
 		}
 		return err
-	}
+	})
+	b.t.Cleanup(func() { _ = stop() })
+	return stop
 }
 
 // connect launches a bot, waits until all its connections are open, and stops it in the end.
@@ -95,17 +100,6 @@ func (b *bubble) connect(c handlers.Config) (stop func()) {
 		if err := end(); err != nil {
 			b.t.Errorf("Run: %v", err)
 		}
-	}
-}
-
-// until waits for an hour; it is over at once where nothing else goes on.
-func (b *bubble) until(what func(*slack.State) bool) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-	defer cancel()
-	if err := b.Wait(ctx, what); err != nil {
-		b.printLog()
-		b.t.Fatal(err)
 	}
 }
 

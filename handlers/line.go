@@ -80,7 +80,7 @@ func (l *line) keep(ctx context.Context, id int, receive func(envelope)) error {
 			zap.Duration("lived", end.lived), zap.Duration("again", wait))
 		if end.reason == tooMany {
 			wait = max(wait, 10*l.DialEvery)
-			log.Warn("Slack has as many connections of this app as it allows (10): lower the number of connections of a replica, or of replicas")
+			log.Warn("Slack has as many connections of this app as it allows (10): lower slack.connections in the settings, or the number of replicas")
 		}
 		if !sleep(ctx, wait) {
 			return ctx.Err()

@@ -146,7 +146,7 @@ func TestDisconnectedAgainAndAgain(t *testing.T) {
 				if n := b.ended(want); n < 60 {
 					t.Errorf("%v of them ended as %s", n, want)
 				}
-				warned := b.logs.FilterMessageSnippet("lower the number of connections").Len() > 0
+				warned := b.logs.FilterMessageSnippet("lower slack.connections").Len() > 0
 				if warned != (reason == "too_many_websockets") {
 					t.Errorf("told to lower the number of connections: %t", warned)
 				}

@@ -44,6 +44,8 @@ type rig struct {
 	logs  *observer.ObservedLogs
 	clock *clock
 	log   *zap.Logger
+
+	patience time.Duration
 }
 
 func newRig(t *testing.T, change ...func(*slack.Options)) *rig {
@@ -58,7 +60,7 @@ func newRig(t *testing.T, change ...func(*slack.Options)) *rig {
 	t.Cleanup(func() { s.Close(); h.Close() })
 	core, logs := observer.New(zap.DebugLevel)
 	c := &clock{now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
-	r := &rig{Server: s, t: t, url: h.URL, logs: logs, clock: c, log: zap.New(core), world: &world{t: t}}
+	r := &rig{Server: s, t: t, url: h.URL, logs: logs, clock: c, log: zap.New(core), world: &world{t: t}, patience: 20 * time.Second}
 	r.book = &casebook.Book{Store: memory.New(c.Now), Policy: rules(), Now: c.Now}
 	t.Cleanup(r.noSecrets)
 	t.Cleanup(func() {
@@ -160,7 +162,7 @@ func (r *rig) execute() {
 }
 
 func (r *rig) context() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), r.patience)
 	r.t.Cleanup(cancel)
 	return ctx
 }
