@@ -117,13 +117,13 @@ func (s settings) serve(ctx context.Context) error {
 		Diagnoses: all.Diagnoses(),
 		Places:    places{conn.source.Kube},
 		Target:    target, Fixes: s.Fixes, Now: time.Now,
-		Workers: s.Limits.Workers, Queue: s.Limits.Queue,
+		Workers: s.Limits.Workers, Queue: s.Limits.Queue, Connections: s.Slack.Connections,
 	})
 	if err != nil {
 		return err
 	}
 	log.Info("serving", zap.String("cluster", target.Cluster), zap.String("region", target.Region), zap.String("state", s.State), zap.Bool("fixes", s.Fixes))
-	if err := b.Run(ctx); err != nil && ctx.Err() == nil {
+	if err := s.run(ctx, b, log); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil

@@ -26,3 +26,10 @@ policy:
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+{{- /* The port of settings.health; empty where that is none. */ -}}
+{{- define "netdiag.healthPort" -}}
+{{- $address := dig "health" ":8080" (.Values.settings | default dict) -}}
+{{- if and $address (ne $address "none") -}}
+{{ $address | splitList ":" | last }}
+{{- end -}}
+{{- end }}

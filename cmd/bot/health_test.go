@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/all"
+	"github.com/netdiag/netdiag/handlers"
+	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/config"
+	"github.com/netdiag/netdiag/internal/sim/slack"
+	"github.com/netdiag/netdiag/internal/store/memory"
+)
+
+func TestHealth(t *testing.T) {
+	workspace := slack.New(slack.Options{})
+	h := httptest.NewServer(workspace)
+	defer h.Close()
+	defer workspace.Close()
+	core, logs := observer.New(zap.InfoLevel)
+	b, err := handlers.New(handlers.Config{
+		AppToken: "xapp-sim", BotToken: "xoxb-sim", APIURL: h.URL + "/api/", Log: zap.New(core), Holder: "bot-1", Now: time.Now,
+		Book: &casebook.Book{Store: memory.New(time.Now), Now: time.Now}, Diagnoses: all.Diagnoses(),
+		Diagnose: func(context.Context, diagnostics.Diagnosis, diagnostics.Target, func(string)) (diagnostics.Outcome, error) {
+			return diagnostics.Outcome{}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	s := settings{Config: config.Config{Health: "127.0.0.1:0"}}
+	go func() { ended <- s.run(ctx, b, zap.New(core)) }()
+	if err := workspace.Wait(t.Context(), func(s *slack.State) bool { return s.Sockets() > 0 }); err != nil {
+		t.Fatal(err)
+	}
+	address := logs.FilterMessage("health checks").All()[0].ContextMap()["address"].(string)
+	get := func(path string) (int, string) {
+		resp, err := http.Get("http://" + address + path) //nolint:noctx // of a test
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	for status := 0; status != http.StatusOK; { // the hello is on its way
+		status, _ = get("/readyz")
+	}
+	if status, body := get("/healthz"); status != http.StatusOK || body != "alive\n" {
+		t.Errorf("%d %q", status, body)
+	}
+	if _, body := get("/metrics"); !strings.Contains(body, "netdiag_slack_deaf 0\n") || !strings.Contains(body, "go_goroutines") {
+		t.Errorf("metrics:\n%s", body)
+	}
+	if status, _ := get("/"); status != http.StatusNotFound {
+		t.Errorf("/: %d", status)
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	s.Health = "256.0.0.1:1"
+	if err := s.run(t.Context(), b, zap.New(core)); err == nil || !strings.Contains(err.Error(), "listen for health checks") {
+		t.Errorf("%v", err)
+	}
+}
