@@ -71,6 +71,7 @@ type Bot struct {
 
 	mu   sync.Mutex
 	busy map[string]bool // investigations that wait or are being answered here
+	left map[string]bool // investigations without an answer, anybody's
 	app  string          // id of the Slack app, once it is known
 
 	me      me    // set before anything is received
@@ -103,6 +104,7 @@ func New(c Config) (*Bot, error) {
 		slots:  make(chan struct{}, c.Workers+c.Queue),
 		take:   make(chan struct{}, 512),
 		busy:   map[string]bool{},
+		left:   map[string]bool{},
 	}
 	b.meters = newMeters(b)
 	b.web = newWeb(c, b.http)

@@ -63,6 +63,7 @@ func (t *teller) run(ctx context.Context) error {
 			if !ok {
 				return ended(ctx, "investigations")
 			}
+			t.note(inv)
 			if inv.Status.Posted[toldKey] == "" {
 				t.investigation(ctx, inv.Name)
 			}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -163,14 +165,19 @@ func (b *Bot) renew(ctx context.Context, cancel context.CancelCauseFunc, inv cas
 
 // adopt takes over questions that a process left behind.
 func (b *Bot) adopt(ctx context.Context) error {
-	all, err := b.Book.Store.Investigations.List(ctx)
-	if err != nil {
-		return fmt.Errorf("list investigations: %w", err)
-	}
 	now := b.Now()
-	for _, inv := range all {
-		s := inv.Status
-		if s.Phase != casebook.Received && s.Phase != casebook.Diagnosing || now.Sub(inv.Created) < adoptAfter {
+	for _, name := range b.unfinished() {
+		inv, err := b.Book.Store.Investigations.Get(ctx, name)
+		if errors.Is(err, casebook.ErrNotFound) {
+			b.mu.Lock()
+			delete(b.left, name)
+			b.mu.Unlock()
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("look at %s: %w", name, err)
+		}
+		if !unanswered(inv) || now.Sub(inv.Created) < adoptAfter {
 			continue
 		}
 		if now.Sub(inv.Created) > adoptUntil && !b.working(inv.Name) {
@@ -183,6 +190,28 @@ func (b *Bot) adopt(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// unanswered reports that a question has no answer yet.
+func unanswered(inv casebook.Investigation) bool {
+	return inv.Status.Phase == casebook.Received || inv.Status.Phase == casebook.Diagnosing
+}
+
+// note keeps in mind which questions are open, so that looking after them does not mean reading all there ever were.
+func (b *Bot) note(inv casebook.Investigation) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if unanswered(inv) {
+		b.left[inv.Name] = true
+	} else {
+		delete(b.left, inv.Name)
+	}
+}
+
+func (b *Bot) unfinished() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Sorted(maps.Keys(b.left))
 }
 
 func (b *Bot) working(name string) bool {

@@ -20,6 +20,7 @@ var (
 // Envelope records one delivery to the app.
 type Envelope struct {
 	ID, Type string
+	TS       string        // of the message that an event tells of
 	Attempt  int           // 0 is the first
 	Sent     time.Time     // by the server's clock
 	Took     time.Duration // until it was acknowledged; negative where it never was
@@ -46,7 +47,7 @@ func (s *Server) deliver(ctx context.Context, kind string, attempt int, build fu
 		id = s.id("envelope-")
 		s.pending[id] = got
 		n = len(s.state.sent)
-		s.state.sent = append(s.state.sent, Envelope{ID: id, Type: kind, Attempt: attempt, Sent: sent, Took: -1})
+		s.state.sent = append(s.state.sent, Envelope{ID: id, Type: kind, TS: told(payload), Attempt: attempt, Sent: sent, Took: -1})
 	})
 	defer func() {
 		s.mu.Lock()
@@ -79,6 +80,12 @@ func (s *Server) deliver(ctx context.Context, kind string, attempt int, build fu
 	case <-s.closing:
 		return nil, ErrUnreachable
 	}
+}
+
+// told is the ts of the message that an event tells of, empty where it tells of something else.
+func told(payload object) string {
+	event, _ := payload["event"].(object)
+	return str(event["ts"])
 }
 
 // copies lists the connections that an envelope goes over: one, but where Duplicate asks for more.
