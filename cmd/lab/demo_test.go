@@ -13,13 +13,19 @@ import (
 
 const seeds = "../../testdata/worlds/seeds/"
 
-// start runs the demo with the real bot program until the test ends, and gives the URL of its first page.
-func start(t *testing.T, worlds ...string) string {
+// build builds the real bot program.
+func build(t *testing.T) string {
 	t.Helper()
 	bot := filepath.Join(t.TempDir(), "bot")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bot, "../bot").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return bot
+}
+
+// start runs the demo with the bot program until the test ends, and gives the URL of its page.
+func start(t *testing.T, bot string, worlds []choice) string {
+	t.Helper()
 	var log io.Writer = io.Discard
 	if testing.Verbose() {
 		log = os.Stderr
@@ -49,6 +55,7 @@ func start(t *testing.T, worlds ...string) string {
 // Both stories play in a real browser from the question to the verified fix: asked by one, refused to the one who asked,
 // approved by the other, applied, verified, told.
 func TestDemo(t *testing.T) {
+	bot := build(t)
 	for _, story := range []struct {
 		world, ask, verdict, verified string
 	}{
@@ -57,7 +64,7 @@ func TestDemo(t *testing.T) {
 	} {
 		t.Run(story.world, func(t *testing.T) {
 			b := browsertest.New(t)
-			b.Goto(start(t, seeds+story.world))
+			b.Goto(start(t, bot, named([]string{seeds + story.world})))
 			shot := func(name string) {
 				if dir := os.Getenv("NETDIAG_SCREENSHOTS"); dir != "" {
 					b.Screenshot(filepath.Join(dir, story.world+"-"+name+".png"))

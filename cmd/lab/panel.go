@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,10 +53,10 @@ func (p *panel) get() slack.Panel {
 		return p.last
 	}
 	if c.Verb == "pending" {
-		out.Tables = append(out.Tables, waiting(ctx, in), p.subnets(ctx, in))
+		out.Tables = append(out.Tables, waiting(ctx, in), p.subnets(ctx, in), nodes(ctx, in))
 		out.Commands = append(out.Commands, "kubectl get pods -A --field-selector=status.phase=Pending", "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,AvailableIpAddressCount]' --output text")
 	} else {
-		out.Tables = append(out.Tables, targets(ctx, in, c)...)
+		out.Tables = append(append(out.Tables, targets(ctx, in, c)...), pods(ctx, in, c.Namespace), nodes(ctx, in))
 		out.Commands = append(out.Commands, "kubectl get targetgroupbindings -A", "aws elbv2 describe-target-groups --query 'TargetGroups[].TargetGroupArn' --output text")
 	}
 	out.Commands = append(out.Commands, "kubectl get investigations,remediations -n netdiag")
@@ -79,6 +80,49 @@ func waiting(ctx context.Context, in diagnostics.Inputs) slack.Table {
 	}
 	if len(t.Rows) == 0 {
 		t.Rows = [][]string{{"", "all pods run", "+ok"}}
+	}
+	return t
+}
+
+// pods lists the pods of a namespace.
+func pods(ctx context.Context, in diagnostics.Inputs, namespace string) slack.Table {
+	t := slack.Table{Title: "Pods in " + namespace, Columns: []string{"pod", "state", "address"}}
+	list, err := in.Pods.Pods(ctx, diagnostics.PodQuery{Namespace: namespace})
+	if err != nil {
+		return t
+	}
+	for _, p := range list {
+		state := "!not ready"
+		for _, c := range p.Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+				state = "+Ready"
+			}
+		}
+		if p.DeletionTimestamp != nil {
+			state = "Terminating"
+		}
+		t.Rows = append(t.Rows, []string{p.Name, state, p.Status.PodIP})
+	}
+	return t
+}
+
+// nodes lists the nodes with the pods that each may run at most.
+func nodes(ctx context.Context, in diagnostics.Inputs) slack.Table {
+	t := slack.Table{Title: "Nodes", Columns: []string{"node", "zone", "state", "max pods"}}
+	list, err := in.Nodes.Nodes(ctx)
+	if err != nil {
+		return t
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
+	for _, n := range list {
+		state := "!NotReady"
+		for _, c := range n.Status.Conditions {
+			if c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue {
+				state = "+Ready"
+			}
+		}
+		name, _, _ := strings.Cut(n.Name, ".")
+		t.Rows = append(t.Rows, []string{name, n.Labels[corev1.LabelTopologyZone], state, n.Status.Allocatable.Pods().String()})
 	}
 	return t
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,19 +25,6 @@ import (
 	"github.com/netdiag/netdiag/internal/world"
 )
 
-// The people of the demo's workspace: one asks, the other approves.
-var people = []slack.User{
-	{ID: "U0MAYA", Name: "maya", RealName: "Maya Okafor", Title: "on call"},
-	{ID: "U0JONAS", Name: "jonas", RealName: "Jonas Weber", Title: "platform lead"},
-}
-
-// Of the demo's workspace. The tokens open nothing but the simulated Slack of the same process.
-const (
-	team     = "T0DEMO001"
-	appToken = "xapp-demo"
-	botToken = "xoxb-demo"
-)
-
 // story is one world with everything around it: simulators, nature, a Slack workspace and the two real programs.
 type story struct {
 	demo   demo
@@ -46,11 +34,13 @@ type story struct {
 	api    string // URL of the workspace for the bot
 	dir    string // of the kubeconfig
 	panel  *panel
+	up     atomic.Bool // the bot has been connected
 	closes []func()
 }
 
-// open loads a world, moves it to the present and serves it, with a Slack workspace whose page leads to places.
-func (d demo) open(dir string, places []slack.Place) (*story, error) {
+// open loads a world, moves it to the present and serves it, with a Slack workspace whose page people open at a URL and
+// which leads to places.
+func (d demo) open(dir, page string, places []slack.Place) (*story, error) {
 	w, err := world.Load(dir)
 	if err != nil {
 		return nil, err
@@ -62,15 +52,11 @@ func (d demo) open(dir string, places []slack.Place) (*story, error) {
 	}
 	s.closes = append(s.closes, s.served.Close)
 	s.panel = &panel{story: s}
-	s.slack = slack.New(slack.Options{
-		Team: slack.Team{ID: team, Name: w.Meta.Cluster}, AppToken: appToken, BotToken: botToken, Users: people, Players: []string{"U0MAYA", "U0JONAS"},
-		Channels: []slack.Channel{{ID: "C0ONCALL", Name: "oncall"}},
-		App: slack.App{Commands: []slack.Command{{
-			Name: "/netdiag", Description: "Diagnose EKS networking",
-			Uses: []slack.Use{{Text: "pending <namespace> [pod]", Does: "why pods don't start"}, {Text: "alb <ingress>", Does: "why the load balancer answers 5xx"}, {Text: "help", Does: "what it can answer"}},
-		}}},
-		Hints: []string{"/netdiag " + w.Meta.Ask}, Panel: s.panel.get, Places: places,
-	})
+	s.slack = slack.New(s.workspace(page, places))
+	if _, err := s.slack.Say(pager, oncall, "", alarm(w.Meta)); err != nil {
+		s.close()
+		return nil, err
+	}
 	s.closes = append(s.closes, func() { s.slack.Close() })
 	url, stop, err := diagtest.Listen(s.slack)
 	if err != nil {
@@ -134,6 +120,12 @@ func (s *story) start(ctx context.Context, g *errgroup.Group) {
 	})
 	common := []string{"--cluster", s.world.Meta.Cluster, "--region", s.world.Meta.Region}
 	g.Go(func() error {
+		if s.connected(ctx) == nil {
+			s.up.Store(true)
+		}
+		return nil
+	})
+	g.Go(func() error {
 		return s.keep(ctx, "netdiag", append([]string{"serve", "--config", s.settings()}, common...))
 	})
 	g.Go(func() error {
@@ -148,20 +140,23 @@ func untilCancelled(ctx context.Context, err error) error {
 	return err
 }
 
-// keep runs the bot program as one of its two identities until ctx ends. One that dies after it had come up is started
-// again, as a cluster would.
+// keep runs the bot program as one of its two identities until ctx ends. One that dies after the bot had come up is
+// started again, as a cluster would.
 func (s *story) keep(ctx context.Context, user string, args []string) error {
-	const up = 5 * time.Second
 	for {
-		start := time.Now()
 		err := s.program(ctx, user, args)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(start) < up {
+		if !s.up.Load() {
 			return err
 		}
 		fmt.Fprintf(s.demo.log, "%v; started again\n", err)
+		select {
+		case <-time.After(time.Second): // as a kubelet waits
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 

@@ -1,8 +1,10 @@
 package slack
 
-import "strings"
-
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 func (s *Server) permalink(c *call) (object, error) {
 	s.mu.Lock()
@@ -15,7 +17,7 @@ func (s *Server) permalink(c *call) (object, error) {
 	if m == nil {
 		return nil, fail("message_not_found")
 	}
-	return object{"channel": ch.ID, "permalink": permalink(c.base, m)}, nil
+	return object{"channel": ch.ID, "permalink": permalink(cmp.Or(strings.TrimSuffix(s.o.Page, "/"), c.base), m)}, nil
 }
 
 func permalink(base string, m *Message) string {

@@ -6,8 +6,10 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
+	"html"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -30,15 +32,30 @@ func (s *Server) pageRoutes() {
 		w.Header().Set("Cache-Control", "no-cache")
 		static.ServeHTTP(w, r)
 	})
-	index := func(w http.ResponseWriter, r *http.Request) {
+	page, err := fs.ReadFile(files, "index.html")
+	if err != nil {
+		panic(err) // it is embedded too
+	}
+	page = bytes.ReplaceAll(page, []byte("{{base}}"), []byte(html.EscapeString(s.below())))
+	index := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Security-Policy", pagePolicy)
 		w.Header().Set("Cache-Control", "no-cache")
-		http.ServeFileFS(w, r, files, "index.html")
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(page) // the browser is gone: nobody to tell
 	}
 	s.mux.HandleFunc("GET /{$}", index)
 	s.mux.HandleFunc("GET /archives/{channel}/{ts}", index) // permalinks
 	s.mux.HandleFunc("GET /client/stream", s.stream)
 	s.mux.HandleFunc("POST /client/{deed}", s.deed)
+}
+
+// below is the path under which people reach the page, with a slash at its end.
+func (s *Server) below() string {
+	u, err := url.Parse(s.o.Page)
+	if err != nil {
+		return "/"
+	}
+	return strings.TrimSuffix(u.Path, "/") + "/"
 }
 
 // deed is what a person does on the page.

@@ -35,6 +35,10 @@ type Options struct {
 	Hints   []string     // lines that the page offers to a newcomer, such as "/netdiag pending backend"
 	Panel   func() Panel // what the page shows beside Slack, asked for a few times a second at most; nil shows nothing
 	Places  []Place      // other pages of the same kind that the page leads to
+
+	// Page is the URL under which people open the page, where another server passes on to this one what comes below it.
+	// Permalinks lead there. Empty is the address that the app calls.
+	Page string
 }
 
 // Place is a page to go to; Here marks the page itself.

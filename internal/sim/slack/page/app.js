@@ -1,5 +1,5 @@
 // The page: who looks, where, and what the workspace says. Everything shown comes from one stream of server-sent events.
-import { api, h, toast } from "./dom.js";
+import { api, base, h, toast } from "./dom.js";
 import { ask, showModal } from "./dialogs.js";
 import { showSidebar } from "./sidebar.js";
 import { showMain } from "./main.js";
@@ -55,7 +55,7 @@ function go(change) {
   if (change.channel && change.thread === undefined) view.thread = null;
   if (change.thread && window.innerWidth < 1280) view.world = false; // they lie on one another there
   if (change.channel && change.tab === undefined) view.tab = "messages";
-  history.replaceState(null, "", "/#/" + [view.channel, view.thread].filter(Boolean).join("/"));
+  history.replaceState(null, "", base + "#/" + [view.channel, view.thread].filter(Boolean).join("/"));
   render();
 }
 
@@ -70,7 +70,7 @@ function become(user) {
 
 function connect() {
   stream?.close();
-  stream = new EventSource("/client/stream?user=" + encodeURIComponent(view.me ?? ""));
+  stream = new EventSource(base + "client/stream?user=" + encodeURIComponent(view.me ?? ""));
   stream.addEventListener("workspace", (ev) => {
     workspace = JSON.parse(ev.data);
     if (view.me && workspace.players.includes(view.me)) return;
@@ -124,7 +124,7 @@ function render() {
 }
 
 function readAddress() {
-  const link = /^\/archives\/([^/]+)\/p(\d+)(\d{6})$/.exec(location.pathname);
+  const link = /^archives\/([^/]+)\/p(\d+)(\d{6})$/.exec(location.pathname.slice(base.length));
   if (link) {
     const thread = new URLSearchParams(location.search).get("thread_ts") ?? `${link[2]}.${link[3]}`;
     return Object.assign(view, { channel: link[1], thread });

@@ -1,5 +1,8 @@
 // Everything on the page is made of nodes and text nodes: no text ever becomes markup.
 
+// base is the path below which this workspace lies: "/", or "/w/name/" beside others.
+export const base = new URL("../", import.meta.url).pathname;
+
 // h makes an element: h("p", {class: "x", onclick: f}, "text", node, [nodes], null).
 export function h(tag, props, ...children) {
   const ns = svgTags.has(tag) ? "http://www.w3.org/2000/svg" : null;
@@ -68,7 +71,7 @@ export function hash(v) {
 // api tells the workspace what a person did.
 export async function api(deed, body) {
   try {
-    const r = await fetch("/client/" + deed, {
+    const r = await fetch(base + "client/" + deed, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),

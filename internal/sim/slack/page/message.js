@@ -1,5 +1,5 @@
 // One message, as everyone or one person sees it.
-import { api, h, hash, toast } from "./dom.js";
+import { api, base, h, hash, toast } from "./dom.js";
 import { emoji, glyph, glyphs } from "./icons.js";
 import { blocks } from "./blocks.js";
 import { mention, mrkdwn } from "./text.js";
@@ -7,7 +7,7 @@ import { mention, mrkdwn } from "./text.js";
 // avatar is a person's picture: initials on the person's colour; for the app its mark.
 export function avatar(u, ctx, size = "") {
   const player = ctx.workspace.players.indexOf(u?.id);
-  if (u?.id === ctx.workspace.app.user) return h("img", { class: "avatar " + size, src: "/page/icon.svg", alt: "" });
+  if (u?.id === ctx.workspace.app.user) return h("img", { class: "avatar " + size, src: base + "page/icon.svg", alt: "" });
   const initials = (u?.real_name || u?.name || "?").split(/\s+/).map((w) => w[0]).slice(0, 2).join("").toUpperCase();
   return h("span", { class: `avatar ${size} ` + (player >= 0 ? "player-" + player : "other"), "aria-hidden": "true" }, initials);
 }
@@ -70,10 +70,13 @@ function body(m, at, ctx) {
     m.blocks?.length ? h("div", { class: "blocks" }, blocks(m.blocks, at)) : m.text && h("div", { class: "text" }, mrkdwn(m.text, at)),
     m.edited && h("span", { class: "edited" }, "(edited)"),
     m.files?.map((f) => f.mimetype?.startsWith("image/")
-      ? h("figure", {}, h("figcaption", {}, f.title), h("img", { class: "image", src: new URL(f.url_private, location.href).pathname, alt: f.alt_txt || f.title }))
-      : h("a", { class: "file", href: new URL(f.url_private, location.href).pathname, download: f.name }, h("strong", {}, f.title), h("small", {}, `${f.name} · ${f.size.toLocaleString()} bytes`))),
+      ? h("figure", {}, h("figcaption", {}, f.title), h("img", { class: "image", src: fileURL(f), alt: f.alt_txt || f.title }))
+      : h("a", { class: "file", href: fileURL(f), download: f.name }, h("strong", {}, f.title), h("small", {}, `${f.name} · ${f.size.toLocaleString()} bytes`))),
   ];
 }
+
+// fileURL is where the page itself finds a file.
+const fileURL = (f) => base + new URL(f.url_private).pathname.slice(1);
 
 function replies(m, ctx) {
   const people = (m.reply_users ?? []).slice(0, 3).map((id) => avatar(ctx.user(id), ctx, "tiny"));

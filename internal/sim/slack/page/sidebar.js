@@ -1,5 +1,5 @@
 // The left column: the workspace, its channels, the app, and who is acting.
-import { fill, h, hash } from "./dom.js";
+import { fill, h, hash, toast } from "./dom.js";
 import { glyph, glyphs } from "./icons.js";
 import { avatar } from "./message.js";
 
@@ -16,7 +16,7 @@ export function showSidebar(el, ctx) {
   fill(el,
     h("header", { class: "team" }, h("span", { class: "team-name" }, workspace.team.name), h("span", { class: "team-note" }, "simulated workspace")),
     h("div", { class: "side-scroll" },
-      workspace.places.length > 0 && h("h2", {}, "Stories"),
+      workspace.places.length > 0 && h("h2", {}, "Worlds"),
       workspace.places.length > 0 && h("ul", {}, workspace.places.map(place)),
       h("h2", {}, "Channels"),
       h("ul", {}, state.channels.filter((c) => !c.with).map((c) => row(ctx, c, c.private ? glyph(glyphs.lock, "side-glyph") : h("span", { class: "hash", "aria-hidden": "true" }, "#"), c.name))),
@@ -39,7 +39,7 @@ function row(ctx, c, sign, name) {
 }
 
 function place(p) {
-  return h("li", {}, h("a", { class: "side-row place", href: p.url, "aria-current": p.here ? "page" : null }, h("span", {}, p.title)));
+  return h("li", {}, h("a", { class: "side-row place", href: p.url, "aria-current": p.here ? "page" : null, onclick: () => { if (!p.here) toast("Going to “" + p.title + "”. A world that nobody has looked at yet is started first."); } }, h("span", {}, p.title)));
 }
 
 // people is the switch between those whom one can play.
