@@ -6,6 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/netdiag/netdiag/internal/sim/slack/browsertest"
@@ -88,5 +91,62 @@ func TestDemo(t *testing.T) {
 			b.WaitText(story.verified)
 			shot("verified")
 		})
+	}
+}
+
+// One page has every world; a bot that is killed is missed and comes back; a reload shows the same.
+func TestDemoWorlds(t *testing.T) {
+	b := browsertest.New(t)
+	worlds := menu()
+	for i := range worlds {
+		worlds[i].dir = "../../" + worlds[i].dir
+	}
+	url := start(t, build(t), worlds)
+	b.Goto(url)
+	b.Follow("All targets healthy, clients get 504")
+	b.WaitText("FIRING IngressErrors")
+	b.WaitGone("netdiag is not connected")
+	b.Type("/netdiag alb api-ingress -n backend")
+	b.WaitText("root cause found, confirmed")
+	if dir := os.Getenv("NETDIAG_SCREENSHOTS"); dir != "" {
+		b.Screenshot(filepath.Join(dir, "demo-worlds.png"))
+	}
+
+	kill(t, "serve")
+	b.WaitText("netdiag is not connected")
+	b.Reload()
+	b.WaitText("root cause found, confirmed")
+	b.WaitGone("netdiag is not connected")
+	b.Type("/netdiag ping")
+	b.WaitText("Only visible to you")
+
+	b.Follow("Pods stay in ContainerCreating")
+	b.WaitText("FIRING KubePodNotReady")
+	b.WaitGone("root cause found, confirmed")
+}
+
+// kill ends the newest bot process that this test started for a purpose.
+func kill(t *testing.T, purpose string) {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		t.Skip("SKIPPED IN PART: there is no /proc, so no bot was killed")
+	}
+	newest := 0
+	for _, f := range stats {
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		stat, err := os.ReadFile(f)
+		args, argsErr := os.ReadFile(filepath.Join(filepath.Dir(f), "cmdline"))
+		if err != nil || argsErr != nil {
+			continue // it has ended
+		}
+		_, after, _ := strings.Cut(string(stat), ") ")
+		if fields := strings.Fields(after); len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) && slices.Contains(strings.Split(string(args), "\x00"), purpose) {
+			newest = max(newest, pid)
+		}
+	}
+	p, err := os.FindProcess(newest)
+	if err != nil || newest == 0 || p.Kill() != nil {
+		t.Fatalf("no bot %s to kill", purpose)
 	}
 }

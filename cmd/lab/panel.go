@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -59,14 +60,31 @@ func (p *panel) get() slack.Panel {
 		out.Tables = append(append(out.Tables, targets(ctx, in, c)...), pods(ctx, in, c.Namespace), nodes(ctx, in))
 		out.Commands = append(out.Commands, "kubectl get targetgroupbindings -A", "aws elbv2 describe-target-groups --query 'TargetGroups[].TargetGroupArn' --output text")
 	}
+	for i := range out.Tables {
+		out.Tables[i].Rows = short(out.Tables[i].Rows)
+	}
 	out.Commands = append(out.Commands, "kubectl get investigations,remediations -n netdiag")
 	p.last = out
 	return out
 }
 
+// short cuts a table that would fill the panel: trouble stays before what is in order, and how much is left out is said.
+func short(rows [][]string) [][]string {
+	const most = 8
+	if len(rows) <= most+1 {
+		return rows
+	}
+	trouble := func(r []string) bool {
+		return slices.ContainsFunc(r, func(cell string) bool { return strings.HasPrefix(cell, "!") })
+	}
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b []string) int { return count(trouble(b)) - count(trouble(a)) })
+	return append(sorted[:most:most], []string{fmt.Sprintf("and %d more", len(rows)-most)})
+}
+
 // waiting lists the pods that don't run.
 func waiting(ctx context.Context, in diagnostics.Inputs) slack.Table {
-	t := slack.Table{Title: "Pods that don't run", Columns: []string{"namespace", "pod", "state"}}
+	t := slack.Table{Title: "Pods that don't run", Columns: []string{"pod", "state"}}
 	pods, err := in.Pods.Pods(ctx, diagnostics.PodQuery{Phase: string(corev1.PodPending)})
 	if err != nil {
 		return t
@@ -76,10 +94,10 @@ func waiting(ctx context.Context, in diagnostics.Inputs) slack.Table {
 		if p.Spec.NodeName != "" {
 			state = "ContainerCreating"
 		}
-		t.Rows = append(t.Rows, []string{p.Namespace, p.Name, "!" + state})
+		t.Rows = append(t.Rows, []string{p.Namespace + "/" + p.Name, "!" + state})
 	}
 	if len(t.Rows) == 0 {
-		t.Rows = [][]string{{"", "all pods run", "+ok"}}
+		t.Rows = [][]string{{"all pods run", "+ok"}}
 	}
 	return t
 }

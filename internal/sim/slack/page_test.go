@@ -235,7 +235,7 @@ func TestPageEphemeral(t *testing.T) {
 
 	s.Disconnect("link_disabled")
 	wait(t, s, func(st *slack.State) bool { return st.Sockets() == 0 })
-	b.WaitText("netdiag is not connected yet.")
+	b.WaitText("netdiag is not connected.")
 	b.Type("/netdiag pending backend")
 	b.WaitText(`/netdiag failed with the error "dispatch_failed"`)
 }

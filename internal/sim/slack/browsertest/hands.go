@@ -21,6 +21,21 @@ func (b *Browser) Goto(address string) {
 	b.until("open "+address, `() => document.getElementById("app")?.dataset.ready === "true"`)
 }
 
+// Follow clicks on the link that is labelled so, and waits until the page that it leads to shows its workspace.
+func (b *Browser) Follow(label string) {
+	b.t.Helper()
+	Eval[bool](b, `(window.browsertestStayed = true)`)
+	b.press("follow "+label, `(label) => [...document.querySelectorAll("a[href]")].find((e) => e.innerText.trim() === label)`, label)
+	b.until("follow "+label, `() => !window.browsertestStayed && document.getElementById("app")?.dataset.ready === "true"`)
+}
+
+// Reload loads the page anew.
+func (b *Browser) Reload() {
+	b.t.Helper()
+	run(b, "reload", chromedp.Reload())
+	b.until("reload", `() => document.getElementById("app")?.dataset.ready === "true"`)
+}
+
 // Resize changes the size of the window, in CSS pixels.
 func (b *Browser) Resize(width, height int64) {
 	b.t.Helper()

@@ -18,9 +18,11 @@ export function showMain(el, ctx) {
       head: h("header", { class: "head" }), home: h("div", { class: "home", tabindex: -1 }),
       list: h("div", { class: "list", role: "log", "aria-live": "polite", "aria-label": "Messages", tabindex: 0 }),
       composer: composer(ctx, { channel: c, thread: null }),
+      away: h("p", { class: "away", role: "status" }),
     };
-    fill(el, parts.head, parts.home, parts.list, parts.composer);
+    fill(el, parts.head, parts.home, parts.list, parts.away, parts.composer);
   }
+  parts.away.textContent = state.sockets ? "" : `${ctx.appName()} is not connected. It is starting, or it was stopped; what you type now does not reach it.`;
   head(parts.head, ctx, c);
   const home = Boolean(c.with) && view.tab === "home";
   parts.home.hidden = !home;

@@ -22,7 +22,7 @@ export function showSidebar(el, ctx) {
       h("ul", {}, state.channels.filter((c) => !c.with).map((c) => row(ctx, c, c.private ? glyph(glyphs.lock, "side-glyph") : h("span", { class: "hash", "aria-hidden": "true" }, "#"), c.name))),
       h("h2", {}, "Apps"),
       h("ul", {}, state.channels.filter((c) => c.with).map((c) => row(ctx, c, h("span", { class: "presence " + (state.sockets ? "on" : "off"), role: "img", "aria-label": state.sockets ? "connected" : "not connected" }), workspace.app.name)),
-        !state.sockets && h("li", { class: "side-note" }, `${workspace.app.name} is not connected yet.`))),
+        !state.sockets && h("li", { class: "side-note" }, "not connected"))),
     people(ctx));
   if (focus) el.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus();
 }
