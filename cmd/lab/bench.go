@@ -111,7 +111,11 @@ Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken worl
 				if err != nil {
 					return err
 				}
-				if err := writePerformance(performance, results, loads); err != nil {
+				ready, waits, err := measureWaits(c.Context(), bot, os.Stderr)
+				if err != nil {
+					return err
+				}
+				if err := writePerformance(performance, results, loads, ready, waits); err != nil {
 					return err
 				}
 			}
@@ -124,7 +128,7 @@ Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken worl
 	c.Flags().StringVarP(&format, "output", "o", "term", "term or json")
 	program.Values(c, "output", "term", "json")
 	c.Flags().StringVar(&accuracy, "accuracy", "", "also write the verdicts to this Markdown file")
-	c.Flags().StringVar(&performance, "performance", "", "also write the times to this Markdown file, and what the bot program takes for generated clusters")
+	c.Flags().StringVar(&performance, "performance", "", "also write the times to this Markdown file, what the bot program takes for generated clusters, and how long people wait in the demo")
 	c.Flags().StringVar(&bot, "bot", "", "the bot program that --performance measures (default: beside this one)")
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 // writeAccuracy writes docs/accuracy.md, misses included.
@@ -39,8 +40,8 @@ func byFolder(results []result) [][]result {
 }
 
 // writePerformance writes docs/performance.md: how long the diagnoses took, from the first read to the verdict, and what
-// large clusters take.
-func writePerformance(file string, results []result, loads []load) error {
+// large clusters take, and how long people wait in the demo.
+func writePerformance(file string, results []result, loads []load, ready time.Duration, waits []wait) error {
 	f, err := os.Create(file)
 	if err != nil {
 		return err
@@ -64,6 +65,7 @@ func writePerformance(file string, results []result, loads []load) error {
 		fmt.Fprintf(f, "| %s | %d | %.2f s | %.2f s | %.2f s (%s) |\n", name, len(part), took[len(took)/2], took[len(took)*9/10], slowest.Seconds, slowest.World)
 	}
 	tellFleets(f, loads)
+	tellWaits(f, ready, waits)
 	return f.Close()
 }
 
