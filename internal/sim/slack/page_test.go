@@ -79,6 +79,8 @@ func verdict() []slackgo.Block {
 			text("mrkdwn", "*Confidence*\nconfirmed"), text("mrkdwn", "*Impact*\n6 pods pending for 14 min"),
 		}, nil),
 		table,
+		slackgo.NewDataVisualizationBlock("Addresses", slackgo.NewDataVisualizationBarChart(slackgo.NewDataVisualizationAxisConfig("subnet-1", "subnet-2"),
+			slackgo.NewDataVisualizationDataSeries("used", slackgo.NewDataVisualizationDataPoint("subnet-1", 251), slackgo.NewDataVisualizationDataPoint("subnet-2", 180)))),
 		slackgo.NewRichTextBlock("evidence",
 			slackgo.NewRichTextSection(span("Evidence", bold), span(" that anyone can repeat:", nil)),
 			slackgo.NewRichTextList(slackgo.RTEListBullet, 0,
@@ -151,6 +153,9 @@ func TestPage(t *testing.T) {
 	b.WaitText(injected)
 	if n := browsertest.Eval[int](b, `document.querySelectorAll("img[src=x], b, .message .mention.loud, a[href*=evil]").length`); n != 0 {
 		t.Errorf("%d elements came out of a text", n)
+	}
+	if got, want := browsertest.Eval[string](b, `document.querySelector(".chart [role=img]").ariaLabel`), "used: subnet-1 251, subnet-2 180"; got != want {
+		t.Errorf("the chart reads %q, want %q", got, want)
 	}
 	b.Screenshot(dir + "/2-thread.png")
 

@@ -36,6 +36,7 @@ ctx.at = (where) => ({
 });
 
 async function act(where, b, e, picks, node) {
+  if (node.getAttribute("aria-busy") === "true") return; // it is pressed already
   if (e.confirm && !(await ask(e.confirm, ctx))) return;
   node.setAttribute("aria-busy", "true");
   const r = await api("act", { user: view.me, ...place(where), block_id: b.block_id, action_id: e.action_id, picks });

@@ -49,6 +49,7 @@ export function showModal(state, ctx) {
     onsubmit: async (ev) => {
       ev.preventDefault();
       const submit = form.querySelector("[data-submit]");
+      if (submit?.getAttribute("aria-busy") === "true") return; // it is sent already
       submit?.setAttribute("aria-busy", "true");
       trouble.hidden = true;
       const r = await api("submit", { user: state.user, values: values(form) });

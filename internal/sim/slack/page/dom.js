@@ -18,7 +18,7 @@ export function h(tag, props, ...children) {
   return el;
 }
 
-const svgTags = new Set(["svg", "path", "circle", "rect", "g", "line", "polyline", "polygon"]);
+const svgTags = new Set(["svg", "path", "circle", "rect", "g", "line", "polyline", "polygon", "text"]);
 
 function add(el, children) {
   for (const c of children.flat(Infinity)) {
