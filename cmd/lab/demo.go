@@ -85,7 +85,8 @@ func (d demo) run(ctx context.Context, ready func(url string)) error {
 	}
 	defer l.Close()
 	g, ctx := errgroup.WithContext(ctx)
-	h := newHouse(ctx, d, "http://"+l.Addr().String(), g)
+	origin := "http://" + l.Addr().String()
+	h := newHouse(ctx, d, origin, g)
 	defer h.close()
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	g.Go(func() error { return ignoreClosed(srv.Serve(l)) })
@@ -102,7 +103,7 @@ func (d demo) run(ctx context.Context, ready func(url string)) error {
 		if err := s.connected(ctx); err != nil {
 			return err
 		}
-		ready(h.flats[0].url)
+		ready(origin + "/")
 		return nil
 	})
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {

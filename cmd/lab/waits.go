@@ -34,9 +34,8 @@ func measureWaits(ctx context.Context, bot string, progress io.Writer) (ready ti
 	select {
 	case url := <-up:
 		ready = time.Since(begin)
-		origin := strings.TrimSuffix(url, "/w/"+d.worlds[0].slug()+"/")
 		for _, c := range d.worlds {
-			w, err := watch(ctx, origin+"/w/"+c.slug())
+			w, err := watch(ctx, url+"w/"+c.slug())
 			if err != nil {
 				return 0, nil, errors.Join(fmt.Errorf("demo, %s: %w", c.dir, err), finish(stop, ended))
 			}

@@ -26,6 +26,10 @@ func TestEvents(t *testing.T) {
 		case *slackevents.MessageEvent:
 			got <- ev.ChannelType + " " + ev.User + " " + ev.Channel + " " + ev.Text
 		case *slackevents.AppHomeOpenedEvent:
+			if ev.Tab != "home" {
+				got <- ev.Type + " " + ev.Tab + " " + ev.Channel
+				return
+			}
 			_, err := b.api.PublishView(ev.User, slackgo.HomeTabViewRequest{Type: slackgo.VTHomeTab, Blocks: slackgo.Blocks{BlockSet: []slackgo.Block{slackgo.NewHeaderBlock(text("plain_text", "Home of "+ev.User))}}}, "")
 			if err != nil {
 				t.Error(err)
@@ -45,6 +49,10 @@ func TestEvents(t *testing.T) {
 	_, _ = s.Mention(maya, "C0QUIET", "", "help")
 	if e := s.Ephemerals(maya, "C0QUIET"); len(e) != 1 || !strings.Contains(e[0].Text, "not in this channel") {
 		t.Errorf("a mention where the app is not: %+v", e)
+	}
+	s.OpenMessages(maya)
+	if g, want := <-got, "app_home_opened messages D0MAYA"; g != want {
+		t.Errorf("got %q, want %q", g, want)
 	}
 	s.OpenHome(maya)
 	wait(t, s, func(st *slack.State) bool { v, _ := st.Home(maya); return v.Plain() == "Home of U0MAYA" })

@@ -99,6 +99,8 @@ func (s *Server) deed(w http.ResponseWriter, r *http.Request) {
 		}
 	case "home":
 		s.OpenHome(in.User)
+	case "messages":
+		s.OpenMessages(in.User)
 	case "dismiss":
 		s.Dismiss(in.User, in.TS)
 	default:

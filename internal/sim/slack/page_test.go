@@ -375,7 +375,9 @@ func searchBot(t *testing.T) *bot {
 			_ = b.sm.Ack(r)
 			switch ev := e.InnerEvent.Data.(type) {
 			case *slackevents.AppHomeOpenedEvent:
-				home(b, ev.User)
+				if ev.Tab == "home" {
+					home(b, ev.User)
+				}
 			case *slackevents.AppMentionEvent:
 				_, said, _ := strings.Cut(ev.Text, " ")
 				if _, _, err := b.api.PostMessage(ev.Channel, slackgo.MsgOptionTS(ev.ThreadTimeStamp), message("heard in a thread: "+said)); err != nil {

@@ -130,10 +130,15 @@ func (s *Server) Mention(user, channel, thread, text string) (ts string, err err
 }
 
 // OpenHome has a person open the app's Home tab.
-func (s *Server) OpenHome(user string) {
+func (s *Server) OpenHome(user string) { s.openTab(user, "home") }
+
+// OpenMessages has a person open the conversation with the app.
+func (s *Server) OpenMessages(user string) { s.openTab(user, "messages") }
+
+func (s *Server) openTab(user, tab string) {
 	s.mu.Lock()
 	ch := s.state.direct(user)
-	ev := object{"type": "app_home_opened", "user": user, "channel": ch.ID, "tab": "home", "event_ts": s.state.ts(s.o.Now())}
+	ev := object{"type": "app_home_opened", "user": user, "channel": ch.ID, "tab": tab, "event_ts": s.state.ts(s.o.Now())}
 	if v := s.state.homes[user]; v != nil {
 		ev["view"] = *v
 	}

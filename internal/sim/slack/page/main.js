@@ -41,7 +41,7 @@ function head(el, ctx, c) {
     type: "button", role: "tab", "aria-selected": String(view.tab === name), class: "tab",
     onclick: () => {
       ctx.go({ tab: name, channel: c.id, thread: view.thread });
-      if (name === "home") api("home", { user: view.me }); // every time it is opened
+      api(name, { user: view.me }); // the app is told every time
     },
   }, label);
   fill(el,

@@ -1,5 +1,5 @@
 // The left column: the workspace, its channels, the app, and who is acting.
-import { fill, h, hash, toast } from "./dom.js";
+import { api, fill, h, hash, toast } from "./dom.js";
 import { glyph, glyphs } from "./icons.js";
 import { avatar } from "./message.js";
 
@@ -16,8 +16,8 @@ export function showSidebar(el, ctx) {
   fill(el,
     h("header", { class: "team" }, h("span", { class: "team-name" }, workspace.team.name), h("span", { class: "team-note" }, "simulated workspace")),
     h("div", { class: "side-scroll" },
-      workspace.places.length > 0 && h("h2", {}, "Worlds"),
-      workspace.places.length > 0 && h("ul", {}, workspace.places.map(place)),
+      workspace.places.length > 1 && h("h2", {}, "Worlds"),
+      workspace.places.length > 1 && h("ul", {}, workspace.places.map(place)),
       h("h2", {}, "Channels"),
       h("ul", {}, state.channels.filter((c) => !c.with).map((c) => row(ctx, c, c.private ? glyph(glyphs.lock, "side-glyph") : h("span", { class: "hash", "aria-hidden": "true" }, "#"), c.name))),
       h("h2", {}, "Apps"),
@@ -34,7 +34,10 @@ function row(ctx, c, sign, name) {
   const here = c.id === ctx.view.channel;
   return h("li", {}, h("button", {
     type: "button", class: "side-row" + (fresh(ctx.view.me, c) && !here ? " fresh" : ""), "aria-current": here ? "page" : null, "data-channel": c.id, "data-focus": c.id,
-    onclick: () => ctx.go({ channel: c.id }),
+    onclick: () => {
+      ctx.go({ channel: c.id });
+      if (c.with) api("messages", { user: ctx.view.me });
+    },
   }, sign, h("span", {}, name)));
 }
 
