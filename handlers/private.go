@@ -58,7 +58,7 @@ func (t *teller) tellPrivately(ctx context.Context, inv casebook.Investigation) 
 	}
 	answer := render.Unanswered(inv)
 	if inv.Status.Report != nil {
-		answer = render.Answer(*inv.Status.Report)[0]
+		answer = render.Answer(*inv.Status.Report, render.Thread{})[0]
 	}
 	if err := t.web.respond(ctx, r.url, answer); err != nil {
 		return inv, err

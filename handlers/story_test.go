@@ -27,9 +27,9 @@ func TestFromTheQuestionToTheVerifiedFix(t *testing.T) {
 	card := r.card(root)
 	thread := r.thread(root)
 	for i, want := range []string{
-		"Root cause found, confirmed", "Evidence", "Not checked", "Resolution now", "Commands to repeat", "Fix: Keep 2 spare addresses",
+		"Root cause found, confirmed", "Subnets", "Not checked", "Resolution now", "Evidence", "Fixes by hand", "Fix: Keep 2 spare addresses",
 	} {
-		if len(thread) != 6 || !strings.Contains(thread[i].Plain(), want) {
+		if len(thread) != 7 || !strings.Contains(thread[i].Plain(), want) {
 			t.Fatalf("message %d of %d should say %q; the thread is:\n%s", i, len(thread), want, r.Transcript())
 		}
 	}
@@ -57,7 +57,7 @@ func TestFromTheQuestionToTheVerifiedFix(t *testing.T) {
 	if r.world.applied != 1 {
 		t.Errorf("applied %d times", r.world.applied)
 	}
-	notes := r.thread(root)[6:]
+	notes := r.thread(root)[7:]
 	var told []string
 	for _, n := range r.fixes()[0].Status.Notes {
 		told = append(told, n.Text)

@@ -201,7 +201,9 @@ func (t *teller) tellAnswer(ctx context.Context, inv casebook.Investigation) (ca
 	if inv.Status.Report == nil {
 		return inv, nil
 	}
-	parts := append(render.Answer(*inv.Status.Report), render.Commands(*inv.Status.Report)...)
+	r := *inv.Status.Report
+	parts := render.Answer(r, render.Thread{Mention: []string{inv.Question.User}, Cards: t.Fixes})
+	parts = append(append(parts, render.Evidence(r)...), render.Commands(r)...)
 	for i, m := range parts {
 		key := fmt.Sprintf("answer-%d", i)
 		if inv.Status.Posted[key] != "" {

@@ -14,22 +14,64 @@ const (
 	shownFindings = 8
 	shownFacts    = 12
 	shownFixes    = 6
+	shownPassed   = 8
 	shownItems    = 20
-	shownCommands = 40
 	shownAffected = 5
 )
 
-// Answer is a report for the thread: first a message with the verdict (what is wrong, how sure, what it means for
-// users), then evidence and tables, then what was ruled out and not checked, then fixes. Commands are not in it.
-func Answer(r diagnostics.Report) []Message {
+// Thread is what an answer needs to know of the thread that it is for. Its zero value is an answer without buttons.
+type Thread struct {
+	Investigation string   // its name, which the buttons carry
+	Mention       []string // user ids of who asked: they are told that the answer is there
+	Cards         bool     // each fix that can be carried out gets a card of its own below
+}
+
+// Answer is a report for the thread: first the verdict (what is wrong, how sure, what it means for users, what to do),
+// then a picture of it, then what was not checked and what was ruled out, then fixes. It is short: evidence and commands
+// are shown when they are asked for (Evidence, Commands).
+func Answer(r diagnostics.Report, in Thread) []Message {
+	by := sections(r)
+	fixes, reads := commands(by)
+	title := "netdiag " + render.Question(r.Diagnosis, r.Target)
+	out := pack(fallback(title, render.Verdict(r)+". "+r.Summary), each(append(verdict(r, by), told(r, in, len(fixes)+len(reads) > 0)...)...)...)
+	out = append(out, picture(title, r, by)...)
+	out = append(out, pack(fallback(title, "what was not checked, and what was ruled out"), each(checked(by, shownPassed)...)...)...)
+	return append(out, pack(fallback(title, "fixes"), each(remedies(r, by, in, len(fixes) > 0)...)...)...)
+}
+
+func sections(r diagnostics.Report) map[render.Kind][]render.Section {
 	by := map[render.Kind][]render.Section{}
 	for _, s := range render.Outline(r) {
 		by[s.Kind] = append(by[s.Kind], s)
 	}
-	title := "netdiag " + render.Question(r.Diagnosis, r.Target)
-	out := pack(fallback(title, render.Verdict(r)+". "+r.Summary), each(verdict(r, by)...)...)
-	out = append(out, pack(fallback(title, "evidence"), append(evidence(r, by), each(checked(by)...)...)...)...)
-	return append(out, pack(fallback(title, "fixes"), each(remedies(by)...)...)...)
+	return by
+}
+
+// told ends the verdict: who is told, the buttons, and when this was true.
+func told(r diagnostics.Report, in Thread, commands bool) []slack.Block {
+	var out []slack.Block
+	if len(in.Mention) > 0 {
+		var spans []span
+		some, more := few(in.Mention, shownItems)
+		for _, id := range some {
+			if len(spans) > 0 {
+				spans = append(spans, text(", "))
+			}
+			spans = append(spans, person(id))
+		}
+		if more != "" {
+			spans = append(spans, text(", "+more))
+		}
+		out = append(out, rich(line(append(spans, text(" asked for this."))...)))
+	}
+	if in.Investigation != "" {
+		buttons := []ask{askEvidence}
+		if commands {
+			buttons = append(buttons, askCommands)
+		}
+		out = append(out, asks("verdict", in.Investigation, append(buttons, askFile, askAgain)...))
+	}
+	return append(out, context("Read at "+render.Time(r.At)))
 }
 
 // verdict is the root-cause summary, to be understood in five seconds on a phone.
@@ -50,9 +92,6 @@ func verdict(r diagnostics.Report, by map[render.Kind][]render.Section) []slack.
 	if render.StateOf(r) == render.Undecided {
 		fact("What is missing", strings.Join(render.Deciding(r), ", "))
 	}
-	if r.Severity != "" {
-		fact("Severity", rank(r))
-	}
 	for _, s := range by[render.Now] {
 		fact("What to do", s.Note)
 		if s.Note == "" {
@@ -60,6 +99,9 @@ func verdict(r diagnostics.Report, by map[render.Kind][]render.Section) []slack.
 				fact("What to do", it.Text)
 			}
 		}
+	}
+	if r.Severity != "" {
+		fact("Severity", rank(r))
 	}
 	if len(facts) > 0 {
 		blocks = append(blocks, rich(bullets(facts, shownFacts)))
@@ -98,37 +140,6 @@ func conclusions(fs []diagnostics.Finding) []slack.Block {
 	return []slack.Block{rich(bullets(lines, shownFindings))}
 }
 
-// evidence shows what was read: the steps, the facts of each finding, the tables.
-func evidence(r diagnostics.Report, by map[render.Kind][]render.Section) [][]slack.Block {
-	var out [][]slack.Block
-	for _, s := range by[render.Steps] {
-		var lines []*slack.RichTextSection
-		for _, it := range s.Items {
-			spans := []span{bold(it.Text + ": ")}
-			for _, f := range it.Facts {
-				if f.Name == "Finding" {
-					spans = append(spans, text(f.Value))
-				}
-			}
-			lines = append(lines, line(spans...))
-		}
-		out = append(out, each(rich(line(bold(s.Title)), bullets(lines, shownItems)))...)
-	}
-	for _, k := range []render.Kind{render.Causes, render.Contributing, render.Symptoms} {
-		for _, s := range by[k] {
-			out = append(out, each(items(s.Items, shownFindings)...)...)
-		}
-	}
-	for _, s := range by[render.Table] {
-		out = append(out, table(*s.Table))
-	}
-	if len(out) > 0 {
-		out = append(each(header("Evidence")), out...)
-		out = append(out, each(context("Read at "+render.Time(r.At)))...)
-	}
-	return out
-}
-
 func items(its []render.Item, n int) []slack.Block {
 	var blocks []slack.Block
 	shown, more := few(its, n)
@@ -141,13 +152,8 @@ func items(its []render.Item, n int) []slack.Block {
 	return blocks
 }
 
-func checked(by map[render.Kind][]render.Section) []slack.Block {
+func checked(by map[render.Kind][]render.Section, passed int) []slack.Block {
 	var blocks []slack.Block
-	for _, k := range []render.Kind{render.Timeline, render.RuledOut} {
-		for _, s := range by[k] {
-			blocks = append(blocks, list(s, shownItems))
-		}
-	}
 	for _, s := range by[render.Gaps] {
 		var lines []*slack.RichTextSection
 		for _, it := range s.Items {
@@ -159,21 +165,48 @@ func checked(by map[render.Kind][]render.Section) []slack.Block {
 		}
 		blocks = append(blocks, rich(line(bold(s.Title)), bullets(lines, shownItems)))
 	}
+	for _, s := range by[render.RuledOut] {
+		blocks = append(blocks, list(s, passed))
+	}
+	for _, s := range by[render.Timeline] {
+		blocks = append(blocks, list(s, shownItems))
+	}
 	return blocks
 }
 
-func remedies(by map[render.Kind][]render.Section) []slack.Block {
+// remedies are the fixes, those that would not help, and prevention. The first fix is the one to take, and told in
+// full; of the others, as of what has a card of its own, only what they are good for: the rest stands with the commands.
+func remedies(r diagnostics.Report, by map[render.Kind][]render.Section, in Thread, commands bool) []slack.Block {
 	var blocks []slack.Block
-	left := shownFixes
-	for _, k := range []render.Kind{render.Now, render.Lasting} {
-		for _, s := range by[k] {
-			blocks = append(blocks, header(s.Title))
-			if s.Note != "" {
-				blocks = append(blocks, rich(line(text(s.Note))))
-			}
-			blocks = append(blocks, items(s.Items, left)...)
-			left -= min(left, len(s.Items))
+	for _, s := range by[render.Now] {
+		blocks = append(blocks, header(s.Title))
+		if s.Note != "" && (len(s.Items) == 0 || s.Items[0].Text != s.Note) {
+			blocks = append(blocks, rich(line(text(s.Note))))
 		}
+		for _, it := range s.Items {
+			if carded(r, 0, in) {
+				blocks = append(blocks, item(brief(it, "its card below says what changes, and has the buttons"), shownFacts))
+				continue
+			}
+			blocks = append(blocks, item(it, shownFacts))
+		}
+	}
+	for _, s := range by[render.Lasting] {
+		blocks = append(blocks, header(s.Title))
+		shown, more := few(s.Items, shownFixes)
+		for i, it := range shown {
+			how := ""
+			if carded(r, i+1, in) {
+				how = "its card below has the buttons"
+			}
+			blocks = append(blocks, item(brief(it, how), shownFacts))
+		}
+		if more != "" {
+			blocks = append(blocks, rich(line(text(more))))
+		}
+	}
+	if in.Investigation != "" && commands {
+		blocks = append(blocks, asks("fixes", in.Investigation, askCommands))
 	}
 	for _, k := range []render.Kind{render.Refused, render.Prevention} {
 		for _, s := range by[k] {
@@ -183,29 +216,24 @@ func remedies(by map[render.Kind][]render.Section) []slack.Block {
 	return blocks
 }
 
-// Commands holds the commands that repeat the evidence and those that carry out the fixes by hand, to be folded away.
-func Commands(r diagnostics.Report) []Message {
-	var blocks []slack.Block
-	for _, s := range render.Outline(r) {
-		for _, it := range s.Items {
-			cmds := it.Commands
-			for _, f := range it.Facts {
-				if f.Repeat != "" {
-					cmds = append(cmds, f.Repeat)
-				}
+// carded reports whether the n-th fix of the report gets a card.
+func carded(r diagnostics.Report, n int, in Thread) bool {
+	return in.Cards && n < len(r.Fixes) && r.Fixes[n].Executable && r.Fixes[n].Action != nil
+}
+
+// brief tells of a fix why it helps, and how it is done where that is another way than the fix itself says.
+func brief(it render.Item, how string) render.Item {
+	out := render.Item{Lead: it.Lead, Text: it.Text}
+	for _, f := range it.Facts {
+		switch f.Name {
+		case "Carried out":
+			if how != "" {
+				f.Value = how
 			}
-			for _, c := range cmds {
-				blocks = append(blocks, rich(line(text(it.Text)), pre(c)))
-			}
+			fallthrough
+		case "Proof", "Risk", "Shows within":
+			out.Facts = append(out.Facts, f)
 		}
 	}
-	if len(blocks) == 0 {
-		return nil
-	}
-	shown, more := few(blocks, shownCommands)
-	blocks = append([]slack.Block{header("Commands to repeat this by hand")}, shown...)
-	if more != "" {
-		blocks = append(blocks, rich(line(text(more))))
-	}
-	return pack(fallback("netdiag "+render.Question(r.Diagnosis, r.Target), "commands"), each(blocks...)...)
+	return out
 }

@@ -7,8 +7,34 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	api "github.com/slack-go/slack"
+
 	"github.com/netdiag/netdiag/internal/render/slack"
 )
+
+// checkLadder holds a message to the limits however plainly it is said.
+func checkLadder(t *testing.T, name string, m slack.Message) {
+	t.Helper()
+	for _, r := range slack.Ladder(m) {
+		checkLimits(t, fmt.Sprint(name, " level ", r.Level), r.Message)
+		if r.Level < slack.Oldest {
+			continue
+		}
+		size := 0
+		walk(t, r.Message, func(path string, o map[string]any) {
+			if s, ok := o["text"].(string); ok && o["type"] == "plain_text" {
+				size += utf8.RuneCountInString(s)
+			}
+			switch o["type"] {
+			case "rich_text", "table", "data_visualization", "header", "context":
+				t.Errorf("%s level %d%s: %v", name, r.Level, path, o["type"])
+			}
+		})
+		if r.Level == slack.Short && size > 3000 {
+			t.Errorf("%s: %d characters are not short", name, size)
+		}
+	}
+}
 
 func encode(t *testing.T, v any) string {
 	t.Helper()
@@ -76,7 +102,16 @@ func checkLimits(t *testing.T, name string, m slack.Message) {
 			bad(path, "%d characters, at most %d", n, limit)
 		}
 	}
-	tables := 0
+	tables, charts := 0, 0
+	ids := map[string]int{}
+	for _, b := range m.Blocks {
+		if c, ok := b.(*api.DataVisualizationBlock); ok {
+			charts++
+			if err := c.Validate(); err != nil {
+				bad("", "chart: %v", err)
+			}
+		}
+	}
 	walk(t, m, func(path string, o map[string]any) {
 		for k, v := range o {
 			if s, ok := v.(string); ok {
@@ -116,6 +151,18 @@ func checkLimits(t *testing.T, name string, m slack.Message) {
 				length(path, c["text"], 300)
 				length(path, c["confirm"], 30)
 				length(path, c["deny"], 30)
+			} else if name, ok := o["action_id"].(string); ok && (name == slack.ActionApprove || name == slack.ActionReject) {
+				bad(path, "a button that decides asks nothing back")
+			}
+		case "actions":
+			if n := len(o["elements"].([]any)); n == 0 || n > 25 {
+				bad(path, "%d elements", n)
+			}
+			if id, named := o["block_id"].(string); named {
+				length(path, id, 255)
+				if ids[id]++; ids[id] > 1 {
+					bad(path, "block %v is there twice", id)
+				}
 			}
 		case "rich_text", "rich_text_section", "rich_text_list", "rich_text_preformatted":
 			if len(o["elements"].([]any)) == 0 {
@@ -140,7 +187,7 @@ func checkLimits(t *testing.T, name string, m slack.Message) {
 			}
 		}
 	})
-	if tables > 1 {
-		bad("", "%d tables", tables)
+	if tables > 1 || charts > 2 {
+		bad("", "%d tables, %d charts", tables, charts)
 	}
 }

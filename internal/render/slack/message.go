@@ -21,6 +21,7 @@ type Message struct {
 const (
 	maxBlocks       = 50 // a message
 	maxTables       = 1  // a message
+	maxCharts       = 2  // a message
 	maxTableRows    = 100
 	maxTableColumns = 20
 	maxTableText    = 10000 // all cells of a table
@@ -49,23 +50,26 @@ func fallback(parts ...string) string {
 // pack spreads groups of blocks over as few messages as the limits allow, in their order; a group stays together.
 func pack(text string, groups ...[]slack.Block) []Message {
 	var out []Message
-	tables, size := 0, 0
+	tables, charts, size := 0, 0, 0
 	for _, g := range groups {
-		t, n := 0, 0
+		t, c, n := 0, 0, 0
 		for _, b := range g {
 			n += utf8.RuneCountInString(flatten(b))
-			if b.BlockType() == slack.MBTTable {
+			switch b.BlockType() {
+			case slack.MBTTable:
 				t++
+			case slack.MBTDataVisualization:
+				c++
 			}
 		}
 		last := len(out) - 1
-		if last < 0 || len(out[last].Blocks)+len(g) > maxBlocks || tables+t > maxTables || size > 0 && size+n > maxMessage {
+		if last < 0 || len(out[last].Blocks)+len(g) > maxBlocks || tables+t > maxTables || charts+c > maxCharts || size > 0 && size+n > maxMessage {
 			out = append(out, Message{Text: text})
 			last++
-			tables, size = 0, 0
+			tables, charts, size = 0, 0, 0
 		}
 		out[last].Blocks = append(out[last].Blocks, g...)
-		tables, size = tables+t, size+n
+		tables, charts, size = tables+t, charts+c, size+n
 	}
 	return out
 }

@@ -18,9 +18,16 @@ func Note(rem casebook.Remediation, n casebook.Note) Message {
 	}
 }
 
-// Outcome tells the thread how a fix ended.
+// Outcome tells the thread how a fix ended. Who decided stands on its card, where naming them tells nobody.
 func Outcome(rem casebook.Remediation) Message {
 	title := render.FixItem(rem.Plan.Fix).Text
+	for i := range rem.Status.Decisions {
+		if d := rem.Status.Decisions[len(rem.Status.Decisions)-1-i]; d.Reason != "" {
+			rem.Status.Outcome += " Reason: " + d.Reason
+			break
+		}
+	}
+	rem.Status.Decisions = nil
 	s := status(rem)
 	return Message{
 		Text:   fallback("netdiag fix", title, flattenRich(s[0])),

@@ -109,6 +109,8 @@ func flatten(b slack.Block) string {
 			rows = append(rows, strings.Join(cells, " | "))
 		}
 		return strings.Join(rows, "\n")
+	case *slack.DataVisualizationBlock:
+		return b.Title
 	case *slack.RichTextBlock:
 		var parts []string
 		for _, e := range b.Elements {

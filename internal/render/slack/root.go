@@ -1,6 +1,8 @@
 package slack
 
 import (
+	"fmt"
+
 	"github.com/slack-go/slack"
 
 	"github.com/netdiag/netdiag/internal/casebook"
@@ -12,15 +14,26 @@ import (
 func Root(inv casebook.Investigation, did []string) Message {
 	q := inv.Question
 	title := render.Question(q.Diagnosis, q.Target)
-	where := []span{text("Asked by "), person(q.User)}
-	if place := render.Place(q.Target); place != "" {
+	// A person who is named in a new message is told of it. The first message only says that work began; who asked is
+	// added by its edits, which tell nobody, and the answer tells them once.
+	var where []span
+	if inv.Status.Root.TS != "" {
+		where = append(where, text("Asked by "), person(q.User))
+	}
+	if place := render.Place(q.Target); place != "" && len(where) > 0 {
 		where = append(where, text(" about "+place))
+	} else if len(where) == 0 {
+		where = append(where, text("About "+nonempty(place)))
 	}
 	body, short := state(inv, did)
 	m := Message{
 		Text:   fallback("netdiag "+title, short),
-		Blocks: []slack.Block{header(title), rich(line(where...)), body, context(inv.Name)},
+		Blocks: []slack.Block{header(title), rich(line(where...)), body},
 	}
+	if inv.Status.Phase == casebook.Faulted { // it has no answer that could have the button
+		m.Blocks = append(m.Blocks, asks("root", inv.Name, askAgain))
+	}
+	m.Blocks = append(m.Blocks, context(inv.Name))
 	return m
 }
 
@@ -39,14 +52,20 @@ func state(inv casebook.Investigation, did []string) (body slack.Block, short st
 		if r.Summary != "" {
 			lines = append([]*slack.RichTextSection{line(bold(render.Clean(r.Summary)))}, lines...)
 		}
-		return rich(bullets(lines, shownItems), line(text("The thread has the evidence, what was ruled out and what helps."))), verdict + ". " + r.Summary
+		return rich(bullets(lines, shownItems), line(text("The thread says more: what was ruled out, and what helps."))), verdict + ". " + r.Summary
 	case s.Phase == casebook.Diagnosing && len(did) > 0:
-		const shown = 6
-		var lines []*slack.RichTextSection
-		for _, d := range did[max(0, len(did)-shown):] {
-			lines = append(lines, line(text(render.Clean(d))))
+		const shown = 5
+		done, now := did[:len(did)-1], did[len(did)-1]
+		lines := []*slack.RichTextSection{}
+		if left := len(done) - shown; left > 0 {
+			lines = append(lines, line(text(fmt.Sprintf("%d earlier steps", left))))
+			done = done[left:]
 		}
-		return rich(line(bold("Looking …")), bullets(lines, shownItems)), "looking: " + did[len(did)-1]
+		for _, d := range done {
+			lines = append(lines, line(text("done: "+render.Clean(d))))
+		}
+		lines = append(lines, line(text("now: "), bold(render.Clean(now))))
+		return rich(line(bold("Looking …")), bullets(lines, shownItems)), "looking: " + now
 	case s.Phase == casebook.Diagnosing:
 		return rich(line(bold("Looking …"))), "looking"
 	}

@@ -22,7 +22,11 @@ var update = flag.Bool("update", false, "write the golden files")
 
 func report(t *testing.T, name string) diagnostics.Report {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("../testdata", name+".json"))
+	file := filepath.Join("../testdata", name+".json")
+	if strings.HasPrefix(name, "seed-") { // as netdiag says it of the worlds of these names
+		file = filepath.Join("testdata/reports", name+".json")
+	}
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +46,7 @@ func reports(t *testing.T) []string {
 	for i, f := range files {
 		files[i] = strings.TrimSuffix(filepath.Base(f), ".json")
 	}
-	return files
+	return append(files, "seed-pending", "seed-alb")
 }
 
 func golden(t *testing.T, name string, ms ...slack.Message) {
@@ -66,14 +70,87 @@ func golden(t *testing.T, name string, ms ...slack.Message) {
 		t.Errorf("%s: %s", name, d)
 	}
 	for _, m := range ms {
-		checkLimits(t, name, m)
-		checkLimits(t, name+" plain", slack.Plain(m))
+		checkLadder(t, name, m)
 	}
+}
+
+var thread = slack.Thread{Investigation: "inv-abc", Mention: []string{"U0ALICE", "U0BOB"}}
+
+// whole is everything that a thread can be told of a report.
+func whole(r diagnostics.Report, in slack.Thread) []slack.Message {
+	return append(append(slack.Answer(r, in), slack.Evidence(r)...), slack.Commands(r)...)
 }
 
 func TestAnswer(t *testing.T) {
 	for _, name := range reports(t) {
-		golden(t, name, append(slack.Answer(report(t, name)), slack.Commands(report(t, name))...)...)
+		golden(t, name, whole(report(t, name), thread)...)
+	}
+	r := report(t, "full")
+	r.Fixes[0].Action = &remedy.Action{AddonConfig: &remedy.AddonConfig{Cluster: "prod-cluster"}}
+	golden(t, "cards", slack.Answer(r, slack.Thread{Investigation: "inv-abc", Cards: true})...)
+}
+
+// The answer is short, and folds away what makes it long.
+func TestAnswerIsShort(t *testing.T) {
+	r := report(t, "full")
+	answer, more := encode(t, slack.Answer(r, thread)), encode(t, append(slack.Evidence(r), slack.Commands(r)...))
+	for _, folded := range []string{"AvailableIpAddressCount", "aws ec2 describe-subnets", "aws eks update-addon"} {
+		if strings.Contains(answer, folded) || !strings.Contains(more, folded) {
+			t.Errorf("%q is not folded away, or gone", folded)
+		}
+	}
+	if n := len(slack.Answer(r, thread)); n > 4 {
+		t.Errorf("%d messages", n)
+	}
+	if m := slack.Answer(r, slack.Thread{})[0]; strings.Contains(encode(t, m), `"button"`) || strings.Contains(encode(t, m), `"user"`) {
+		t.Error("an answer to nobody in particular has buttons or names somebody")
+	}
+}
+
+// Who asked is named once in what is posted; edits name them, and tell nobody.
+func TestMentions(t *testing.T) {
+	r := report(t, "full")
+	inv := casebook.Investigation{Name: "inv-abc", Question: question(), Status: casebook.InvestigationStatus{Phase: casebook.Reported, Report: &r}}
+	rem := remediation(t, casebook.Rejected)
+	rem.Status.Decisions = []casebook.Decision{{User: "U0BOB", Verdict: casebook.Reject, At: noon, Reason: "not today"}}
+	rem.Status.Outcome = "Rejected; nothing was changed."
+	posted := append(whole(r, slack.Thread{Investigation: "inv-abc", Mention: []string{"U0ALICE"}}), slack.Root(inv, nil), slack.Outcome(rem), slack.Card(remediation(t, casebook.AwaitingApproval)))
+	if n := strings.Count(encode(t, posted), `"type":"user"`); n != 1 {
+		t.Errorf("people are named %d times", n)
+	}
+	if out := encode(t, slack.Outcome(rem)); !strings.Contains(out, "Reason: not today") {
+		t.Error(out)
+	}
+	inv.Status.Root.TS = "1.0"
+	if !strings.Contains(encode(t, slack.Root(inv, nil)), "U0ALICE") {
+		t.Error("the edited root message does not say who asked")
+	}
+}
+
+func TestAskValues(t *testing.T) {
+	if name, ok := slack.ParseAsk(slack.AskValue("inv-abc")); !ok || name != "inv-abc" {
+		t.Error(name, ok)
+	}
+	for _, v := range []string{"", "v1", "v1:", "v2:inv-abc", "v1:rem-abc:nonce", "inv-abc", "v1:" + strings.Repeat("a", 3000)} {
+		if name, ok := slack.ParseAsk(v); ok {
+			t.Errorf("%.20q is taken for %q", v, name)
+		}
+	}
+}
+
+func TestLadder(t *testing.T) {
+	picture := slack.Answer(report(t, "seed-pending"), thread)[1]
+	var levels []int
+	for _, r := range slack.Ladder(picture) {
+		levels = append(levels, r.Level)
+	}
+	if d := cmp.Diff([]int{slack.Native, slack.NoCharts, slack.NoTables, slack.Oldest, slack.Short}, levels); d != "" {
+		t.Error(d)
+	}
+	golden(t, "ladder", slack.Ladder(picture)[2].Message, slack.Ladder(picture)[3].Message)
+	root := slack.Refusal("no")
+	if got := slack.Ladder(root); len(got) != 3 || got[1].Level != slack.Oldest {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -98,8 +175,10 @@ func TestRoot(t *testing.T) {
 	} {
 		inv.Status = s
 		ms = append(ms, slack.Root(inv, nil))
+		inv.Status.Root.TS = "1.0" // it is posted, and edited from here on
+		ms = append(ms, slack.Root(inv, nil))
 	}
-	inv.Status = casebook.InvestigationStatus{Phase: casebook.Diagnosing}
+	inv.Status = casebook.InvestigationStatus{Phase: casebook.Diagnosing, Root: casebook.Message{TS: "1.0"}}
 	ms = append(ms, slack.Root(inv, strings.Split("pods, events, nodes, subnets, interfaces, add-on, metrics <!channel>", ", ")))
 	golden(t, "root", ms...)
 }
@@ -193,6 +272,8 @@ func TestNotesAndRefusals(t *testing.T) {
 		slack.Outcome(rem),
 		slack.Refusal("There is no namespace \"bakend\" in prod-cluster.", "/netdiag pending backend"),
 		slack.Refusal("Busy, try again in a minute."),
+		slack.Pointer("The evidence is in the thread already.", "https://acme.slack.com/archives/C01/p1"),
+		slack.Pointer("The evidence is in the thread already.", ""),
 		slack.Settled("Decided already: approved by <@U0BOB> at 12:01:00 UTC; the fix is done."),
 		slack.Settled("<@nobody> <@U0BOB"),
 	)
@@ -233,10 +314,9 @@ func TestEnormousReport(t *testing.T) {
 		many(150, func(int) { tb.Rows = append(tb.Rows, tb.Columns) })
 		r.Tables = append(r.Tables, tb)
 	})
-	ms := append(slack.Answer(r), slack.Commands(r)...)
+	ms := whole(r, slack.Thread{Investigation: "inv-abc", Mention: commands, Cards: true})
 	for i, m := range ms {
-		checkLimits(t, fmt.Sprint("message ", i), m)
-		checkLimits(t, fmt.Sprint("plain message ", i), slack.Plain(m))
+		checkLadder(t, fmt.Sprint("message ", i), m)
 	}
 	all := encode(t, ms)
 	for _, want := range []string{"… and 22 more", "more rows", "more characters", "Columns left out"} {
@@ -276,12 +356,13 @@ func FuzzMessages(f *testing.F) {
 			Refused:  []diagnostics.Refused{{ID: s, Why: s}},
 			Timeline: []diagnostics.Moment{{At: noon, What: s}},
 			Steps:    []diagnostics.Step{{Title: s, Read: s, Finding: s, Repeat: s}},
-			Tables:   []diagnostics.Table{{Title: s, Columns: []string{s, s}, Rows: [][]string{{s}, {s, s, s}}}},
+			Tables: []diagnostics.Table{{Title: s, Columns: []string{s, s}, Rows: [][]string{{s}, {s, s, s}}},
+				{Title: s, Columns: []string{"Target", "Zone", "State"}, Rows: [][]string{{s, s, s}, {s, s + "x", s}}}},
 		}
-		for _, m := range append(slack.Answer(r), slack.Commands(r)...) {
-			checkLimits(t, "answer", m)
-			checkLimits(t, "plain answer", slack.Plain(m))
+		for _, m := range whole(r, slack.Thread{Investigation: "inv-abc", Mention: []string{s}}) {
+			checkLadder(t, "answer", m)
 		}
+		checkLimits(t, "pointer", slack.Pointer(s, ""))
 		rem := remediation(t, casebook.AwaitingApproval)
 		rem.Plan.Fix.Title, rem.Plan.Fix.Changes, rem.Plan.Target, rem.Plan.Question.User = s, []string{s}, s, s
 		rem.Plan.Question.Target.Cluster = s
