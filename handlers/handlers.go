@@ -34,11 +34,15 @@ type Config struct {
 	// or a fault.
 	Diagnose  func(ctx context.Context, d diagnostics.Diagnosis, t diagnostics.Target, progress func(string)) (diagnostics.Outcome, error)
 	Diagnoses []diagnostics.Diagnosis
-	Target    diagnostics.Target // cluster, region and account of every question
-	Fixes     bool               // cards with buttons for the fixes that can be carried out
-	Command   string             // the slash command; /netdiag
-	Places    Places             // what questions can be about, for forms; nil: names have to be typed
-	Now       func() time.Time
+	Target    diagnostics.Target // cluster, region and account of a question that names no cluster
+	// Clusters are the targets of questions that name another cluster. Fixes for them appear as commands only: they are
+	// carried out in the first cluster alone.
+	Clusters []diagnostics.Target
+	Channels map[string]Usual // by channel id: what is meant there where a question leaves it out
+	Fixes    bool             // cards with buttons for the fixes that can be carried out
+	Command  string           // the slash command; /netdiag
+	Places   Places           // what questions can be about, for forms; nil: names have to be typed
+	Now      func() time.Time
 
 	// Limits; 0 is what Slack and people bear.
 	Workers   int           // diagnoses at a time; 4
@@ -53,6 +57,9 @@ type Config struct {
 	// Dial makes network connections to Slack, in place of the network's own.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
+
+// Usual is what questions in a channel are about where they don't say.
+type Usual struct{ Namespace, Cluster string }
 
 // Bot is netdiag in one Slack workspace.
 type Bot struct {

@@ -5,7 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/handlers"
 	"github.com/netdiag/netdiag/internal/sim/slack"
 )
 
@@ -63,6 +66,47 @@ func TestGuestsAreRefused(t *testing.T) {
 	r.Fault("users.info", slack.Fault{Error: "internal_error", Times: 1})
 	if got := r.ask(maya, ops, "/netdiag pending backend"); !strings.Contains(got, "Something went wrong inside netdiag") {
 		t.Errorf("without facts about the person, she is told %q", got)
+	}
+}
+
+// A channel has a namespace and a cluster of its own, a question may name others, and fixes are offered for the first cluster alone.
+func TestChannelsAndClusters(t *testing.T) {
+	r := newRig(t)
+	c := r.config()
+	c.Clusters = []diagnostics.Target{{Cluster: "staging", Region: "eu-west-1", Account: "444455556666"}}
+	c.Channels = map[string]handlers.Usual{ops: {Namespace: "backend", Cluster: "staging"}}
+	r.start(c)
+	asked := make(chan diagnostics.Target, 4)
+	r.world.meanwhile(func(_ context.Context, t diagnostics.Target) error { asked <- t; return nil })
+	for i, question := range []struct {
+		line string
+		want diagnostics.Target
+	}{
+		{"/netdiag pending", diagnostics.Target{Cluster: "staging", Region: "eu-west-1", Account: "444455556666", Namespace: "backend"}},
+		{"/netdiag pending shop --cluster prod-cluster", diagnostics.Target{Cluster: "prod-cluster", Region: "us-west-2", Namespace: "shop"}},
+	} {
+		if got := r.ask(maya, ops, question.line); got != "" {
+			t.Fatalf("%s is answered %q", question.line, got)
+		}
+		if diff := cmp.Diff(question.want, <-asked); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", question.line, diff)
+		}
+		root := r.root(i, "root cause found")
+		if !strings.Contains(root.Plain(), question.want.Cluster) {
+			t.Errorf("the message does not name %s: %q", question.want.Cluster, root.Plain())
+		}
+	}
+	r.card(r.root(1, "root cause found"))
+	if n := len(r.fixes()); n != 1 || r.fixes()[0].Plan.Question.Target.Cluster != "prod-cluster" {
+		t.Errorf("there are %d fixes with buttons: %+v", n, r.fixes())
+	}
+	for line, want := range map[string]string{
+		"/netdiag pending shop --cluster stagin": `I don't look at a cluster "stagin". Did you mean staging?`,
+		"/netdiag ping":                          "I look at cluster prod-cluster in us-west-2, staging in eu-west-1.",
+	} {
+		if got := r.ask(maya, ops, line); !strings.Contains(got, want) {
+			t.Errorf("%s is answered %q", line, got)
+		}
 	}
 }
 

@@ -144,7 +144,7 @@ func (t *teller) moved(name string) {
 // tellChannelsOnly says in a direct message why fixes come without buttons there.
 func (t *teller) tellChannelsOnly(ctx context.Context, inv casebook.Investigation) (casebook.Investigation, error) {
 	const key = "channels-only"
-	if !t.Fixes || !direct(inv.Status.Root.Channel) || inv.Status.Report == nil || inv.Status.Posted[key] != "" ||
+	if !t.fixable(inv.Question) || !direct(inv.Status.Root.Channel) || inv.Status.Report == nil || inv.Status.Posted[key] != "" ||
 		!slices.ContainsFunc(inv.Status.Report.Fixes, func(f diagnostics.Fix) bool {
 			return f.Executable && f.Action != nil && diagnostics.FixByID(f.ID).Risk != "low"
 		}) {

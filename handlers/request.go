@@ -44,7 +44,7 @@ func (b *Bot) record(ctx context.Context, r request) (name string, answer *rende
 		b.Log.Warn("a command of another app", zap.String("app", r.app))
 		return say(render.Refusal("This command was sent to another app than me."))
 	}
-	c, err := ask.Parse(r.words)
+	c, err := ask.ParseIn(b.Channels[r.channel].Namespace, r.words)
 	var refusal diagnostics.Refusal
 	if _, unknown := errors.AsType[ask.Unknown](err); unknown && direct(r.channel) {
 		return say(b.help(r, "")) // somebody says hello
@@ -81,7 +81,7 @@ func (b *Bot) about(ctx context.Context, r request, c ask.Command) render.Messag
 	case "help":
 		return b.help(r, c.Topic)
 	case "ping":
-		return render.Refusal(fmt.Sprintf("I hear you. I look at cluster %s in %s.", b.Target.Cluster, b.Target.Region))
+		return render.Refusal("I hear you. I look at " + b.clusters() + ".")
 	case "status", "history":
 		if err := b.permit(ctx, r); err != nil {
 			return render.Refusal(err.Error())
@@ -112,11 +112,13 @@ var errBusy = errors.New(busySentence)
 // question records a question and keeps a place in the queue for it. The name is empty where it was recorded before. The
 // error is for the person, as it is: a diagnostics.Refusal, errBusy, or what to say of a fault, which is logged.
 func (b *Bot) question(ctx context.Context, r request, c ask.Command) (name string, err error) {
+	target, err := b.target(r.channel, c)
+	if err != nil {
+		return "", err
+	}
 	if !b.reserve() {
 		return "", errBusy
 	}
-	target := b.Target
-	target.Namespace, target.Name = c.Namespace, c.Name
 	inv, created, err := b.open(ctx, r, casebook.Question{
 		Command: c.String(), Diagnosis: c.Verb, Target: target, Team: r.team, User: r.user, Channel: r.channel, Thread: r.thread, At: b.Now(),
 	})
@@ -138,6 +140,36 @@ func (b *Bot) question(ctx context.Context, r request, c ask.Command) (name stri
 	}
 	b.Log.Info("asked", zap.String("investigation", inv.Name), zap.String("user", r.user), zap.String("question", inv.Question.Command))
 	return inv.Name, nil
+}
+
+// target is what a question in a channel is about. Its error is a diagnostics.Refusal.
+func (b *Bot) target(channel string, c ask.Command) (diagnostics.Target, error) {
+	cluster := orElse(c.Cluster, orElse(b.Channels[channel].Cluster, b.Target.Cluster))
+	names := []string{b.Target.Cluster}
+	for _, t := range append([]diagnostics.Target{b.Target}, b.Clusters...) {
+		if t.Cluster == cluster {
+			t.Namespace, t.Name = c.Namespace, c.Name
+			return t, nil
+		}
+		if t.Cluster != b.Target.Cluster {
+			names = append(names, t.Cluster)
+		}
+	}
+	return diagnostics.Target{}, diagnostics.Refusal(fmt.Sprintf("I don't look at a cluster %q.%s", cluster, diagnostics.Suggest(cluster, names)))
+}
+
+// clusters names what questions can be about: "cluster prod in us-west-2, staging in eu-west-1".
+func (b *Bot) clusters() string {
+	out := "cluster " + b.Target.Cluster + " in " + b.Target.Region
+	for _, t := range b.Clusters {
+		out += ", " + t.Cluster + " in " + t.Region
+	}
+	return out
+}
+
+// fixable reports whether fixes of a question can be carried out, rather than be shown as commands.
+func (b *Bot) fixable(q casebook.Question) bool {
+	return b.Fixes
 }
 
 func (b *Bot) open(ctx context.Context, r request, q casebook.Question) (casebook.Investigation, bool, error) {

@@ -149,7 +149,7 @@ func (t *teller) tellInvestigation(ctx context.Context, name string) error {
 		return err
 	}
 	var rems []casebook.Remediation
-	if t.Fixes && inv.Status.Report != nil { // the process that stored the report may have died before it proposed
+	if t.fixable(inv.Question) && inv.Status.Report != nil { // the process that stored the report may have died before it proposed
 		if rems, err = t.Book.Propose(ctx, inv); err != nil {
 			return err
 		}
@@ -202,7 +202,7 @@ func (t *teller) tellAnswer(ctx context.Context, inv casebook.Investigation) (ca
 		return inv, nil
 	}
 	r := *inv.Status.Report
-	parts := render.Answer(r, render.Thread{Mention: []string{inv.Question.User}, Cards: t.Fixes})
+	parts := render.Answer(r, render.Thread{Mention: []string{inv.Question.User}, Cards: t.fixable(inv.Question)})
 	parts = append(append(parts, render.Evidence(r)...), render.Commands(r)...)
 	for i, m := range parts {
 		key := fmt.Sprintf("answer-%d", i)

@@ -101,7 +101,7 @@ func (b *Bot) fault(ctx context.Context, log *zap.Logger, what string, err error
 
 // store keeps the report; with fixes switched on, each one that can be carried out becomes a Remediation.
 func (b *Bot) store(ctx context.Context, inv casebook.Investigation, r diagnostics.Report) error {
-	if b.Fixes {
+	if b.fixable(inv.Question) {
 		_, _, err := b.Book.Report(ctx, inv, r)
 		return err
 	}

@@ -98,10 +98,11 @@ func (s settings) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	target := conn.target
-	if target.Account, err = conn.source.AWS.Account(ctx); err != nil {
-		log.Warn("the AWS account is unknown", zap.Error(err))
+	reach, err := s.reach(ctx, conn, log)
+	if err != nil {
+		return err
 	}
+	target := reach.targets[0]
 	if len(s.Policy.Approvers) == 0 && s.Fixes {
 		log.Warn("nobody may approve fixes: name people under policy.approvers")
 	}
@@ -109,14 +110,13 @@ func (s settings) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn.source.Limit = s.Limits.Diagnosis
 	b, err := handlers.New(handlers.Config{
 		AppToken: s.app, BotToken: s.bot, APIURL: s.Slack.APIURL, Log: log, Holder: name,
 		Book:      &casebook.Book{Store: store, Policy: s.Policy, Now: time.Now},
-		Diagnose:  conn.source.Diagnose,
+		Diagnose:  reach.diagnose,
 		Diagnoses: all.Diagnoses(),
 		Places:    places{conn.source.Kube},
-		Target:    target, Fixes: s.Fixes, Now: time.Now,
+		Target:    target, Clusters: reach.targets[1:], Channels: usual(s.Channels), Fixes: s.Fixes, Now: time.Now,
 		Workers: s.Limits.Workers, Queue: s.Limits.Queue, Connections: s.Slack.Connections,
 	})
 	if err != nil {

@@ -2,7 +2,9 @@
 package ask
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +20,7 @@ type Command struct {
 	Name      string // of the ingress or target group binding; for pending of a pod or of what makes pods, or empty
 	Topic     string // of help: a diagnosis, or empty
 	Count     int    // of history: how many questions, at least 1 and at most MaxHistory; 0 where none was given
+	Cluster   string // of a diagnosis: the EKS cluster that it is about; empty: the usual one
 }
 
 // MaxHistory is how many questions history shows at most.
@@ -28,7 +31,10 @@ func (c Command) String() string {
 	words := []string{c.Verb}
 	switch c.Verb {
 	case "pending":
-		words = append(words, c.Namespace, c.Name)
+		words = append(words, c.Namespace)
+		if c.Name != "" {
+			words = append(words, c.Name)
+		}
 	case "help":
 		words = append(words, c.Topic)
 	case "history":
@@ -41,6 +47,9 @@ func (c Command) String() string {
 			words = append(words, "-n", c.Namespace)
 		}
 	}
+	if c.Cluster != "" {
+		words = append(words, "--cluster", c.Cluster)
+	}
 	return strings.TrimSpace(strings.Join(words, " "))
 }
 
@@ -50,6 +59,9 @@ type Use struct {
 	Text string // pending <namespace> [pod]
 	Does string // what it does, in a few words; a diagnosis says it itself
 }
+
+// An EKS cluster is named by letters, digits, - and _ (docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html).
+var clusterName = regexp.MustCompile(`^[0-9A-Za-z][-_0-9A-Za-z]{0,99}$`)
 
 // uses lists the commands as they are typed, the answer to a command that can't be understood.
 var uses = []Use{
@@ -80,7 +92,10 @@ type Unknown struct{ diagnostics.Refusal }
 func (u Unknown) Unwrap() error { return u.Refusal }
 
 // Parse understands a command line; nothing at all means help. Its error is a diagnostics.Refusal that names the nearest valid command.
-func Parse(text string) (Command, error) {
+func Parse(text string) (Command, error) { return ParseIn("", text) }
+
+// ParseIn is Parse where a namespace is meant when a question names none; empty: every question has to.
+func ParseIn(namespace, text string) (Command, error) {
 	words := strings.Fields(strings.Map(printable, text))
 	if len(words) == 0 {
 		return Command{Verb: "help"}, nil
@@ -89,31 +104,54 @@ func Parse(text string) (Command, error) {
 	if (verb == "pending" || verb == "alb") && (slices.Contains(words, "--help") || slices.Contains(words, "-h")) {
 		return Command{Verb: "help", Topic: verb}, nil
 	}
-	words, namespace, err := cutNamespace(words[1:])
+	words, o, err := cutOptions(words[1:])
 	if err != nil {
 		return Command{}, err
 	}
-	switch verb {
-	case "pending":
-		return parsePending(words, namespace)
-	case "alb":
-		return parseALB(words, namespace)
-	case "-h", "--help", "?":
-		verb = "help"
-	}
-	if parse, ok := plain[verb]; ok {
-		c, err := parse(words)
-		if err == nil && namespace != "" {
-			return Command{}, refuse("%s takes no namespace. Did you mean %s?", verb, c)
-		}
+	c, err := parse(verb, words, o, namespace)
+	var none unknownVerb
+	if !errors.As(err, &none) {
+		c.Cluster = o.cluster
 		return c, err
 	}
 	for _, u := range uses {
 		if diagnostics.Near(verb, u.Verb) {
-			return Command{}, refuse("%s is no command. Did you mean %s?", quote(words0(text)), suggest(u, words, namespace))
+			return Command{}, refuse("%s is no command. Did you mean %s?", quote(words0(text)), suggest(u, words, o))
 		}
 	}
 	return Command{}, Unknown{refusal("%s is no command. There are: %s", quote(words0(text)), strings.Join(Usages(), " · "))}
+}
+
+type unknownVerb struct{ error }
+
+func parse(verb string, words []string, o options, namespace string) (Command, error) {
+	switch verb {
+	case "pending":
+		if len(words) == 0 && o.namespace == "" {
+			o.namespace = namespace
+		}
+		return parsePending(words, o.namespace)
+	case "alb":
+		c, err := parseALB(words, o.namespace)
+		if c.Namespace == "" {
+			c.Namespace = namespace
+		}
+		return c, err
+	case "-h", "--help", "?":
+		verb = "help"
+	}
+	parse, ok := plain[verb]
+	if !ok {
+		return Command{}, unknownVerb{errors.New("no command")}
+	}
+	c, err := parse(words)
+	switch {
+	case err == nil && o.namespace != "":
+		return Command{}, refuse("%s takes no namespace. Did you mean %s?", verb, c)
+	case err == nil && o.cluster != "":
+		return Command{}, refuse("%s takes no cluster. Did you mean %s?", verb, c)
+	}
+	return c, err
 }
 
 // plain are the commands that concern no namespace.
@@ -162,10 +200,13 @@ func parseHistory(words []string) (Command, error) {
 func words0(text string) string { return strings.Fields(strings.Map(printable, text))[0] }
 
 // suggest is the nearest valid command with the words that were typed, or its usage where they don't fit.
-func suggest(u Use, words []string, namespace string) string {
+func suggest(u Use, words []string, o options) string {
 	line := strings.Join(append([]string{u.Verb}, words...), " ")
-	if namespace != "" {
-		line += " -n " + namespace
+	if o.namespace != "" {
+		line += " -n " + o.namespace
+	}
+	if o.cluster != "" {
+		line += " --cluster " + o.cluster
 	}
 	if c, err := Parse(line); err == nil {
 		return c.String()
@@ -173,33 +214,40 @@ func suggest(u Use, words []string, namespace string) string {
 	return u.Text
 }
 
-// cutNamespace takes -n NAME, --namespace NAME or --namespace=NAME out of the words.
-func cutNamespace(words []string) (rest []string, namespace string, err error) {
+// options stand anywhere after the command.
+type options struct{ namespace, cluster string }
+
+// cutOptions takes -n NAME, --namespace NAME and --cluster NAME out of the words, or with = between them.
+func cutOptions(words []string) (rest []string, o options, err error) {
 	for i := 0; i < len(words); i++ {
 		w := words[i]
-		value, given := "", false
-		for _, flag := range []string{"-n", "--namespace"} {
-			if v, ok := strings.CutPrefix(w, flag+"="); ok {
-				value, given = v, true
-			}
-			if w == flag {
-				if i+1 == len(words) {
-					return nil, "", refuse("%s needs a namespace after it", flag)
-				}
-				i++
-				value, given = words[i], true
-			}
+		flag, value, given := strings.Cut(w, "=")
+		var into *string
+		what := "namespace"
+		switch flag {
+		case "-n", "--namespace":
+			into = &o.namespace
+		case "--cluster":
+			into, what = &o.cluster, "cluster"
 		}
 		switch {
-		case given:
-			namespace = value
-		case strings.HasPrefix(w, "-"):
-			return nil, "", refuse("there is no option %s: only -n <namespace>", quote(w))
-		default:
+		case into == nil && strings.HasPrefix(w, "-"):
+			return nil, o, refuse("there is no option %s: only -n <namespace> and --cluster <name>", quote(w))
+		case into == nil:
 			rest = append(rest, w)
+			continue
+		case !given && i+1 == len(words):
+			return nil, o, refuse("%s needs a %s after it", flag, what)
+		case !given:
+			i++
+			value = words[i]
 		}
+		*into = value
 	}
-	return rest, namespace, nil
+	if o.cluster != "" && !clusterName.MatchString(o.cluster) {
+		return nil, o, refuse("%s can't be an EKS cluster: letters, digits, - and _, at most 100", quote(o.cluster))
+	}
+	return rest, o, nil
 }
 
 func refuse(format string, args ...any) error { return refusal(format, args...) }
