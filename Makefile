@@ -39,6 +39,10 @@ generate: ## Write what is generated: the catalogue of causes and fixes
 bench: build ## Score and time every world; write docs/accuracy.md and docs/performance.md
 	$(BIN)/lab bench --accuracy docs/accuracy.md --performance docs/performance.md testdata/worlds
 
+.PHONY: reliability
+reliability: ## Live through 30 simulated days of trouble with Slack; write docs/reliability.md
+	NETDIAG_RELIABILITY=$(CURDIR)/docs/reliability.md $(GO) test -count=1 -timeout 30m -run 'TestDay$$' ./handlers
+
 .PHONY: screenshots
 screenshots: packages ## Take the screenshots of docs/ anew
 	NETDIAG_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 -run 'TestDemo' ./cmd/lab

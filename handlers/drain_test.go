@@ -114,6 +114,23 @@ func TestDeliveredTwice(t *testing.T) {
 	})
 }
 
+// The connection that an envelope came over may end before its acknowledgement: then it leaves over another.
+func TestAcknowledgedOverAnother(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		end := b.connect(b.config())
+		defer end()
+		time.Sleep(time.Minute)
+		b.Fault("users.info", slack.Fault{Delay: 500 * time.Millisecond})
+		go func() {
+			time.Sleep(100 * time.Millisecond)
+			b.Drop()
+		}()
+		if got := b.ask(maya, ops, "/netdiag pending backend"); got != "" {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
 // An acknowledgement leaves in time whatever Slack's Web API does.
 func TestSlowLookUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {

@@ -18,6 +18,7 @@ type world struct {
 	tuned   bool
 	applied int
 	asked   int
+	quick   bool                                                  // reports are small
 	extra   []string                                              // ids of further fixes that can be carried out
 	before  func(ctx context.Context, t diagnostics.Target) error // of each diagnosis that somebody asked for
 }
@@ -30,8 +31,11 @@ func action() *remedy.Action {
 
 func (w *world) report(diagnosis string, t diagnostics.Target) diagnostics.Report {
 	w.mu.Lock()
-	tuned := w.tuned
+	tuned, quick := w.tuned, w.quick
 	w.mu.Unlock()
+	if quick {
+		return quickReport(diagnosis, t)
+	}
 	name := "full"
 	switch {
 	case diagnosis == "alb":
