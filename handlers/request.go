@@ -169,7 +169,7 @@ func (b *Bot) clusters() string {
 
 // fixable reports whether fixes of a question can be carried out, rather than be shown as commands.
 func (b *Bot) fixable(q casebook.Question) bool {
-	return b.Fixes
+	return b.Fixes && q.Target.Cluster == b.Target.Cluster
 }
 
 func (b *Bot) open(ctx context.Context, r request, q casebook.Question) (casebook.Investigation, bool, error) {

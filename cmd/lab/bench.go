@@ -115,7 +115,11 @@ Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken worl
 				if err != nil {
 					return err
 				}
-				if err := writePerformance(performance, results, loads, ready, waits); err != nil {
+				acked, err := measureAcks(c.Context(), 10, time.Second)
+				if err != nil {
+					return err
+				}
+				if err := writePerformance(performance, results, loads, ready, waits, acked); err != nil {
 					return err
 				}
 			}

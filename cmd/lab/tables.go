@@ -40,8 +40,8 @@ func byFolder(results []result) [][]result {
 }
 
 // writePerformance writes docs/performance.md: how long the diagnoses took, from the first read to the verdict, and what
-// large clusters take, and how long people wait in the demo.
-func writePerformance(file string, results []result, loads []load, ready time.Duration, waits []wait) error {
+// large clusters take, how long people wait in the demo, and how long Slack waits for acknowledgements.
+func writePerformance(file string, results []result, loads []load, ready time.Duration, waits []wait, acked acks) error {
 	f, err := os.Create(file)
 	if err != nil {
 		return err
@@ -66,6 +66,7 @@ func writePerformance(file string, results []result, loads []load, ready time.Du
 	}
 	tellFleets(f, loads)
 	tellWaits(f, ready, waits)
+	tellAcks(f, acked)
 	return f.Close()
 }
 

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// Every command is acknowledged once and counted; how fast is not a test's affair but that of lab bench.
+func TestMeasureAcks(t *testing.T) {
+	a, err := measureAcks(t.Context(), 3, time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	tellAcks(&b, a)
+	if len(a.burst) != acksInFlight || len(a.steady) != 2*acksInFlight || at(a.steady, 0) > at(a.steady, 990) || !strings.Contains(b.String(), "| 400 |") {
+		t.Error(b.String())
+	}
+}
