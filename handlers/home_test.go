@@ -89,9 +89,39 @@ func TestHome(t *testing.T) {
 	lacks(t, "who has approved", r.home(jonas, "Waiting for your decision\nNothing."), "Keep 2 spare")
 }
 
+// A fix that needs two approvals waits for the second person, and not for the first any more.
+func TestHomeBetweenTwoApprovals(t *testing.T) {
+	r := newRig(t)
+	r.world.extra = []string{"pending/enable-prefix-delegation"}
+	r.start(r.config())
+	r.ask(maya, ops, "/netdiag pending backend")
+	root := r.root(0, "root cause found")
+	card := r.reply(root, func(m slack.Message) bool {
+		return len(m.Buttons()) == 2 && strings.Contains(m.Plain(), "Further fix") && strings.Contains(m.Plain(), "2 persons")
+	})
+	r.stored(func(f casebook.Remediation) bool { return f.Status.Card.TS == card.TS })
+	r.home(jonas, "Further fix")
+	if err := r.Click(r.context(), jonas, ops, card.TS, "Approve"); err != nil {
+		t.Fatal(err)
+	}
+	r.whisper(jonas, ops, "needs 2 approvals and has 1")
+	r.OpenHome(jonas)
+	r.until(func(s *slack.State) bool {
+		v, _ := s.Home(jonas)
+		return !strings.Contains(v.Plain(), "Further fix")
+	})
+	r.home(aisha, "Further fix")
+}
+
 // A fix that nobody can decide on any more waits for nobody.
 func TestHomeAfterExpiry(t *testing.T) {
-	r, _, _ := asked(t)
+	r := newRig(t)
+	c := r.config()
+	c.LookEvery = time.Hour // nobody has noticed yet
+	r.start(c)
+	r.ask(maya, ops, "/netdiag pending backend")
+	r.card(r.root(0, "root cause found"))
+	r.home(aisha, "Keep 2 spare")
 	r.clock.advance(casebook.ApprovalTTL + time.Second)
 	lacks(t, "the approver", r.home(aisha, "Waiting for your decision\nNothing."), "Keep 2 spare")
 }

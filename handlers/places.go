@@ -170,5 +170,5 @@ func matching(names []string, typed string) []string {
 	if out := append(begin, contain...); len(out) > 0 {
 		return out
 	}
-	return diagnostics.Nearest(typed, names, 5)
+	return slices.DeleteFunc(diagnostics.Nearest(typed, names, 5), func(n string) bool { return !diagnostics.Near(typed, n) })
 }

@@ -22,18 +22,18 @@ func (r *rig) say(user, channel, thread, text string) (ts string) {
 	return ts
 }
 
-// handled waits until everything that was sent to the bot is acknowledged.
-func (r *rig) handled(n int) {
+// inOrder starts a bot that hears everything in the order of its sending. done waits until all that was sent is handled,
+// and what came of it told.
+func (r *rig) inOrder() (done func()) {
 	r.t.Helper()
-	r.until(func(s *slack.State) bool {
-		done := 0
-		for _, e := range s.Envelopes() {
-			if e.Took >= 0 {
-				done++
-			}
-		}
-		return done >= n
-	})
+	c := r.config()
+	c.Connections = 1
+	stop := r.start(c)
+	return func() {
+		r.t.Helper()
+		r.ask(maya, ops, "/netdiag ping") // received after all the rest
+		stop()
+	}
 }
 
 // direct waits for the n-th message of the bot in the direct message with user to say something.
@@ -116,7 +116,7 @@ func (r *rig) event(id string, attempt int, payload object) {
 // is answered at its second.
 func TestEventsTwice(t *testing.T) {
 	r := newRig(t)
-	r.start(r.config())
+	done := r.inOrder()
 	r.event("a", 0, mentioned("1.000001", nil))
 	r.event("b", 1, mentioned("1.000001", nil))
 	r.event("c", 3, mentioned("1.000002", object{"text": "<@U00000001> nonsense"}))
@@ -126,6 +126,7 @@ func TestEventsTwice(t *testing.T) {
 	r.ask(maya, ops, "/netdiag ping")
 	r.event("e", 0, mentioned("1.000003", object{"text": "<@U00000001> stauts"}))
 	r.whisper(maya, ops, "Did you mean status?")
+	done()
 	refusals := 0
 	for _, m := range r.Ephemerals(maya, ops) {
 		if strings.Contains(m.Plain(), "nonsense") {
@@ -140,7 +141,7 @@ func TestEventsTwice(t *testing.T) {
 // What no person of the workspace wrote is not listened to.
 func TestEventsOfNobody(t *testing.T) {
 	r := newRig(t)
-	r.start(r.config())
+	done := r.inOrder()
 	im := func(inner object) object {
 		o := object{"type": "message", "channel_type": "im", "channel": "D0MAYA"}
 		for k, v := range inner {
@@ -165,16 +166,16 @@ func TestEventsOfNobody(t *testing.T) {
 	other := mentioned("3.000001", nil)
 	other["api_app_id"] = "A0EVIL"
 	r.event("other", 0, other)
-	r.say(maya, maya, "", "ping") // all before it were handled or are being handled
-	r.direct(maya, 0, "I hear you")
-	if n := len(r.Messages(ops)); n != 0 || r.world.questions() != 0 {
+	done()
+	n := len(r.Messages(ops)) + len(r.Messages("D0MAYA")) + len(r.Ephemerals("U00000001", ops)) + len(r.Ephemerals(maya, ops)) - 1 // ping
+	if n != 0 || r.world.questions() != 0 {
 		t.Errorf("%d messages, %d diagnoses:\n%s", n, r.world.questions(), r.Transcript())
 	}
 }
 
 func TestDirectMessage(t *testing.T) {
 	r := newRig(t)
-	r.start(r.config())
+	done := r.inOrder()
 	r.say(maya, maya, "", "hello?")
 	r.direct(maya, 0, "What you can ask")
 	r.say(maya, maya, "", "pending")
@@ -189,11 +190,6 @@ func TestDirectMessage(t *testing.T) {
 		}
 		return false
 	})
-	for _, m := range r.Thread("D0MAYA", root.TS) {
-		if len(m.Buttons()) > 0 && strings.HasPrefix(m.Plain(), "Fix:") {
-			t.Errorf("a card that nobody can decide on: %s", m.Plain())
-		}
-	}
 	ts := r.say(maya, maya, root.TS, "alb api-ingress")
 	r.until(func(s *slack.State) bool {
 		for _, m := range s.Thread("D0MAYA", root.TS) {
@@ -203,6 +199,12 @@ func TestDirectMessage(t *testing.T) {
 		}
 		return false
 	})
+	done()
+	for _, m := range r.Thread("D0MAYA", root.TS) {
+		if len(m.Buttons()) > 0 && strings.HasPrefix(m.Plain(), "Fix:") {
+			t.Errorf("a card that nobody can decide on: %s", m.Plain())
+		}
+	}
 }
 
 // Guests, people of other organisations, and shared channels: refused on every way, and only the person sees it.
