@@ -210,8 +210,7 @@ func each(ctx context.Context, permissions []string, ask func(context.Context, s
 
 // plainly is an error in one sentence for people: a refusal without what is for the log.
 func plainly(err error) string {
-	var refusal diagnostics.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[diagnostics.Refusal](err); ok {
 		return string(refusal)
 	}
 	return err.Error()

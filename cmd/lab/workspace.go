@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/netdiag/netdiag/internal/ask"
@@ -29,7 +30,7 @@ func (s *story) workspace(page string, places []slack.Place) slack.Options {
 	everyone := []string{people[0].ID, people[1].ID, pager}
 	return slack.Options{
 		Team: slack.Team{ID: team, Name: s.world.Meta.Cluster}, AppToken: appToken, BotToken: botToken,
-		Users:   append(people[:len(people):len(people)], slack.User{ID: pager, Name: "pager", RealName: "Pager", Bot: true}),
+		Users:   append(slices.Clip(people), slack.User{ID: pager, Name: "pager", RealName: "Pager", Bot: true}),
 		Players: []string{people[0].ID, people[1].ID},
 		Channels: []slack.Channel{
 			{ID: oncall, Name: "oncall", Topic: "what is on fire"},

@@ -135,7 +135,8 @@ func (a *analysis) modify(f diagnostics.Finding, g *group, x diagnostics.Fix, se
 	if declarativeTags(g.Tags) {
 		x.Owner = ownerTerraform
 	}
-	command := "aws elbv2 modify-target-group --target-group-arn " + g.ARN
+	var command strings.Builder
+	command.WriteString("aws elbv2 modify-target-group --target-group-arn " + g.ARN)
 	for _, s := range set {
 		x.Changes = append(x.Changes, fmt.Sprintf("target group %s: %s → %s, by whoever made it", g.Name, s.key, s.value))
 		value := quote(s.value)
@@ -145,9 +146,9 @@ func (a *analysis) modify(f diagnostics.Finding, g *group, x diagnostics.Fix, se
 				value = "GrpcCode=" + quote(s.value)
 			}
 		}
-		command += " " + flags[s.key] + " " + value
+		command.WriteString(" " + flags[s.key] + " " + value)
 	}
-	x.Commands = []string{command}
+	x.Commands = []string{command.String()}
 	x.Undo = "set the old values again"
 	a.offer(f, x)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -67,13 +68,14 @@ func (a *analysis) fixCodes(f diagnostics.Finding) bool {
 		a.annotate(f, g, "set-success-codes", fmt.Sprintf("%d of %d targets answer with status 0, which is OK in gRPC", len(g.of(code)), len(g.registered())), newSetting{"success-codes", "0"})
 		return true
 	}
-	value := g.Check.Codes
+	var value strings.Builder
+	value.WriteString(g.Check.Codes)
 	for _, c := range codes {
 		if c < 200 || c >= 300 {
 			return false
 		}
-		value += "," + strconv.Itoa(c)
+		value.WriteString("," + strconv.Itoa(c))
 	}
-	a.annotate(f, g, "set-success-codes", fmt.Sprintf("%d of %d targets answer %s with a success", len(g.of(code)), len(g.registered()), g.Check.Path), newSetting{"success-codes", value})
+	a.annotate(f, g, "set-success-codes", fmt.Sprintf("%d of %d targets answer %s with a success", len(g.of(code)), len(g.registered()), g.Check.Path), newSetting{"success-codes", value.String()})
 	return true
 }

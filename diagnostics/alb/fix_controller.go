@@ -128,11 +128,12 @@ func (a *analysis) bringUp(f diagnostics.Finding, x *diagnostics.Fix) {
 func (a *analysis) grant(f diagnostics.Finding, x *diagnostics.Fix) {
 	x.SettlesIn = "17m0s" // the longest pause between two tries; a change of the ingress shortens it
 	x.Owner = ownerNone   // who declares the role can't be seen from here
-	text := f.Summary
+	var text strings.Builder
+	text.WriteString(f.Summary)
 	for _, e := range f.Evidence {
-		text += " " + e.Value
+		text.WriteString(" " + e.Value)
 	}
-	role, action := refusedAction(text)
+	role, action := refusedAction(text.String())
 	version := "main"
 	if c := a.s.Controller; c != nil {
 		version = cmp.Or(c.Version, version)
@@ -161,7 +162,7 @@ func (a *analysis) grant(f diagnostics.Finding, x *diagnostics.Fix) {
 		x.Changes = []string{fmt.Sprintf("role of the controller: the policy of version %s (docs/install/iam_policy.json)", version)}
 		x.Commands = append([]string{"curl -fsSLO " + charts + version + "/docs/install/iam_policy.json"}, x.Commands...)
 	}
-	if strings.Contains(text, "explicit deny") {
+	if strings.Contains(text.String(), "explicit deny") {
 		x.Changes = append(x.Changes, "an explicit deny stands against it: a service control policy, permissions boundary or deny statement must go, no allow helps")
 	}
 	if n := x.Frees; n > 0 {

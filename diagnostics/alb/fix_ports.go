@@ -88,7 +88,9 @@ func (a *analysis) retarget(g *group, x *diagnostics.Fix) {
 			to = ports[0]
 			x.Proof = fmt.Sprintf("port %d is the only one that the containers of %s declare, and the Service sends to %d", to, p.Name, g.Port)
 		}
-		break
+		if to != 0 {
+			break
+		}
 	}
 	svcPort := servicePort(g.svc, a.s.portOf(*g.TargetGroup))
 	if to == 0 || svcPort == nil {

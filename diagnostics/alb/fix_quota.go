@@ -3,6 +3,7 @@ package alb
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
@@ -32,11 +33,12 @@ var tooMany = regexp.MustCompile(`TooMany[A-Za-z]+`)
 
 // quotaOf finds the limit that a complaint of the controller names.
 func (a *analysis) quotaOf(f diagnostics.Finding) quota {
-	text := f.Summary
+	var text strings.Builder
+	text.WriteString(f.Summary)
 	for _, e := range f.Evidence {
-		text += " " + e.Value
+		text.WriteString(" " + e.Value)
 	}
-	name := tooMany.FindString(text)
+	name := tooMany.FindString(text.String())
 	q, ok := quotas[name]
 	if !ok {
 		q = quota{what: "the limit that the message names", instead: "fewer of what the message names"}

@@ -2,6 +2,7 @@ package alb
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -284,9 +285,7 @@ func TestTraffic(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := shop()
 			f.curves = map[string][]float64{requests: curve(6000, nil)}
-			for metric, c := range tc.curves {
-				f.curves[metric] = c
-			}
+			maps.Copy(f.curves, tc.curves)
 			if tc.change != nil {
 				tc.change(f)
 			}
@@ -374,9 +373,7 @@ func TestOpenShapes(t *testing.T) {
 			f := shop()
 			f.denied = tc.denied
 			f.curves = map[string][]float64{requests: curve(6000, nil)}
-			for metric, c := range tc.curves {
-				f.curves[metric] = c
-			}
+			maps.Copy(f.curves, tc.curves)
 			if tc.change != nil {
 				tc.change(f)
 			}

@@ -70,7 +70,7 @@ func (a *analysis) poolLimit(w waiting, said *corev1.Event) *diagnostics.Finding
 	f := &diagnostics.Finding{ID: "autoscaler-limits", Subject: "nodepools", Confidence: diagnostics.Confirmed, Evidence: []diagnostics.Evidence{eventEvidence(said)}}
 	var limited []string
 	tooLarge, offering, other := false, false, 0
-	for _, part := range strings.Split(said.Message, "; ") {
+	for part := range strings.SplitSeq(said.Message, "; ") {
 		switch {
 		case strings.Contains(part, "exceed limits for") || strings.Contains(part, "limits have been exhausted"):
 			if m := poolName.FindStringSubmatch(part); m != nil {

@@ -18,7 +18,7 @@ const (
 // discovered reports the tag by which the CNI finds further subnets. Before v1.22 any value counted, and no cluster was named.
 func (s *Snapshot) discovered(subnet vpc.Subnet) bool {
 	value, ok := subnet.Tags[tagCNI]
-	if !ok || !s.since(1, 22, 0) {
+	if !ok || !s.since(22, 0) {
 		return ok
 	}
 	return value != "0" && s.forThisCluster(subnet)
@@ -41,11 +41,11 @@ func (s *Snapshot) forThisCluster(subnet vpc.Subnet) bool {
 // excluded reports a subnet that a tag takes away from pods: since v1.22, 0 keeps the CNI from making interfaces in it, that
 // of the node's own first interface included, and its interfaces give no address to new pods.
 func (s *Snapshot) excluded(subnet *vpc.Subnet) bool {
-	return subnet != nil && subnet.Tags[tagCNI] == "0" && s.since(1, 22, 0)
+	return subnet != nil && subnet.Tags[tagCNI] == "0" && s.since(22, 0)
 }
 
-// since reports a vpc-cni of at least this version; one that is not known counts as the latest.
-func (s *Snapshot) since(major, minor, patch int) bool {
+// since reports a vpc-cni of at least version 1 with this minor version and patch; one that is not known counts as the latest.
+func (s *Snapshot) since(minor, patch int) bool {
 	if s.Driver == nil {
 		return true
 	}
@@ -53,7 +53,7 @@ func (s *Snapshot) since(major, minor, patch int) bool {
 	if x == 0 {
 		return true
 	}
-	return x > major || x == major && (y > minor || y == minor && z >= patch)
+	return x > 1 || x == 1 && (y > minor || y == minor && z >= patch)
 }
 
 // noSubnet explains a node for which tags leave no subnet at all to make an interface in.

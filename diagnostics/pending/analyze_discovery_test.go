@@ -1,6 +1,7 @@
 package pending
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -30,9 +31,7 @@ func TestSubnetDiscovery(t *testing.T) {
 			sc := newScene(100, 100)
 			sc.node("n1", "a", 9, 9)
 			sc.s.Driver.Version = c.version
-			for key, value := range c.env {
-				sc.s.Driver.Env[key] = value
-			}
+			maps.Copy(sc.s.Driver.Env, c.env)
 			sc.s.Subnets[0].Tags = c.home
 			further := sc.s.Subnets[0]
 			further.ID, further.CIDR, further.Tags, further.Available = "subnet-c", netip.MustParsePrefix("10.0.3.0/24"), c.further, c.available

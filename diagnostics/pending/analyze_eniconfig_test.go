@@ -1,6 +1,7 @@
 package pending
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -13,9 +14,7 @@ func customScene(env map[string]string, configs map[string]string) (*scene, *Nod
 	c := newScene(100, 100)
 	n := c.node("n1", "a", 0, 0)
 	c.s.Driver.Env["AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"] = "true"
-	for key, value := range env {
-		c.s.Driver.Env[key] = value
-	}
+	maps.Copy(c.s.Driver.Env, env)
 	c.s.ENIConfigs = configs
 	c.wait("n1", 1, assignFailed, nil)
 	return c, n

@@ -86,7 +86,7 @@ func quotaPart(message, from, to string) map[string]string {
 	}
 	part, _, _ := strings.Cut(rest, to)
 	out := map[string]string{}
-	for _, item := range strings.Split(part, ",") {
+	for item := range strings.SplitSeq(part, ",") {
 		if name, value, ok := strings.Cut(strings.TrimSpace(item), "="); ok {
 			out[name] = value
 		}

@@ -51,7 +51,7 @@ func (a *analysis) places(p *pool) []way {
 		if !a.s.excluded(a.s.subnet(home)) {
 			add(home, need, false, false)
 		}
-		if p.settings.SubnetDiscovery && a.s.since(1, 18, 0) {
+		if p.settings.SubnetDiscovery && a.s.since(18, 0) {
 			for _, s := range a.s.Subnets {
 				if s.ID != home && s.Zone == p.node.Zone && a.s.discovered(s) {
 					add(s.ID, need, false, true)

@@ -81,7 +81,7 @@ func TestANameThatNothingHasIsRefusedWithTheNearest(t *testing.T) {
 	if err := c.narrow(m); !errors.As(err, &r) || !strings.Contains(string(r), `no pod "ap" in namespace backend`) || !strings.Contains(string(r), "Did you mean api") {
 		t.Errorf("refusal %q", r)
 	}
-	c, m = namedCollector("nonsense")
+	c, _ = namedCollector("nonsense")
 	c.all, m = nil, makers{}
 	c.reads.Missed(&diagnostics.ReadError{Permission: "list pods", Reason: diagnostics.Denied, Err: errors.New("forbidden")}, "")
 	if err := c.narrow(m); err != nil {

@@ -2,6 +2,7 @@ package pending
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,9 +39,7 @@ func demandOf(p *corev1.Pod) demand {
 	plus(sum, sidecars)
 	atLeast(sum, most)
 	if p.Spec.Resources != nil { // of the pod as a whole, which goes before those of its containers
-		for name, q := range p.Spec.Resources.Requests {
-			sum[name] = q
-		}
+		maps.Copy(sum, p.Spec.Resources.Requests)
 	}
 	plus(sum, p.Spec.Overhead)
 	for name, q := range sum {

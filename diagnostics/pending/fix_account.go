@@ -9,9 +9,9 @@ import (
 
 // quota is a limit of AWS with its default and the most that it can be raised to (0: unknown).
 type quota struct {
-	what, name       string // in words, and how Service Quotas calls it
-	usual, most      int
-	alternative, why string
+	what, name  string // in words, and how Service Quotas calls it
+	usual, most int
+	why         string
 }
 
 // fixQuota asks AWS for more of what the account or the VPC has used up.

@@ -28,7 +28,7 @@ func (a *analysis) designPods(f *diagnostics.Finding) {
 	_, unused := a.freeBlock()
 	switch {
 	case settings.CustomNetworking:
-	case !unused || !settings.SubnetDiscovery || !a.s.since(1, 18, 3):
+	case !unused || !settings.SubnetDiscovery || !a.s.since(18, 3):
 		a.customNetworking(f)
 	default:
 		a.refuse("custom-networking", "it gives 0 of the %s an address: nodes that are there don't change, and each new one carries an interface less", plural(len(f.Affects), "pod"))

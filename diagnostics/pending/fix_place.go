@@ -135,7 +135,7 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 	switch {
 	case settings.CustomNetworking:
 		return
-	case !a.s.since(1, 18, 3):
+	case !a.s.since(18, 3):
 		a.refuse("add-pod-subnet", "vpc-cni %s finds no further subnet by its tag: v1.18.3 is the first that does so in practice", a.s.Driver.Version)
 		return
 	case !settings.SubnetDiscovery:

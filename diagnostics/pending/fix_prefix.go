@@ -103,9 +103,9 @@ func madeForPrefixes(nodes []*pool) bool {
 
 // offerPrefixes proposes prefix delegation for nodes that are full, where it is proved to help, and refuses it with the number
 // that is against it. It is nothing for the bot to carry out: a node that is full has no place for a prefix until it is replaced.
-func (a *analysis) offerPrefixes(f *diagnostics.Finding, full []*pool) bool {
+func (a *analysis) offerPrefixes(f *diagnostics.Finding, full []*pool) {
 	if len(full) == 0 || full[0].prefixes() {
-		return false
+		return
 	}
 	why, ok := a.prefixesHelp(full)
 	p := full[0]
@@ -114,9 +114,9 @@ func (a *analysis) offerPrefixes(f *diagnostics.Finding, full []*pool) bool {
 	switch {
 	case !ok && why != "":
 		a.refuse("enable-prefix-delegation", "%s", why)
-		return false
+		return
 	case !ok:
-		return false
+		return
 	}
 	most, now := cni.MaxPods(p.limits, with), p.place().Slots(p.settings)
 	needs := 0
@@ -139,7 +139,6 @@ func (a *analysis) offerPrefixes(f *diagnostics.Finding, full []*pool) bool {
 	}
 	fix.Undo += "; prefixes in use stay until their pods are gone"
 	a.offer("enable-prefix-delegation", fix, f)
-	return true
 }
 
 // fixReserved is for a subnet without single addresses some of which are set aside for prefixes, by a reservation or on nodes

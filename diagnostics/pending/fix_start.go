@@ -105,11 +105,11 @@ func (a *analysis) onItsWay(w waiting) string {
 }
 
 func devicesText(d demand) string {
-	var out string
+	var out strings.Builder
 	for _, name := range sortedKeys(d.devices) {
-		out += fmt.Sprintf(", %s of %s", amount(name, d.devices[name]), name)
+		out.WriteString(fmt.Sprintf(", %s of %s", amount(name, d.devices[name]), name))
 	}
-	return out
+	return out.String()
 }
 
 // model is a node that takes the pod by labels and taints, and how many such pods an empty one of its kind would run beside

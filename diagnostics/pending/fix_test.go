@@ -132,8 +132,8 @@ func TestFixes(t *testing.T) {
 			return c
 		}, "repair-cni-iam", "describe-pod-identity-association --cluster-name prod --association-id a-1", false},
 		{"a permission of a role that only the service account names", func() *scene { c := refusedBy("UnauthorizedOperation"); c.s.Addon = nil; return c }, "repair-cni-iam", "kubectl get serviceaccount aws-node", false},
-		{"prefixes in a new subnet", func() *scene { return fragmented() }, "reserve-prefix-range", "254 whole /28 blocks", false},
-		{"prefixes in the old one", func() *scene { return fragmented() }, "tune-warm-pool", "0 free /28", true},
+		{"prefixes in a new subnet", fragmented, "reserve-prefix-range", "254 whole /28 blocks", false},
+		{"prefixes in the old one", fragmented, "tune-warm-pool", "0 free /28", true},
 		{"Windows without addresses", func() *scene { return unplaced(windowsDevice, 0, "windows", nil) }, "windows-ipam", "enable-windows-ipam → true", false},
 		{"Windows without addresses, although they are managed", func() *scene {
 			return unplaced(windowsDevice, 0, "windows", func(c *scene) { c.s.CNIConfig = map[string]string{"enable-windows-ipam": "true"} })

@@ -129,8 +129,9 @@ func TestHigherLimits(t *testing.T) {
 func TestPrefixesForNodesAtTheirLimit(t *testing.T) {
 	full := func(available int, edit func(*scene, *Node, *Node)) diagnostics.Report {
 		c := newScene(available, available)
-		n1, n2 := c.node("n1", "a", 2, 9), c.node("n2", "b", 2, 9)
-		n1 = c.s.node("n1")
+		c.node("n1", "a", 2, 9)
+		n2 := c.node("n2", "b", 2, 9)
+		n1 := c.s.node("n1") // where it is, now that there are two
 		for _, n := range []*Node{n1, n2} {
 			for k := len(n.Pods); k < 29; k++ {
 				n.Pods = append(n.Pods, Placed{Namespace: "data", Name: fmt.Sprintf("h%d", k), Host: true})

@@ -1,6 +1,7 @@
 package pending
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -121,9 +122,7 @@ func (a *analysis) wantedSubnets(s supplier, p *corev1.Pod) []string {
 		}
 		there := s
 		there.labels = map[string][]string{}
-		for key, values := range s.labels {
-			there.labels[key] = values
-		}
+		maps.Copy(there.labels, s.labels)
 		there.labels[corev1.LabelTopologyZone] = []string{subnet.Zone}
 		if there.takes(p) && a.volumesReach(p, subnet.Zone) {
 			out = append(out, id)

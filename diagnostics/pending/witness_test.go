@@ -2,6 +2,7 @@ package pending
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -199,9 +200,7 @@ func TestCooldownIsTunedByWhatEnds(t *testing.T) {
 	} {
 		s := newScene(c.room, 100)
 		n := s.node("n1", "a", 6, 9)
-		for key, value := range c.env {
-			s.s.Driver.Env[key] = value
-		}
+		maps.Copy(s.s.Driver.Env, c.env)
 		s.wait("n1", 2, assignFailed, nil)
 		for k := range 3 {
 			n.Freed = append(n.Freed, Freed{Name: fmt.Sprintf("batch/job-%d", k), IP: fmt.Sprintf("10.0.1.%d", 18+k), At: now.Add(-10 * time.Second)})

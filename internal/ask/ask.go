@@ -109,8 +109,7 @@ func ParseIn(namespace, text string) (Command, error) {
 		return Command{}, err
 	}
 	c, err := parse(verb, words, o, namespace)
-	var none unknownVerb
-	if !errors.As(err, &none) {
+	if _, ok := errors.AsType[unknownVerb](err); !ok {
 		c.Cluster = o.cluster
 		return c, err
 	}

@@ -70,8 +70,7 @@ func (r *Reader) Addon(ctx context.Context, cluster, name string) (*eks.Addon, e
 // addon reads an add-on. EKS says in the same way that an add-on and that a cluster isn't there: describe tells them apart.
 func (c *Client) addon(ctx context.Context, cluster, name string, describe func(context.Context, string) (*eks.Cluster, error)) (*eks.Addon, error) {
 	out, err := c.eks.DescribeAddon(ctx, &awseks.DescribeAddonInput{ClusterName: aws.String(cluster), AddonName: aws.String(name)})
-	var none *types.ResourceNotFoundException
-	if errors.As(err, &none) {
+	if none, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
 		_, missing := describe(ctx, cluster)
 		if missing == nil || none.AddonName != nil && !isAbsent(missing) {
 			return nil, nil

@@ -62,8 +62,7 @@ func observed(seen func(Answer)) func(*middleware.Stack) error {
 
 // reasonOf is the reason of a gap that an error makes, or "fault".
 func reasonOf(err error) string {
-	var gap *diagnostics.ReadError
-	if errors.As(unreadable("", "", err), &gap) {
+	if gap, ok := errors.AsType[*diagnostics.ReadError](unreadable("", "", err)); ok {
 		return gap.Reason
 	}
 	return "fault"

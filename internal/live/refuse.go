@@ -15,8 +15,7 @@ import (
 // refuse says why the outcome of a run is of no use to anybody, in one line with what to do; nil where it is of use. err is
 // the run's own error.
 func (s Source) refuse(ctx context.Context, a *awsnet.Reader, k *kube.Reader, t diagnostics.Target, err error) error {
-	var refusal diagnostics.Refusal
-	if errors.As(err, &refusal) {
+	if _, ok := errors.AsType[diagnostics.Refusal](err); ok {
 		return err
 	}
 	if denied := k.Blind(); len(denied) > 0 {

@@ -3,6 +3,7 @@ package program
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -23,11 +24,12 @@ func Version() string {
 	if !ok {
 		return "unknown"
 	}
-	version := info.Main.Version
+	var version strings.Builder
+	version.WriteString(info.Main.Version)
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			version += " " + s.Value
+			version.WriteString(" " + s.Value)
 		}
 	}
-	return version
+	return version.String()
 }

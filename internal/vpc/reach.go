@@ -108,7 +108,10 @@ type PortRange struct{ From, To int }
 
 // EphemeralFrom and EphemeralTo bound the source ports of a load balancer node, to which answers must get back (VPC user
 // guide, network ACLs: requests that originate from Elastic Load Balancing use ports 1024-65535).
-const EphemeralFrom, EphemeralTo = 1024, 65535
+const (
+	EphemeralFrom = 1024
+	EphemeralTo   = 65535
+)
 
 // Path tells whether a TCP connection from one interface reaches an address of another on a port, and the answer gets
 // back. Network ACLs are met only by packets that enter or leave a subnet.

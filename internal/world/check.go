@@ -100,8 +100,7 @@ func (w *World) checkObject(u *unstructured.Unstructured) *Problem {
 	if w.lines[u] == 0 { // it comes from the base, or from a change
 		p.File = filepath.Join(w.Dir, "world.yaml")
 	}
-	var te *json.UnmarshalTypeError
-	if errors.As(err, &te) {
+	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		p.Field = te.Field
 		p.Want = fmt.Sprintf("expected %s in %s %s, not %s", te.Type, u.GetKind(), name, te.Value)
 		p.Line = p.below(te.Field)
@@ -139,7 +138,7 @@ type series struct {
 
 // prefixes is an item of ec2.ManagedPrefixLists.
 type prefixes struct {
-	PrefixListId string
+	PrefixListId string //nolint:staticcheck // as the AWS API spells it
 	Entries      []ec2.PrefixListEntry
 }
 
@@ -175,8 +174,7 @@ func (w *World) checkList(service, list string) *Problem {
 	if readErr == nil && begins >= 0 {
 		p.Line = 1 + bytes.Count(text[:begins], []byte("\n"))
 	}
-	var te *json.UnmarshalTypeError
-	if errors.As(err, &te) {
+	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if te.Field != "" {
 			p.Field += "." + te.Field
 		}

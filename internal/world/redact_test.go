@@ -231,7 +231,7 @@ func TestRedactManyAccounts(t *testing.T) {
 	w := &world.World{Logs: map[string]string{"a/b/c": text.String()}}
 	w.Redact()
 	seen := map[string]bool{}
-	for _, arn := range strings.Fields(w.Logs["a/b/c"]) {
+	for arn := range strings.FieldsSeq(w.Logs["a/b/c"]) {
 		seen[arn] = true
 	}
 	if len(seen) != 12 || strings.Contains(w.Logs["a/b/c"], "5000000000") {

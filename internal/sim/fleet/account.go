@@ -3,6 +3,8 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/netdiag/netdiag/internal/world"
@@ -46,7 +48,7 @@ func (f *Fleet) ec2() object {
 	var subnets, associations []any
 	blocks := []any{object{"CidrBlock": "10.0.0.0/16", "CidrBlockState": object{"State": "associated"}}}
 	have := map[byte]bool{}
-	for _, s := range append(f.subnets[:len(f.subnets):len(f.subnets)], publics()...) {
+	for _, s := range append(slices.Clip(f.subnets), publics()...) {
 		subnets = append(subnets, object{
 			"SubnetId": s.id, "VpcId": vpcID, "CidrBlock": s.cidr.String(), "AvailableIpAddressCount": s.available, "AvailabilityZone": s.zone, "State": "available",
 			"OwnerId": account, "Tags": tags("Name", s.id), "Ipv6CidrBlockAssociationSet": []any{},
@@ -89,9 +91,7 @@ func (f *Fleet) securityGroupRules() []any {
 	var out []any
 	rule := func(group string, egress bool, protocol string, from, to int, peer object) {
 		r := object{"SecurityGroupRuleId": fmt.Sprintf("sgr-0f1ee7%011x", len(out)+1), "GroupId": group, "GroupOwnerId": account, "IsEgress": egress, "IpProtocol": protocol, "FromPort": from, "ToPort": to, "Tags": []any{}}
-		for k, v := range peer {
-			r[k] = v
-		}
+		maps.Copy(r, peer)
 		out = append(out, r)
 	}
 	from := func(group string) object {

@@ -111,7 +111,7 @@ func (f *Fleet) namespaces() []string {
 
 // find is the pod of a name.
 func (f *Fleet) find(namespace, name string) (pod, bool) {
-	for p := range f.named(namespace, name) {
+	for p := range f.named(name) {
 		if i := f.identify(p); i.namespace == namespace && i.name() == name {
 			return p, true
 		}
@@ -120,7 +120,7 @@ func (f *Fleet) find(namespace, name string) (pod, bool) {
 }
 
 // named gives the pod that would have a name, if there is one.
-func (f *Fleet) named(namespace, name string) iter.Seq[pod] {
+func (f *Fleet) named(name string) iter.Seq[pod] {
 	return func(yield func(pod) bool) {
 		at := strings.LastIndexByte(name, '-')
 		if at < 0 {

@@ -28,7 +28,7 @@ func (f *Fleet) World() *world.World {
 		AWS: f.account(), Logs: map[string]string{}, Metrics: map[string]string{},
 	}
 	dated := strings.NewReplacer("MADE", `"`+f.ago(2000*time.Hour)+`"`, "CHANGED", `"`+f.ago(1000*time.Hour)+`"`).Replace(base)
-	for _, doc := range strings.Split(dated, "\n---\n") {
+	for doc := range strings.SplitSeq(dated, "\n---\n") {
 		o := object{}
 		if err := kyaml.Unmarshal([]byte(doc), &o); err != nil {
 			panic(err) // the file is part of the program

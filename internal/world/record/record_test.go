@@ -126,8 +126,7 @@ func TestDeniedInOneNamespace(t *testing.T) {
 }
 
 func reason(err error) string {
-	var re *diagnostics.ReadError
-	if errors.As(err, &re) {
+	if re, ok := errors.AsType[*diagnostics.ReadError](err); ok {
 		return re.Reason
 	}
 	return fmt.Sprint(err)

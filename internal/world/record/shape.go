@@ -23,7 +23,7 @@ func shaped(v reflect.Value, lower bool) any {
 		}
 		return shaped(v.Elem(), lower)
 	case reflect.Struct:
-		if t, ok := v.Interface().(time.Time); ok {
+		if t, ok := reflect.TypeAssert[time.Time](v); ok {
 			return t.UTC().Format(time.RFC3339Nano)
 		}
 		return fields(v, lower)

@@ -129,7 +129,7 @@ var complaint = regexp.MustCompile(`check\.ts\((\d+),\d+\): (.*)`)
 // complaints names the payloads that tsc complains about.
 func complaints(out string, names []string) []string {
 	var all []string
-	for _, l := range strings.Split(strings.TrimSpace(out), "\n") {
+	for l := range strings.SplitSeq(strings.TrimSpace(out), "\n") {
 		m := complaint.FindStringSubmatch(l)
 		if m == nil {
 			if l != "" {
