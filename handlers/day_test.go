@@ -81,6 +81,9 @@ func TestDay(t *testing.T) {
 // live lets people ask and Slack misbehave for a day, and then looks for what was lost or done twice.
 func (d *dayRun) live(t *testing.T) {
 	d.world.quick = true
+	d.world.meanwhile(func(ctx context.Context, target diagnostics.Target) error {
+		return takes(time.Duration(time.Now().Unix()%30)*time.Second)(ctx, target)
+	})
 	stop := d.connect(d.dayConfig(0))
 	var people, weather sync.WaitGroup
 	crowd := rand.New(rand.NewPCG(d.Seed, 1))
