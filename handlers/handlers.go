@@ -82,6 +82,7 @@ type Bot struct {
 	app  string          // id of the Slack app, once it is known
 
 	me      me    // set before anything is received
+	index   index // of all records
 	heard   heard // messages that were answered at once
 	errands *desk // what goes on in the background for those who use forms
 	places  *places

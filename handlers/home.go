@@ -18,8 +18,11 @@ type Rights interface {
 	Rights(by casebook.Person, fixes bool) []string
 }
 
-// shownHome bounds the lists of the Home tab.
-const shownHome = 10
+// Bounds of the lists of the Home tab: what is shown, and how many fixes are looked at for those that somebody may decide on.
+const (
+	shownHome = 10
+	judged    = 50
+)
 
 // home publishes the Home tab of a person who opened it.
 func (b *Bot) home(ctx context.Context, team, user string) {
@@ -53,13 +56,11 @@ func (b *Bot) homeOf(ctx context.Context, r request) (render.Home, error) {
 	if p, ok := b.Book.Policy.(Rights); ok {
 		h.Rights = p.Rights(by, b.Fixes)
 	}
-	all, err := b.Book.Store.Investigations.List(ctx)
+	names := b.index.newest(shownHome, func(a asked) bool { return a.user == r.user && a.team == r.team })
+	mine, err := read(ctx, &b.index, b.Book.Store.Investigations, names)
 	if err != nil {
 		return h, err
 	}
-	mine := newest(all, shownHome, func(inv casebook.Investigation) bool {
-		return inv.Question.User == r.user && inv.Question.Team == r.team
-	})
 	own, err := b.ownChannel(ctx, mine, r.user)
 	if err != nil {
 		b.Log.Warn("open a direct message", zap.String("user", r.user), zap.Error(err))
@@ -81,18 +82,17 @@ func (b *Bot) ownChannel(ctx context.Context, mine []casebook.Investigation, use
 
 // undecided lists the fixes that wait for a decision that this person may take, the first to expire first.
 func (b *Bot) undecided(ctx context.Context, by casebook.Person) ([]render.Open, error) {
-	rems, err := b.Book.Store.Remediations.List(ctx)
+	now := b.Now()
+	rems, err := read(ctx, &b.index, b.Book.Store.Remediations, b.index.undecided(judged, now))
 	if err != nil {
 		return nil, err
 	}
-	now := b.Now()
-	rems = slices.DeleteFunc(slices.Clone(rems), func(r casebook.Remediation) bool {
+	rems = slices.DeleteFunc(rems, func(r casebook.Remediation) bool {
 		decided := slices.ContainsFunc(r.Status.Decisions, func(d casebook.Decision) bool { return d.User == by.User })
 		own := r.Plan.Question.User == by.User && !r.Plan.SelfApproval
-		return r.Status.Phase != casebook.AwaitingApproval || !now.Before(r.Plan.Expires) || decided || own || r.Status.Card.TS == "" ||
+		return r.Status.Phase != casebook.AwaitingApproval || decided || own || r.Status.Card.TS == "" ||
 			direct(r.Status.Card.Channel) && r.Plan.Question.User != by.User || b.Book.Policy.MayDecide(by, casebook.Approve, r) != nil
 	})
-	slices.SortFunc(rems, func(x, y casebook.Remediation) int { return x.Plan.Expires.Compare(y.Plan.Expires) })
 	var out []render.Open
 	for _, r := range rems[:min(len(rems), shownHome)] {
 		inv, err := b.Book.Store.Investigations.Get(ctx, r.Plan.Investigation)

@@ -17,35 +17,24 @@ const usualHistory = 5
 
 // lately answers status and history.
 func (b *Bot) lately(ctx context.Context, r request, c ask.Command) (render.Message, error) {
-	all, err := b.Book.Store.Investigations.List(ctx)
+	now := b.Now()
+	if c.Verb == "history" {
+		names := b.index.newest(orElse(c.Count, usualHistory), func(a asked) bool { return a.channel == r.channel || a.root == r.channel })
+		here, err := read(ctx, &b.index, b.Book.Store.Investigations, names)
+		return render.History(b.entries(here, r.channel), now), err
+	}
+	running, err := read(ctx, &b.index, b.Book.Store.Investigations, b.unfinished())
 	if err != nil {
 		return render.Message{}, err
 	}
-	if c.Verb == "history" {
-		here := newest(all, orElse(c.Count, usualHistory), func(inv casebook.Investigation) bool {
-			return inv.Question.Channel == r.channel || inv.Status.Root.Channel == r.channel
-		})
-		return render.History(b.entries(here, r.channel), b.Now()), nil
-	}
-	now := b.Now()
-	running := newest(all, ask.MaxHistory, func(inv casebook.Investigation) bool {
+	running = slices.DeleteFunc(running, func(inv casebook.Investigation) bool {
 		// What somebody asks in a direct message is nobody else's.
-		return !over(inv) && now.Sub(inv.Created) < adoptUntil && (!direct(inv.Question.Channel) || inv.Question.User == r.user)
+		return over(inv) || now.Sub(inv.Created) >= adoptUntil || direct(inv.Question.Channel) && inv.Question.User != r.user
 	})
-	slices.Reverse(running)
+	slices.SortFunc(running, func(a, c casebook.Investigation) int { return a.Created.Compare(c.Created) })
 	s := b.status()
 	s.Running = b.entries(running, r.channel)
 	return render.StatusMessage(s, now), nil
-}
-
-// newest gives at most n of the investigations that which holds for, the newest first.
-func newest(all []casebook.Investigation, n int, which func(casebook.Investigation) bool) []casebook.Investigation {
-	out := slices.DeleteFunc(slices.Clone(all), func(inv casebook.Investigation) bool { return !which(inv) })
-	slices.SortFunc(out, func(a, c casebook.Investigation) int {
-		return strings.Compare(c.Name, a.Name)
-	})
-	slices.SortStableFunc(out, func(a, c casebook.Investigation) int { return c.Created.Compare(a.Created) })
-	return out[:min(n, len(out))]
 }
 
 // entries gives each its link, for readers of the channel here: the direct message with somebody else can't be opened.

@@ -64,6 +64,7 @@ func (t *teller) run(ctx context.Context) error {
 				return ended(ctx, "investigations")
 			}
 			t.note(inv)
+			t.index.investigation(inv)
 			if inv.Status.Posted[toldKey] == "" {
 				t.investigation(ctx, inv.Name)
 			}
@@ -71,6 +72,7 @@ func (t *teller) run(ctx context.Context) error {
 			if !ok {
 				return ended(ctx, "remediations")
 			}
+			t.index.remediation(rem)
 			if !settled(rem) {
 				t.follow(ctx, rem)
 			}

@@ -1,0 +1,107 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/netdiag/netdiag/internal/casebook"
+)
+
+// index knows of every record where to look for it, as the watches tell: reading all that was ever asked, reports included,
+// would take longer than Slack waits.
+type index struct {
+	mu    sync.Mutex
+	asked map[string]asked     // investigations
+	open  map[string]time.Time // remediations that wait for a decision, and until when
+}
+
+// asked is what a question can be found by.
+type asked struct {
+	name          string
+	created       time.Time
+	team, user    string
+	channel, root string // where it was asked, and where the answer is
+}
+
+func (x *index) investigation(inv casebook.Investigation) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.asked == nil {
+		x.asked = map[string]asked{}
+	}
+	q := inv.Question
+	x.asked[inv.Name] = asked{inv.Name, inv.Created, q.Team, q.User, q.Channel, inv.Status.Root.Channel}
+}
+
+func (x *index) remediation(rem casebook.Remediation) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if rem.Status.Phase != casebook.AwaitingApproval {
+		delete(x.open, rem.Name)
+		return
+	}
+	if x.open == nil {
+		x.open = map[string]time.Time{}
+	}
+	x.open[rem.Name] = rem.Plan.Expires
+}
+
+// newest names at most n of the investigations that which holds for, the newest first.
+func (x *index) newest(n int, which func(asked) bool) []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var found []asked
+	for _, a := range x.asked {
+		if which(a) {
+			found = append(found, a)
+		}
+	}
+	slices.SortFunc(found, func(a, b asked) int { return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.name, b.name)) })
+	var out []string
+	for _, a := range found[:min(n, len(found))] {
+		out = append(out, a.name)
+	}
+	return out
+}
+
+// undecided names at most n of the remediations that can still be decided on, the first to expire first.
+func (x *index) undecided(n int, now time.Time) []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var out []string
+	for name, until := range x.open {
+		if now.Before(until) {
+			out = append(out, name)
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int { return cmp.Or(x.open[a].Compare(x.open[b]), cmp.Compare(a, b)) })
+	return out[:min(n, len(out))]
+}
+
+func (x *index) forget(name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.asked, name)
+	delete(x.open, name)
+}
+
+// read gets records by their names, in that order; those that are gone are left out.
+func read[T any](ctx context.Context, x *index, records casebook.Records[T], names []string) ([]T, error) {
+	var out []T
+	for _, name := range names {
+		r, err := records.Get(ctx, name)
+		switch {
+		case err == nil:
+			out = append(out, r)
+		case errors.Is(err, casebook.ErrNotFound):
+			x.forget(name)
+		default:
+			return nil, err
+		}
+	}
+	return out, nil
+}
