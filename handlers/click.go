@@ -25,6 +25,10 @@ const unknownButton diagnostics.Refusal = "This button is none of mine, or too o
 
 // click takes a decision and answers the person who clicked, whatever becomes of it.
 func (b *Bot) click(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {
+	if actions := c.ActionCallback.BlockActions; len(actions) == 1 && strings.HasPrefix(actions[0].BlockID, render.BlockAsk) {
+		b.more(ctx, c, ack)
+		return
+	}
 	done := make(chan verdict, 1)
 	go func() { // owned by the receive below
 		defer close(done)
@@ -97,7 +101,7 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback) verdict {
 // read checks that the payload is a click on a card of this app, as far as the payload can tell.
 func (b *Bot) read(c slack.InteractionCallback) (name string, click casebook.Click, err error) {
 	actions := c.ActionCallback.BlockActions
-	if len(actions) != 1 || !strings.HasPrefix(actions[0].BlockID, render.BlockDecide) {
+	if len(actions) != 1 || !strings.HasPrefix(actions[0].BlockID, render.BlockDecide) || !b.genuine(c) {
 		return "", click, unknownButton
 	}
 	switch actions[0].ActionID {
@@ -109,15 +113,24 @@ func (b *Bot) read(c slack.InteractionCallback) (name string, click casebook.Cli
 		return "", click, unknownButton
 	}
 	name, nonce, ok := render.ParseValue(actions[0].Value)
-	where := c.Container
-	switch {
-	case !ok, c.APIAppID == "", b.appID() != "" && c.APIAppID != b.appID(), c.User.ID == "", c.Team.ID != b.people.team,
-		where.Type != "message" || where.IsEphemeral || where.IsAppUnfurl || where.MessageTs == "",
-		where.ChannelID == "" || where.ChannelID != c.Channel.ID:
+	if !ok {
 		return "", click, unknownButton
 	}
+	where := c.Container
 	click.Nonce, click.Card = nonce, casebook.Message{Channel: where.ChannelID, TS: where.MessageTs}
 	return name, click, nil
+}
+
+// genuine reports that a click is one on a message of this app in this workspace, as far as the payload can tell.
+func (b *Bot) genuine(c slack.InteractionCallback) bool {
+	where := c.Container
+	switch {
+	case c.APIAppID == "", b.appID() != "" && c.APIAppID != b.appID(), c.User.ID == "", c.Team.ID != b.people.team,
+		where.Type != "message" || where.IsEphemeral || where.IsAppUnfurl || where.MessageTs == "",
+		where.ChannelID == "" || where.ChannelID != c.Channel.ID:
+		return false
+	}
+	return true
 }
 
 func recorded(rem casebook.Remediation, v casebook.Verdict) string {

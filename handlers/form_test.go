@@ -378,7 +378,7 @@ func TestFormWhileBusy(t *testing.T) {
 	block := make(chan struct{})
 	r.world.meanwhile(blocked(block))
 	r.ask(maya, ops, "/netdiag pending backend")
-	r.ask(maya, ops, "/netdiag pending backend")
+	r.ask(maya, ops, "/netdiag pending web")
 	if err := r.Shortcut(r.context(), maya, anywhere); err != nil {
 		t.Fatal(err)
 	}

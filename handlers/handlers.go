@@ -28,6 +28,7 @@ type Config struct {
 	APIURL   string // of the Web API, for a simulated Slack; empty is Slack's own
 	Log      *zap.Logger
 	Holder   string // names this process since its start, in claims
+	Version  string // of the program, for the snapshots that people download
 	Book     *casebook.Book
 
 	// Diagnose answers a question; what it is doing goes to progress. Its error is a diagnostics.Refusal for the person,
@@ -81,6 +82,8 @@ type Bot struct {
 	left map[string]bool // investigations without an answer, anybody's
 	app  string          // id of the Slack app, once it is known
 
+	same    *same // questions that are being looked into
+	kept    kept  // finished runs, for download
 	me      me    // set before anything is received
 	index   index // of all records
 	heard   heard // messages that were answered at once
@@ -113,6 +116,7 @@ func New(c Config) (*Bot, error) {
 		take:   make(chan struct{}, 512),
 		busy:   map[string]bool{},
 		left:   map[string]bool{},
+		same:   newSame(),
 	}
 	b.meters = newMeters(b)
 	b.web = newWeb(c, b.http)

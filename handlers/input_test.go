@@ -138,12 +138,12 @@ func TestBusy(t *testing.T) {
 	r.start(c)
 	block := make(chan struct{})
 	r.world.meanwhile(blocked(block))
-	for range 2 {
-		if got := r.ask(maya, ops, "/netdiag pending backend"); got != "" {
+	for _, namespace := range []string{"backend", "web"} {
+		if got := r.ask(maya, ops, "/netdiag pending "+namespace); got != "" {
 			t.Fatalf("answered %q", got)
 		}
 	}
-	if got := r.ask(maya, ops, "/netdiag pending backend"); !strings.Contains(got, "Busy") {
+	if got := r.ask(maya, ops, "/netdiag pending shop"); !strings.Contains(got, "Busy") {
 		t.Errorf("a third question is answered %q", got)
 	}
 	close(block)

@@ -138,6 +138,11 @@ func (b *Bot) question(ctx context.Context, r request, c ask.Command) (name stri
 	if r.url != "" {
 		b.tell.remember(inv.Name, r.url)
 	}
+	if inv.Question.Follows != "" { // another one answers it
+		b.release()
+		b.Log.Info("asked meanwhile", zap.String("investigation", inv.Name), zap.String("user", r.user), zap.String("follows", inv.Question.Follows))
+		return "", nil
+	}
 	b.Log.Info("asked", zap.String("investigation", inv.Name), zap.String("user", r.user), zap.String("question", inv.Question.Command))
 	return inv.Name, nil
 }
@@ -177,9 +182,14 @@ func (b *Bot) open(ctx context.Context, r request, q casebook.Question) (caseboo
 	if err != nil {
 		return casebook.Investigation{Name: casebook.InvestigationName(r.key)}, false, err
 	}
+	name := casebook.InvestigationName(r.key)
+	q.Follows = b.same.lead(q, name)
 	inv, created, err := b.Book.Open(ctx, by, q, r.key)
 	if inv.Name == "" {
-		inv.Name = casebook.InvestigationName(r.key)
+		inv.Name = name
+	}
+	if err != nil || !created && (over(inv) || inv.Question.Follows != "") {
+		b.same.over(name) // it leads nothing
 	}
 	return inv, created, err
 }

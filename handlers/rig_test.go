@@ -286,7 +286,11 @@ func (r *rig) noSecrets() {
 }
 
 func report(t *testing.T, name string) diagnostics.Report {
-	b, err := os.ReadFile("../internal/render/testdata/" + name + ".json")
+	dir := "../internal/render/testdata/"
+	if strings.HasPrefix(name, "seed-") {
+		dir = "../internal/render/slack/testdata/reports/"
+	}
+	b, err := os.ReadFile(dir + name + ".json")
 	if err != nil {
 		t.Error(err)
 	}

@@ -65,7 +65,8 @@ func (t *teller) run(ctx context.Context) error {
 			}
 			t.note(inv)
 			t.index.investigation(inv)
-			if inv.Status.Posted[toldKey] == "" {
+			t.others(ctx, inv)
+			if !complete(inv) {
 				t.investigation(ctx, inv.Name)
 			}
 		case rem, ok := <-rems:
@@ -77,6 +78,17 @@ func (t *teller) run(ctx context.Context) error {
 				t.follow(ctx, rem)
 			}
 		}
+	}
+}
+
+// others looks after the questions that a change of inv matters to: those that follow it, and it where it follows one.
+func (t *teller) others(ctx context.Context, inv casebook.Investigation) {
+	for _, name := range t.same.see(inv) {
+		t.desk.do("share "+name, func() { t.persist(ctx, name, t.share) })
+		t.investigation(ctx, name)
+	}
+	if inv.Question.Follows != "" && !over(inv) {
+		t.desk.do("share "+inv.Name, func() { t.persist(ctx, inv.Name, t.share) })
 	}
 }
 
@@ -127,7 +139,13 @@ func (t *teller) persist(ctx context.Context, name string, f func(context.Contex
 
 func (t *teller) tellInvestigation(ctx context.Context, name string) error {
 	inv, err := t.Book.Store.Investigations.Get(ctx, name)
-	if err != nil || inv.Status.Posted[toldKey] != "" && !t.moving(name) {
+	if err != nil {
+		return err
+	}
+	if inv.Status.Posted[toldKey] != "" && !t.moving(name) {
+		return t.tellMore(ctx, inv)
+	}
+	if done, err := t.tellFollower(ctx, inv); done || err != nil {
 		return err
 	}
 	if inv, err = t.tellRoot(ctx, inv); err != nil {
@@ -156,14 +174,14 @@ func (t *teller) tellInvestigation(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if _, err := t.posted(ctx, name, toldKey, inv.Status.Root.TS); err != nil {
+	if inv, err = t.posted(ctx, name, toldKey, inv.Status.Root.TS); err != nil {
 		return err
 	}
 	t.moved(name)
 	for _, r := range rems {
 		t.follow(ctx, r)
 	}
-	return nil
+	return t.tellMore(ctx, inv)
 }
 
 // tellRoot posts the root message where there is none; there is none either where the bot can't write.
@@ -203,23 +221,16 @@ func (t *teller) tellAnswer(ctx context.Context, inv casebook.Investigation) (ca
 	if inv.Status.Report == nil {
 		return inv, nil
 	}
-	r := *inv.Status.Report
-	parts := render.Answer(r, render.Thread{Mention: []string{inv.Question.User}, Cards: t.fixable(inv.Question)})
-	parts = append(append(parts, render.Evidence(r)...), render.Commands(r)...)
-	for i, m := range parts {
-		key := fmt.Sprintf("answer-%d", i)
-		if inv.Status.Posted[key] != "" {
-			continue
-		}
-		ts, err := t.out.post(ctx, posting{
-			channel: inv.Status.Root.Channel, thread: threadOf(inv), key: inv.Name + "/" + key,
-			rank: rankAnswer, doubt: inv.Created.Before(t.began), message: m,
-		})
-		if err != nil {
-			return inv, fmt.Errorf("post part %d of the answer to %s: %w", i, inv.Name, err)
-		}
-		if inv, err = t.posted(ctx, inv.Name, key, ts); err != nil {
+	in := render.Thread{Investigation: inv.Name, Mention: t.askers(ctx, inv), Cards: t.fixable(inv.Question) && !direct(inv.Status.Root.Channel)}
+	for i, m := range render.Answer(*inv.Status.Report, in) {
+		var err error
+		if inv, err = t.tellPart(ctx, inv, fmt.Sprintf("answer-%d", i), m); err != nil {
 			return inv, err
+		}
+		if render.HasChart(m) {
+			if inv, err = t.tellChart(ctx, inv); err != nil {
+				return inv, err
+			}
 		}
 	}
 	return inv, nil

@@ -43,6 +43,9 @@ func (b *Bot) work(taking, ctx context.Context) {
 // answer claims a question, diagnoses, and stores the report; the thread follows from what is stored.
 func (b *Bot) answer(ctx context.Context, name string) {
 	log := b.Log.With(zap.String("investigation", name))
+	if b.answeredByAnother(ctx, log, name) {
+		return
+	}
 	inv, err := b.claim(ctx, name)
 	if errors.Is(err, casebook.ErrHeld) {
 		return
@@ -74,6 +77,20 @@ func (b *Bot) answer(ctx context.Context, name string) {
 	if err != nil {
 		b.fault(ctx, log, "store the answer", err)
 	}
+}
+
+// answeredByAnother reports that a question follows one that is there: its answer comes from that one.
+func (b *Bot) answeredByAnother(ctx context.Context, log *zap.Logger, name string) bool {
+	inv, err := b.Book.Store.Investigations.Get(ctx, name)
+	if err != nil {
+		b.fault(ctx, log, "read a question", err)
+		return true
+	}
+	_, ok, err := b.leader(ctx, inv)
+	if err != nil {
+		b.fault(ctx, log, "read the question that this one follows", err)
+	}
+	return ok || err != nil
 }
 
 // claim tries again where the record changed at the same moment and nobody holds it: its root message was noted, say.
@@ -143,6 +160,7 @@ func (b *Bot) diagnose(ctx context.Context, inv casebook.Investigation) (report 
 	if err != nil {
 		return report, err
 	}
+	b.kept.keep(inv.Name, out)
 	return outline.Redact(out.Report) // what is stored is what anyone may read
 }
 

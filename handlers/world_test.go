@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"sync"
@@ -14,13 +15,15 @@ import (
 type world struct {
 	t *testing.T
 
-	mu      sync.Mutex
-	tuned   bool
-	applied int
-	asked   int
-	quick   bool                                                  // reports are small
-	extra   []string                                              // ids of further fixes that can be carried out
-	before  func(ctx context.Context, t diagnostics.Target) error // of each diagnosis that somebody asked for
+	mu       sync.Mutex
+	tuned    bool
+	applied  int
+	asked    int
+	quick    bool                                                  // reports are small
+	name     string                                                // of another report than that of the full subnet
+	snapshot string                                                // JSON
+	extra    []string                                              // ids of further fixes that can be carried out
+	before   func(ctx context.Context, t diagnostics.Target) error // of each diagnosis that somebody asked for
 }
 
 func action() *remedy.Action {
@@ -36,7 +39,7 @@ func (w *world) report(diagnosis string, t diagnostics.Target) diagnostics.Repor
 	if quick {
 		return quickReport(diagnosis, t)
 	}
-	name := "full"
+	name := cmp.Or(w.name, "full")
 	switch {
 	case diagnosis == "alb":
 		name = "contradictions"
@@ -74,7 +77,7 @@ func (w *world) diagnose(ctx context.Context, d diagnostics.Diagnosis, t diagnos
 		}
 	}
 	progress("reading subnets")
-	return diagnostics.Outcome{Report: w.report(d.Name, t)}, nil
+	return diagnostics.Outcome{Report: w.report(d.Name, t), Snapshot: []byte(w.snapshot)}, nil
 }
 
 // meanwhile has f run in the middle of every diagnosis from now on.

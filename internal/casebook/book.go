@@ -90,6 +90,22 @@ func (b *Book) Report(ctx context.Context, inv Investigation, r diagnostics.Repo
 	return inv, rs, err
 }
 
+// Share gives inv the answer of the investigation that it follows, once that one has it: its report, or why there is
+// none. It proposes no fixes. ErrHeld where the leader is not over yet, or where inv has an answer already.
+func (b *Book) Share(ctx context.Context, inv, leader Investigation, holder string) (Investigation, error) {
+	if inv.Question.Follows != leader.Name || leader.Status.Phase != Reported && leader.Status.Phase != Faulted {
+		return inv, fmt.Errorf("share %s with %s: %w", leader.Name, inv.Name, ErrHeld)
+	}
+	claimed, err := b.Claim(ctx, inv.Name, holder)
+	if err != nil {
+		return inv, err
+	}
+	if leader.Status.Phase == Faulted {
+		return b.Fail(ctx, claimed, leader.Status.Error)
+	}
+	return b.underClaim(ctx, claimed, func(s *InvestigationStatus) { s.Phase, s.Report = Reported, leader.Status.Report })
+}
+
 // Fail closes inv, which the caller has claimed, with a sentence for who asked: what happened and what to do.
 func (b *Book) Fail(ctx context.Context, inv Investigation, sentence string) (Investigation, error) {
 	return b.underClaim(ctx, inv, func(s *InvestigationStatus) { s.Phase, s.Error = Faulted, sentence })

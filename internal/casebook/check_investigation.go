@@ -32,6 +32,13 @@ func CheckInvestigation(old, new Investigation) error {
 		return illegal("the report of %s can't be changed", old.Name)
 	case was.Root != Message{} && was.Root != is.Root:
 		return illegal("the root message of %s is posted already", old.Name)
+	case len(is.Wanted) > 0 && is.Phase != Reported:
+		return illegal("%s: more of an answer can be wanted only once it is there", old.Name)
+	}
+	for what, user := range was.Wanted {
+		if is.Wanted[what] != user {
+			return illegal("%s: %q was wanted by %s: that can't be forgotten", old.Name, what, user)
+		}
 	}
 	for _, err := range []error{checkClaim(was.Claim, is.Claim), checkKept(was.Posted, is.Posted)} {
 		if err != nil {

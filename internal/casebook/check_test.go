@@ -219,6 +219,7 @@ func TestCheckInvestigationRefuses(t *testing.T) {
 	reported := casebook.Investigation{Name: "inv-1", Question: question(time.Time{}), Status: casebook.InvestigationStatus{
 		Phase: casebook.Reported, Claim: casebook.Claim{Holder: "front-1", Epoch: 2}, Root: casebook.Message{Channel: "C1", TS: "1.1"},
 		Report: &diagnostics.Report{Summary: "all is well"}, Posted: map[string]string{"root": "1.1"},
+		Wanted: map[string]string{"evidence": requester},
 	}}
 	for name, c := range map[string]struct {
 		change func(*casebook.Investigation)
@@ -230,6 +231,9 @@ func TestCheckInvestigationRefuses(t *testing.T) {
 		"another report":    {func(i *casebook.Investigation) { i.Status.Report = &diagnostics.Report{Summary: "or not"} }, "can't be changed"},
 		"another root":      {func(i *casebook.Investigation) { i.Status.Root.TS = "2.2" }, "posted already"},
 		"message forgotten": {func(i *casebook.Investigation) { i.Status.Posted = nil }, "can't be forgotten"},
+		"wish forgotten":    {func(i *casebook.Investigation) { i.Status.Wanted = nil }, "was wanted by"},
+		"wish of another":   {func(i *casebook.Investigation) { i.Status.Wanted = map[string]string{"evidence": second} }, "was wanted by"},
+		"another leader":    {func(i *casebook.Investigation) { i.Question.Follows = "inv-2" }, "question of inv-1"},
 		"claim stolen":      {func(i *casebook.Investigation) { i.Status.Claim.Holder = "front-2" }, "higher epoch"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,6 +249,12 @@ func TestCheckInvestigationRefuses(t *testing.T) {
 	}
 	if err := casebook.CheckInvestigation(casebook.Investigation{}, reported); !errors.Is(err, casebook.ErrIllegal) {
 		t.Errorf("created with a report: %v, want ErrIllegal", err)
+	}
+	early := casebook.Investigation{Name: "inv-1", Question: reported.Question, Status: casebook.InvestigationStatus{Phase: casebook.Diagnosing}}
+	wished := early
+	wished.Status.Wanted = map[string]string{"evidence": requester}
+	if err := casebook.CheckInvestigation(early, wished); !errors.Is(err, casebook.ErrIllegal) {
+		t.Errorf("more is wanted before there is an answer: %v, want ErrIllegal", err)
 	}
 }
 

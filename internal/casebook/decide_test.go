@@ -62,6 +62,60 @@ func TestARepeatOfAQuestionIsTheSameQuestion(t *testing.T) {
 	}
 }
 
+// A question that follows another gets its answer, and no fixes of its own from that.
+func TestShare(t *testing.T) {
+	h := newHand()
+	b := newBook(h.now)
+	q := question(h.now())
+	for i, end := range []func(casebook.Investigation) error{
+		func(inv casebook.Investigation) error {
+			_, _, err := b.Report(t.Context(), inv, diagnostics.Report{Summary: "all is well"})
+			return err
+		},
+		func(inv casebook.Investigation) error {
+			_, err := b.Fail(t.Context(), inv, "The cluster is gone.")
+			return err
+		},
+	} {
+		leader, _, err := b.Open(t.Context(), person(requester), q, fmt.Sprint("leader", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		follows := q
+		follows.Follows = leader.Name
+		inv, _, err := b.Open(t.Context(), person(second), follows, fmt.Sprint("follower", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Share(t.Context(), inv, leader, "front-1"); !errors.Is(err, casebook.ErrHeld) {
+			t.Errorf("before there is an answer: %v, want ErrHeld", err)
+		}
+		claimed, err := b.Claim(t.Context(), leader.Name, "front-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := end(claimed); err != nil {
+			t.Fatal(err)
+		}
+		if leader, err = b.Store.Investigations.Get(t.Context(), leader.Name); err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.Share(t.Context(), inv, leader, "front-1")
+		if err != nil || got.Status.Phase != leader.Status.Phase || got.Status.Error != leader.Status.Error {
+			t.Errorf("shared: %+v, %v", got.Status, err)
+		}
+		if r := got.Status.Report; leader.Status.Report != nil && (r == nil || r.Summary != "all is well") {
+			t.Errorf("the report is %+v", r)
+		}
+		if _, err := b.Share(t.Context(), got, leader, "front-2"); !errors.Is(err, casebook.ErrHeld) {
+			t.Errorf("shared twice: %v, want ErrHeld", err)
+		}
+		if _, err := b.Share(t.Context(), claimed, leader, "front-1"); !errors.Is(err, casebook.ErrHeld) {
+			t.Errorf("shared with who doesn't follow: %v, want ErrHeld", err)
+		}
+	}
+}
+
 func TestOneReplicaAnswers(t *testing.T) {
 	h := newHand()
 	b := newBook(h.now)

@@ -22,6 +22,8 @@ type Question struct {
 	Channel   string             `json:"channel"`
 	Thread    string             `json:"thread,omitempty"` // ts of the thread that the question was asked in
 	At        time.Time          `json:"at"`
+	// Follows names the Investigation that was asked the same a moment before: its answer is this one's too.
+	Follows string `json:"follows,omitempty"`
 }
 
 // Message is a Slack message.
@@ -67,6 +69,8 @@ type InvestigationStatus struct {
 	Error  string              `json:"error,omitempty"` // for people: what happened and what to do
 	// Posted holds the ts of each message that was posted, by key: a restart posts none twice.
 	Posted map[string]string `json:"posted,omitempty"`
+	// Wanted holds what else of the answer is to be shown in the thread, with the user who asked for it first.
+	Wanted map[string]string `json:"wanted,omitempty"`
 }
 
 // Phase is a state of a Remediation.

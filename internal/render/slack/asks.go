@@ -50,9 +50,10 @@ func ParseAsk(v string) (investigation string, ok bool) {
 
 // Pointer tells one person where something is to be found. link comes from Slack; without one, the words have to do.
 func Pointer(words, link string) Message {
-	spans := []span{text(render.Clean(words))}
+	words = render.Clean(words)
+	spans := []span{text(words)}
 	if strings.HasPrefix(link, "https://") || strings.HasPrefix(link, "http://") {
-		spans = append(spans, text(" "), slack.NewRichTextSectionLinkElement(link, "Go there", nil))
+		spans = append([]span{text(words + " ")}, slack.NewRichTextSectionLinkElement(link, "Go there", nil))
 	}
 	return Message{Text: fallback(words), Blocks: []slack.Block{rich(line(spans...))}}
 }
