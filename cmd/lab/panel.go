@@ -47,7 +47,7 @@ func (p *panel) get() slack.Panel {
 	m := s.world.Meta
 	out := slack.Panel{Title: m.Cluster + " · " + m.Region, Commands: []string{
 		"export KUBECONFIG=" + s.kubeconfig("you"),
-		"export AWS_REGION=" + m.Region + " AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x; alias aws='aws --endpoint-url " + s.served.AWSURL + "'",
+		"export AWS_DEFAULT_REGION=" + m.Region + " AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x; alias aws='aws --endpoint-url " + s.served.AWSURL + "'",
 	}}
 	c, err := ask.Parse(m.Ask)
 	if err != nil {
@@ -55,10 +55,12 @@ func (p *panel) get() slack.Panel {
 	}
 	if c.Verb == "pending" {
 		out.Tables = append(out.Tables, waiting(ctx, in), p.subnets(ctx, in), nodes(ctx, in))
-		out.Commands = append(out.Commands, "kubectl get pods -A --field-selector=status.phase=Pending", "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,AvailableIpAddressCount]' --output text")
+		out.Commands = append(out.Commands, "kubectl get pods -A --field-selector=status.phase=Pending", "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,AvailableIpAddressCount]' --output text",
+			"kubectl set env daemonset aws-node -n kube-system WARM_IP_TARGET=2 MINIMUM_IP_TARGET=10")
 	} else {
 		out.Tables = append(append(out.Tables, targets(ctx, in, c)...), pods(ctx, in, c.Namespace), nodes(ctx, in))
-		out.Commands = append(out.Commands, "kubectl get targetgroupbindings -A", "aws elbv2 describe-target-groups --query 'TargetGroups[].TargetGroupArn' --output text")
+		out.Commands = append(out.Commands, "kubectl get targetgroupbindings -A", "for arn in $(aws elbv2 describe-target-groups --query 'TargetGroups[].TargetGroupArn' --output text); do aws elbv2 describe-target-health --target-group-arn $arn --output text; done",
+			"aws ec2 describe-security-groups --query 'SecurityGroups[].[GroupId,GroupName]' --output text")
 	}
 	for i := range out.Tables {
 		out.Tables[i].Rows = short(out.Tables[i].Rows)
