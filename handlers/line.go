@@ -3,13 +3,11 @@ package handlers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
 
-	"github.com/slack-go/slack"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
@@ -158,9 +156,6 @@ func (e ending) permanent() error {
 	}
 	if e.reason == disabled {
 		return &TokenError{disabled, "Slack has Socket Mode switched off for this app (link_disabled); switch it on in the app's settings at api.slack.com/apps and start netdiag again"}
-	}
-	if status, ok := errors.AsType[slack.StatusCodeError](e.err); ok && status.Code == http.StatusNotFound {
-		return &TokenError{"not_found", fmt.Sprintf("Slack's address answers apps.connections.open with %d; correct the address of the Web API and start netdiag again", status.Code)}
 	}
 	return nil
 }

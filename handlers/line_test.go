@@ -197,19 +197,16 @@ func TestPermanent(t *testing.T) {
 			b.Fault("apps.connections.open", slack.Fault{Error: "token_revoked"})
 			b.DropOne()
 		}, "Slack refuses the app token (SLACK_APP_TOKEN): token_revoked"},
-		"team access":     {func(b *bubble) { b.Fault("apps.connections.open", slack.Fault{Error: "team_access_not_granted"}) }, "team_access_not_granted"},
-		"no such address": {func(b *bubble) { b.Fault("apps.connections.open", slack.Fault{Status: http.StatusNotFound}) }, "404"},
+		"team access":                  {func(b *bubble) { b.Fault("apps.connections.open", slack.Fault{Error: "team_access_not_granted"}) }, "team_access_not_granted"},
+		"no such address at the start": {func(b *bubble) { b.Fault("auth.test", slack.Fault{Status: http.StatusNotFound}) }, "404"},
+		"no such address":              {func(b *bubble) { b.Fault("apps.connections.open", slack.Fault{Status: http.StatusNotFound}) }, "404"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bubble) {
-				bot, err := handlers.New(b.config())
-				if err != nil {
-					t.Fatal(err)
-				}
-				ended := make(chan error, 1)
-				go func() { ended <- bot.Run(t.Context()) }()
+				end := b.launch(b.config())
 				c.trouble(b)
-				err = <-ended
+				time.Sleep(10 * time.Minute)
+				err := end()
 				var token *handlers.TokenError
 				if !errors.As(err, &token) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 					t.Errorf("Run: %v", err)
@@ -234,6 +231,12 @@ func TestConnectionsAreBounded(t *testing.T) {
 		if n := b.opened(); n != 4 {
 			t.Errorf("opened %d connections", n)
 		}
+		b.until(func(s *slack.State) bool {
+			if n := s.Stray(); n != 0 {
+				t.Errorf("%d acknowledgements of nothing", n)
+			}
+			return true
+		})
 		for _, e := range b.logs.All() {
 			if e.Level > zapcore.InfoLevel {
 				t.Errorf("an hour without trouble logs %v %s", e.Level, e.Message)

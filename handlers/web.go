@@ -78,6 +78,9 @@ func permanent(code string) bool {
 
 // refused gives the TokenError of an answer that is permanent, else nil.
 func refused(err error, token string) error {
+	if status, ok := errors.AsType[slack.StatusCodeError](err); ok && status.Code == http.StatusNotFound {
+		return &TokenError{"not_found", "the address of Slack's Web API answers 404; correct slack.apiURL in the settings and start netdiag again"}
+	}
 	var answer slack.SlackErrorResponse
 	if !errors.As(err, &answer) || !permanent(answer.Err) {
 		return nil

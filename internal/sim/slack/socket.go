@@ -15,6 +15,9 @@ import (
 // maxSockets is how many Socket Mode connections an app may hold.
 const maxSockets = 10
 
+// debugLife is how long a connection lasts that was opened with debug_reconnects=true.
+const debugLife = 360 * time.Second
+
 // maxAck is the size from which Slack silently drops what a client sends over the socket.
 const maxAck = 20 << 10
 
@@ -129,6 +132,10 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	})
 	var ping sync.WaitGroup
 	ping.Go(func() { c.pings(s.o.PingEvery) })
+	if r.URL.Query().Get("debug_reconnects") == "true" { // as Slack does for whoever debugs
+		early := time.AfterFunc(debugLife, func() { c.disconnect("refresh_requested") })
+		defer early.Stop()
+	}
 	s.read(c)
 	c.drop()
 	ping.Wait()
@@ -180,6 +187,10 @@ func (s *Server) read(c *conn) {
 			Payload    json.RawMessage `json:"payload"`
 		}
 		if c.frozen.Load() || len(data) >= maxAck || json.Unmarshal(data, &a) != nil {
+			continue
+		}
+		if a.EnvelopeID == "" {
+			s.change(func() { s.state.stray++ })
 			continue
 		}
 		s.acknowledge(a.EnvelopeID, a.Payload)

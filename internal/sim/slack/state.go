@@ -50,6 +50,7 @@ type State struct {
 	modals    map[string][]*View    // by user: the stack, the last is on top
 	homes     map[string]*View      // by user
 	suggested map[string][]Block    // by action_id: the last options for an external select
+	stray     int
 	sockets   int
 	lastTS    int64 // microseconds
 	version   int
@@ -141,6 +142,9 @@ func (st *State) Calls() []Call { return slices.Clone(st.calls) }
 
 // Envelopes lists what was sent to the app, oldest first.
 func (st *State) Envelopes() []Envelope { return slices.Clone(st.sent) }
+
+// Stray is the number of acknowledgements that name no envelope, such as that of a hello.
+func (st *State) Stray() int { return st.stray }
 
 // Sockets is the number of open Socket Mode connections.
 func (st *State) Sockets() int { return st.sockets }
