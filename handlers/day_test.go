@@ -52,8 +52,11 @@ type dayRun struct {
 func TestDay(t *testing.T) {
 	seeds := 3
 	file := os.Getenv("NETDIAG_RELIABILITY")
-	if file != "" {
+	switch {
+	case file != "":
 		seeds = 30
+	case racing:
+		seeds = 1
 	}
 	var days []day
 	for seed := range uint64(seeds) {
