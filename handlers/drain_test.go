@@ -114,6 +114,37 @@ func TestDeliveredTwice(t *testing.T) {
 	})
 }
 
+// Whatever goes to two processes on one store is recorded and looked into once. (What they show in Slack is another matter:
+// both would. Until they share that too, bot serve runs as one replica.)
+func TestTwoBotsOneStore(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		c := b.config()
+		defer b.launch(c)()
+		c.Holder = "bot-2"
+		defer b.launch(c)()
+		b.until(func(s *slack.State) bool { return s.Sockets() == 4 })
+		synctest.Wait()
+		b.world.meanwhile(takes(2 * time.Minute)) // longer than an abandoned question waits to be taken over
+		b.Duplicate(20)
+		for range 10 {
+			if _, err := b.Mention(maya, ops, "", "pending backend"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Slash(b.context(), maya, ops, "/netdiag alb api-ingress"); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(time.Hour)
+		all, err := b.book.Store.Investigations.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := b.world.questions(); len(all) != 20 || n != 20 {
+			t.Errorf("%d records and %d diagnoses of 20 questions", len(all), n)
+		}
+	})
+}
+
 // The connection that an envelope came over may end before its acknowledgement: then it leaves over another.
 func TestAcknowledgedOverAnother(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
