@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -126,11 +127,11 @@ func TestTwoBotsOneStore(t *testing.T) {
 		synctest.Wait()
 		b.world.meanwhile(takes(2 * time.Minute)) // longer than an abandoned question waits to be taken over
 		b.Duplicate(20)
-		for range 10 {
-			if _, err := b.Mention(maya, ops, "", "pending backend"); err != nil {
+		for i := range 10 {
+			if _, err := b.Mention(maya, ops, "", fmt.Sprint("pending shop-", i)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := b.Slash(b.context(), maya, ops, "/netdiag alb api-ingress"); err != nil {
+			if _, err := b.Slash(b.context(), maya, ops, fmt.Sprint("/netdiag pending mall-", i)); err != nil {
 				t.Error(err)
 			}
 		}

@@ -82,8 +82,8 @@ func (b *bubble) opened() int { return b.logs.FilterMessage("connected to Slack"
 // Where all connections are lost the bot is deaf, says so, and comes back.
 func TestDeaf(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
-		end := b.launch(b.config())
 		b.wire.Unreachable(true)
+		end := b.launch(b.config())
 		time.Sleep(time.Minute)
 		if status, body := b.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "no live connection to Slack") {
 			t.Errorf("before the first connection: %d %s", status, body)
@@ -184,27 +184,32 @@ func TestRetryAfter(t *testing.T) {
 // What no attempt can mend ends the bot with one line.
 func TestPermanent(t *testing.T) {
 	for name, c := range map[string]struct {
-		trouble func(*bubble)
-		want    string
+		before, later func(*bubble)
+		want          string
 	}{
-		"link disabled at the start": {func(b *bubble) { b.Disconnect("link_disabled") }, "Socket Mode switched off"},
-		"link disabled later": {func(b *bubble) {
+		"link disabled at the start": {func(b *bubble) { b.Disconnect("link_disabled") }, nil, "Socket Mode switched off"},
+		"link disabled later": {nil, func(b *bubble) {
 			b.until(func(s *slack.State) bool { return s.Sockets() == 2 })
 			b.Disconnect("link_disabled")
 		}, "Socket Mode switched off"},
-		"token revoked later": {func(b *bubble) {
+		"token revoked later": {nil, func(b *bubble) {
 			b.until(func(s *slack.State) bool { return s.Sockets() == 2 })
 			b.Fault("apps.connections.open", slack.Fault{Error: "token_revoked"})
 			b.DropOne()
 		}, "Slack refuses the app token (SLACK_APP_TOKEN): token_revoked"},
-		"team access":                  {func(b *bubble) { b.Fault("apps.connections.open", slack.Fault{Error: "team_access_not_granted"}) }, "team_access_not_granted"},
-		"no such address at the start": {func(b *bubble) { b.Fault("auth.test", slack.Fault{Status: http.StatusNotFound}) }, "404"},
-		"no such address":              {func(b *bubble) { b.Fault("apps.connections.open", slack.Fault{Status: http.StatusNotFound}) }, "404"},
+		"team access":                  {func(b *bubble) { b.Fault("apps.connections.open", slack.Fault{Error: "team_access_not_granted"}) }, nil, "team_access_not_granted"},
+		"no such address at the start": {func(b *bubble) { b.Fault("auth.test", slack.Fault{Status: http.StatusNotFound}) }, nil, "404"},
+		"no such address":              {func(b *bubble) { b.Fault("apps.connections.open", slack.Fault{Status: http.StatusNotFound}) }, nil, "404"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bubble) {
+				if c.before != nil {
+					c.before(b)
+				}
 				end := b.launch(b.config())
-				c.trouble(b)
+				if c.later != nil {
+					c.later(b)
+				}
 				time.Sleep(10 * time.Minute)
 				err := end()
 				var token *handlers.TokenError
