@@ -53,10 +53,9 @@ func originOf(metadata string) origin {
 // the person may ask at all is looked up afterwards, and balancers, which may tell the ingress, with it.
 func (b *Bot) openForm(ctx context.Context, c slack.InteractionCallback, f render.Form, o origin, balancers ...string) {
 	f.Diagnosis = b.offered(f.Diagnosis)
-	f.Metadata, f.Thread = o.String(), o.Thread != ""
-	if !direct(o.Channel) {
-		f.Where = o.Channel
-	}
+	usual := b.Channels[o.Channel]
+	f.Namespace = orElse(f.Namespace, usual.Namespace)
+	b.place(&f, o, usual.Cluster)
 	opening, cancel := context.WithTimeout(ctx, formLimit)
 	defer cancel()
 	opened, err := b.web.api.OpenViewContext(opening, c.TriggerID, render.FormView(f, b.Diagnoses))
@@ -71,8 +70,9 @@ func (b *Bot) openForm(ctx context.Context, c slack.InteractionCallback, f rende
 	}
 	wait, cancel := context.WithTimeout(ctx, suggestLimit)
 	defer cancel()
-	all, _ := b.places.ingresses.get(ctx, wait)
-	b.places.namespaces.get(ctx, wait)
+	known := b.places[f.Cluster]
+	all, _ := known.ingresses.get(ctx, wait)
+	known.namespaces.get(ctx, wait)
 	for _, name := range balancers {
 		if i, ok := of(all, name); ok && f.Ingress == "" {
 			// Fields that change what they begin with need other ids, or what they hold stays.
@@ -80,6 +80,18 @@ func (b *Bot) openForm(ctx context.Context, c slack.InteractionCallback, f rende
 			f.Namespace, f.Ingress, f.Turn, f.Metadata = i.Namespace, i.String(), o.Turn, o.String()
 			b.overwrite(ctx, opened.View, render.FormView(f, b.Diagnoses))
 		}
+	}
+}
+
+// place fills in where the form is about, by the cluster that is asked for or the usual one, and where it came from.
+func (b *Bot) place(f *render.Form, o origin, cluster string) {
+	f.Clusters, f.Cluster = b.clusterNames(), cluster
+	if b.places[cluster] == nil {
+		f.Cluster = b.Target.Cluster
+	}
+	f.Metadata, f.Turn, f.Thread = o.String(), o.Turn, o.Thread != ""
+	if !direct(o.Channel) {
+		f.Where = o.Channel
 	}
 }
 
@@ -100,14 +112,16 @@ func (b *Bot) overwrite(ctx context.Context, v slack.View, with slack.ModalViewR
 	}
 }
 
-// reshape gives the form the fields of the question that was chosen.
+// reshape gives the form the fields of the question and the cluster that were chosen.
 func (b *Bot) reshape(ctx context.Context, c slack.InteractionCallback, a slack.BlockAction, ack func(context.Context, any) error) {
 	b.ack(ctx, ack, nil)
-	o := originOf(c.View.PrivateMetadata)
-	f := render.Form{Diagnosis: b.offered(a.SelectedOption.Value), Metadata: o.String(), Turn: o.Turn, Thread: o.Thread != ""}
-	if !direct(o.Channel) {
-		f.Where = o.Channel
+	o, held := originOf(c.View.PrivateMetadata), fields(c.View)
+	held[a.ActionID] = a
+	if a.ActionID == render.FieldCluster {
+		o.Turn++ // what was chosen of another cluster is of no use
 	}
+	f := render.Form{Diagnosis: b.offered(held[render.FieldDiagnosis].SelectedOption.Value)}
+	b.place(&f, o, b.chosen(held))
 	b.overwrite(ctx, c.View, render.FormView(f, b.Diagnoses))
 }
 
@@ -129,13 +143,17 @@ func (b *Bot) find(ctx context.Context, c slack.InteractionCallback) (names []st
 		return nil, ""
 	}
 	var known bool
-	switch c.ActionID {
-	case render.FieldNamespace:
-		names, known = b.places.namespaces.get(ctx, limited)
-	case render.FieldIngress:
+	held := fields(c.View)
+	places := b.places[b.chosen(held)]
+	switch {
+	case places == nil:
+		return nil, ""
+	case c.ActionID == render.FieldNamespace:
+		names, known = places.namespaces.get(ctx, limited)
+	case c.ActionID == render.FieldIngress:
 		var all []Ingress
-		all, known = b.places.ingresses.get(ctx, limited)
-		names = ingressNames(all, fields(c.View).namespace(nil))
+		all, known = places.ingresses.get(ctx, limited)
+		names = ingressNames(all, held.namespace(nil))
 	default:
 		return nil, ""
 	}
@@ -178,6 +196,15 @@ func fields(v slack.View) filled {
 
 func (f filled) namespace(known []string) string {
 	return render.OptionName(f[render.FieldNamespace].SelectedOption.Value, known)
+}
+
+// chosen is the cluster that a form is about; where it offers no choice it is the usual one. It may be one that is gone.
+func (b *Bot) chosen(f filled) string {
+	value := f[render.FieldCluster].SelectedOption.Value
+	if value == "" {
+		return b.Target.Cluster
+	}
+	return render.OptionName(value, b.clusterNames())
 }
 
 // problem is what is wrong with a field.
@@ -236,18 +263,31 @@ func (b *Bot) understand(ctx context.Context, f filled) (ask.Command, *problem) 
 	if _, ok := b.diagnosis(verb); !ok {
 		return ask.Command{}, f.wrong(render.FieldDiagnosis, "Choose a question.")
 	}
-	namespaces, known := b.places.namespaces.get(ctx, wait)
+	places := b.places[b.chosen(f)]
+	if places == nil {
+		return ask.Command{}, f.wrong(render.FieldCluster, "I don't look at this cluster any more. Choose again.")
+	}
+	c, wrong := understandIn(ctx, wait, places, f, verb)
+	if len(b.Clusters) > 0 {
+		c.Cluster = b.chosen(f)
+	}
+	return c, wrong
+}
+
+// understandIn is understand for one cluster.
+func understandIn(ctx, wait context.Context, places *places, f filled, verb string) (ask.Command, *problem) {
+	namespaces, known := places.namespaces.get(ctx, wait)
 	namespace := f.namespace(namespaces)
 	if namespace == "" && f[render.FieldNamespace].SelectedOption.Value != "" {
 		return ask.Command{}, f.wrong(render.FieldNamespace, "It isn't there any more. Choose again.")
 	}
 	if namespace != "" && known && !slices.Contains(namespaces, namespace) {
-		if namespaces, known = b.places.namespaces.fresh(ctx, wait); known && !slices.Contains(namespaces, namespace) {
+		if namespaces, known = places.namespaces.fresh(ctx, wait); known && !slices.Contains(namespaces, namespace) {
 			return ask.Command{}, f.wrong(render.FieldNamespace, absent("namespace", namespace, namespaces))
 		}
 	}
 	if verb == "alb" {
-		return b.understandALB(ctx, wait, f, namespace)
+		return understandALB(ctx, wait, &places.ingresses, f, namespace)
 	}
 	c, err := ask.Parse("pending " + namespace)
 	if err != nil {
@@ -267,8 +307,8 @@ func (b *Bot) understand(ctx context.Context, f filled) (ask.Command, *problem) 
 	return c, nil
 }
 
-func (b *Bot) understandALB(ctx, wait context.Context, f filled, namespace string) (ask.Command, *problem) {
-	all, known := b.places.ingresses.get(ctx, wait)
+func understandALB(ctx, wait context.Context, ingresses *shelf[Ingress], f filled, namespace string) (ask.Command, *problem) {
+	all, known := ingresses.get(ctx, wait)
 	names := ingressNames(all, "")
 	ingress := render.OptionName(f[render.FieldIngress].SelectedOption.Value, names)
 	switch {
@@ -278,7 +318,7 @@ func (b *Bot) understandALB(ctx, wait context.Context, f filled, namespace strin
 		return ask.Command{}, f.wrong(render.FieldIngress, "Choose an ingress.")
 	}
 	if known && strings.Contains(ingress, "/") && !slices.Contains(names, ingress) {
-		if all, known = b.places.ingresses.fresh(ctx, wait); known && !slices.Contains(ingressNames(all, ""), ingress) {
+		if all, known = ingresses.fresh(ctx, wait); known && !slices.Contains(ingressNames(all, ""), ingress) {
 			return ask.Command{}, f.wrong(render.FieldIngress, absent("ingress", ingress, ingressNames(all, "")))
 		}
 	}

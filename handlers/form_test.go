@@ -81,7 +81,7 @@ func live() *cluster {
 func formed(t *testing.T) (*rig, *cluster) {
 	r, c := newRig(t), live()
 	cfg := r.config()
-	cfg.Places = c
+	cfg.Places = map[string]handlers.Places{"prod-cluster": c}
 	r.start(cfg)
 	return r, c
 }
@@ -293,6 +293,51 @@ func TestBalancerInAMessage(t *testing.T) {
 	}
 }
 
+// With several clusters the form asks for one, and offers what there is in it; a channel has its usual one.
+func TestFormOfAnotherCluster(t *testing.T) {
+	r := newRig(t)
+	staging := live()
+	staging.namespaces = []string{"canary"}
+	cfg := r.config()
+	cfg.Places = map[string]handlers.Places{"prod-cluster": live(), "staging": staging}
+	cfg.Clusters = []diagnostics.Target{{Cluster: "staging", Region: "eu-west-1"}, {Cluster: "dark", Region: "eu-west-1"}}
+	cfg.Channels = map[string]handlers.Usual{ops: {Namespace: "canary", Cluster: "staging"}}
+	r.start(cfg)
+	ts := r.say(jonas, ops, "", "something is slow")
+	if err := r.MessageShortcut(r.context(), maya, ops, ts, onMessage); err != nil {
+		t.Fatal(err)
+	}
+	v := r.modal(maya, anyForm)
+	if value(v, "netdiag_cluster") != "n:staging" || value(v, "netdiag_namespace") != "n:canary" {
+		t.Fatalf("the form holds %v", v.State.Values)
+	}
+	if problems := r.submit(maya, nil); problems != nil {
+		t.Fatal(problems)
+	}
+	m, _ := r.message(ops, ts)
+	r.reply(m, says("pending canary"))
+	all, err := r.book.Store.Investigations.List(r.context())
+	if err != nil || len(all) != 1 || all[0].Question.Target.Cluster != "staging" || all[0].Question.Command != "pending canary --cluster staging" {
+		t.Errorf("asked %+v, %v", all, err)
+	}
+
+	if err := r.MessageShortcut(r.context(), maya, ops, ts, onMessage); err != nil {
+		t.Fatal(err)
+	}
+	v = r.modal(maya, func(next slack.View) bool { return next.ID != v.ID })
+	for cluster, want := range map[string][]string{"prod-cluster": {"kube-system"}, "dark": {"kube"}, "staging": {}} {
+		if err := r.Act(r.context(), slack.Action{User: maya, View: v.ID, ActionID: "netdiag_cluster", Picks: []string{cluster}}); err != nil {
+			t.Fatal(err)
+		}
+		r.modal(maya, func(v slack.View) bool {
+			return value(v, "netdiag_namespace") == "" && value(v, "netdiag_cluster") == "n:"+cluster
+		})
+		if d := cmp.Diff(want, r.suggest(maya, v, "netdiag_namespace", "kube")); d != "" {
+			t.Errorf("%s: %s", cluster, d)
+		}
+	}
+}
+
 // A form that Slack doesn't open is not passed over in silence.
 func TestFormThatDoesNotOpen(t *testing.T) {
 	r, _ := formed(t)
@@ -373,7 +418,7 @@ func TestFormErrors(t *testing.T) {
 func TestFormWhileBusy(t *testing.T) {
 	r := newRig(t)
 	cfg := r.config()
-	cfg.Places, cfg.Workers, cfg.Queue = live(), 1, 1
+	cfg.Places, cfg.Workers, cfg.Queue = map[string]handlers.Places{"prod-cluster": live()}, 1, 1
 	r.start(cfg)
 	block := make(chan struct{})
 	r.world.meanwhile(blocked(block))

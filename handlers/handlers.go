@@ -39,10 +39,10 @@ type Config struct {
 	// Clusters are the targets of questions that name another cluster. Fixes for them appear as commands only: they are
 	// carried out in the first cluster alone.
 	Clusters []diagnostics.Target
-	Channels map[string]Usual // by channel id: what is meant there where a question leaves it out
-	Fixes    bool             // cards with buttons for the fixes that can be carried out
-	Command  string           // the slash command; /netdiag
-	Places   Places           // what questions can be about, for forms; nil: names have to be typed
+	Channels map[string]Usual  // by channel id: what is meant there where a question leaves it out
+	Fixes    bool              // cards with buttons for the fixes that can be carried out
+	Command  string            // the slash command; /netdiag
+	Places   map[string]Places // by cluster: what questions can be about, for forms; where there is none, names have to be typed
 	Now      func() time.Time
 
 	// Limits; 0 is what Slack and people bear.
@@ -82,13 +82,13 @@ type Bot struct {
 	left map[string]bool // investigations without an answer, anybody's
 	app  string          // id of the Slack app, once it is known
 
-	same    *same // questions that are being looked into
-	kept    kept  // finished runs, for download
-	me      me    // set before anything is received
-	index   index // of all records
-	heard   heard // messages that were answered at once
-	errands *desk // what goes on in the background for those who use forms
-	places  *places
+	same    *same              // questions that are being looked into
+	kept    kept               // finished runs, for download
+	me      me                 // set before anything is received
+	index   index              // of all records
+	heard   heard              // messages that were answered at once
+	errands *desk              // what goes on in the background for those who use forms
+	places  map[string]*places // by cluster
 }
 
 // New checks the configuration; Run does the work.

@@ -70,8 +70,12 @@ type me struct {
 
 // status is how the bot is; what runs is not in it.
 func (b *Bot) status() render.Status {
+	var further []string
+	for _, t := range b.Clusters {
+		further = append(further, t.Cluster+" in "+t.Region)
+	}
 	return render.Status{
-		Cluster: b.Target.Cluster, Region: b.Target.Region, Fixes: b.Fixes, Connection: b.health(),
+		Further: further, Cluster: b.Target.Cluster, Region: b.Target.Region, Fixes: b.Fixes, Connection: b.health(),
 		Waiting: len(b.slots), Places: cap(b.slots),
 	}
 }

@@ -33,20 +33,34 @@ const (
 	placesLimit = 20 * time.Second // for one reading
 )
 
-// places keeps what the cluster said last, since a form can't wait for it. Only what is used is read again.
+// places keeps what a cluster said last, since a form can't wait for it. Only what is used is read again.
 type places struct {
 	namespaces shelf[string]
 	ingresses  shelf[Ingress]
 }
 
-func newPlaces(b *Bot) *places {
-	p := &places{}
-	p.namespaces = shelf[string]{bot: b, what: "namespaces"}
-	p.ingresses = shelf[Ingress]{bot: b, what: "ingresses"}
-	if b.Places != nil {
-		p.namespaces.read, p.ingresses.read = b.Places.Namespaces, b.Places.Ingresses
+// newPlaces makes the places of every cluster that questions can be about.
+func newPlaces(b *Bot) map[string]*places {
+	out := map[string]*places{}
+	for _, cluster := range b.clusterNames() {
+		p := &places{
+			namespaces: shelf[string]{bot: b, what: "namespaces of " + cluster}, ingresses: shelf[Ingress]{bot: b, what: "ingresses of " + cluster},
+		}
+		if from := b.Places[cluster]; from != nil {
+			p.namespaces.read, p.ingresses.read = from.Namespaces, from.Ingresses
+		}
+		out[cluster] = p
 	}
-	return p
+	return out
+}
+
+// clusterNames lists the clusters that questions can be about, the usual one first.
+func (b *Bot) clusterNames() []string {
+	out := []string{b.Target.Cluster}
+	for _, t := range b.Clusters {
+		out = append(out, t.Cluster)
+	}
+	return out
 }
 
 // shelf keeps one list.

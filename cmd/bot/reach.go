@@ -53,6 +53,15 @@ func (r reach) diagnose(ctx context.Context, d diagnostics.Diagnosis, t diagnost
 	return source.Diagnose(ctx, d, t, progress)
 }
 
+// places gives forms what there is in each cluster.
+func (r reach) places() map[string]handlers.Places {
+	out := map[string]handlers.Places{}
+	for cluster, source := range r.sources {
+		out[cluster] = places{source.Kube}
+	}
+	return out
+}
+
 func usual(channels map[string]config.Channel) map[string]handlers.Usual {
 	out := map[string]handlers.Usual{}
 	for id, c := range channels {

@@ -115,7 +115,7 @@ func (s settings) serve(ctx context.Context) error {
 		Book:      &casebook.Book{Store: store, Policy: s.Policy, Now: time.Now},
 		Diagnose:  reach.diagnose,
 		Diagnoses: all.Diagnoses(),
-		Places:    places{conn.source.Kube},
+		Places:    reach.places(),
 		Target:    target, Clusters: reach.targets[1:], Channels: usual(s.Channels), Fixes: s.Fixes, Now: time.Now,
 		Workers: s.Limits.Workers, Queue: s.Limits.Queue, Connections: s.Slack.Connections,
 	})

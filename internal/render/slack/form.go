@@ -13,6 +13,7 @@ import (
 const (
 	CallbackForm   = "netdiag_ask"
 	FieldDiagnosis = "netdiag_what"
+	FieldCluster   = "netdiag_cluster"
 	FieldNamespace = "netdiag_namespace"
 	FieldPod       = "netdiag_pod"
 	FieldIngress   = "netdiag_ingress"
@@ -29,15 +30,17 @@ const (
 
 // Form is what a form of a question holds before anybody touches it.
 type Form struct {
-	Diagnosis string // which fields there are: those of pending or those of alb
-	Namespace string // empty: none is chosen
-	Pod       string // or what makes pods
-	Ingress   string // namespace/name
-	Where     string // id of the channel to answer in; empty: the one that the person looks at, if any
-	Thread    bool   // the answer goes into the thread of a message there
-	Note      string // what the person should know, at the top
-	Metadata  string // comes back with the form; at most 3000 characters
-	Turn      int    // counts how often what the fields begin with was changed: the blocks get new ids, or Slack keeps what they hold
+	Diagnosis string   // which fields there are: those of pending or those of alb
+	Clusters  []string // to choose from; with fewer than two there is no choice
+	Cluster   string   // the one that is chosen
+	Namespace string   // empty: none is chosen
+	Pod       string   // or what makes pods
+	Ingress   string   // namespace/name
+	Where     string   // id of the channel to answer in; empty: the one that the person looks at, if any
+	Thread    bool     // the answer goes into the thread of a message there
+	Note      string   // what the person should know, at the top
+	Metadata  string   // comes back with the form; at most 3000 characters
+	Turn      int      // counts how often what the fields begin with was changed: the blocks get new ids, or Slack keeps what they hold
 }
 
 // block is the id of a field's block.
@@ -55,6 +58,9 @@ func FormView(f Form, ds []diagnostics.Diagnosis) slack.ModalViewRequest {
 		note = render.Clean(f.Note) + " " + note
 	}
 	blocks := []slack.Block{rich(line(text(note))), diagnosisField(f, ds)}
+	if len(f.Clusters) > 1 {
+		blocks = append(blocks, clusterField(f))
+	}
 	namespace := slack.NewInputBlock(f.block(FieldNamespace), plain("Namespace", maxLabel), nil, search(FieldNamespace, "Type a part of its name", f.Namespace))
 	if f.Diagnosis == "alb" {
 		blocks = append(blocks,
@@ -87,6 +93,18 @@ func diagnosisField(f Form, ds []diagnostics.Diagnosis) slack.Block {
 	what := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, nil, FieldDiagnosis, options...)
 	what.InitialOption = initial
 	return slack.NewInputBlock(FieldDiagnosis, plain("Question", maxLabel), nil, what).WithDispatchAction(true)
+}
+
+func clusterField(f Form) slack.Block {
+	which := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, nil, FieldCluster)
+	for _, name := range f.Clusters[:min(len(f.Clusters), maxOptions)] {
+		o := Option(name)
+		which.Options = append(which.Options, o)
+		if name == f.Cluster {
+			which.InitialOption = o
+		}
+	}
+	return slack.NewInputBlock(FieldCluster, plain("Cluster", maxLabel), nil, which).WithDispatchAction(true)
 }
 
 func search(id, placeholder, initial string) *slack.SelectBlockElement {

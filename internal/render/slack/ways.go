@@ -137,7 +137,8 @@ func moment(t, now time.Time) string {
 // Status is how the bot is and what it does.
 type Status struct {
 	Cluster, Region string
-	Fixes           bool // offered with buttons
+	Further         []string // clusters beside it, as "staging in eu-west-1"
+	Fixes           bool     // offered with buttons in the first cluster
 	Connection      string
 	Running         []Entry // being looked into or waiting, oldest first
 	Waiting, Places int     // questions in the queue of this process, and how many it takes
@@ -161,7 +162,7 @@ func StatusMessage(s Status, now time.Time) Message {
 // standing is how the bot is.
 func standing(s Status) slack.Block {
 	return rich(bullets([]*slack.RichTextSection{
-		line(bold("Cluster: "), text(render.Clean(s.Cluster)+" in "+render.Clean(s.Region))),
+		line(bold("Cluster: "), text(render.Clean(strings.Join(append([]string{s.Cluster + " in " + s.Region}, s.Further...), ", ")))),
 		line(bold("Mode: "), text(mode(s.Fixes))),
 		line(bold("Connection: "), text(render.Clean(s.Connection))),
 		line(bold("Queue: "), text(fmt.Sprintf("%d of %d places taken", s.Waiting, s.Places))),

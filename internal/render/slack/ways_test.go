@@ -56,7 +56,7 @@ func entries(t *testing.T) []slack.Entry {
 
 func state(t *testing.T) slack.Status {
 	return slack.Status{
-		Cluster: "prod-cluster", Region: "us-west-2", Connection: "Slack greeted me last at 11:59:00 UTC", Running: entries(t)[:2], Waiting: 2, Places: 36,
+		Cluster: "prod-cluster", Region: "us-west-2", Further: []string{"staging in eu-west-1"}, Connection: "Slack greeted me last at 11:59:00 UTC", Running: entries(t)[:2], Waiting: 2, Places: 36,
 	}
 }
 
@@ -176,14 +176,19 @@ func TestForm(t *testing.T) {
 		slack.FormView(slack.Form{Diagnosis: "pending", Metadata: `{"v":1}`}, questions()),
 		slack.FormView(slack.Form{Diagnosis: "pending", Namespace: "backend", Pod: "api-1", Where: "C01", Thread: true, Note: "I filled in <!channel>."}, questions()),
 		slack.FormView(slack.Form{Diagnosis: "alb", Namespace: "backend", Ingress: long, Turn: 1, Where: "C01"}, questions()),
+		slack.FormView(slack.Form{Diagnosis: "pending", Clusters: []string{"prod-cluster", "staging"}, Cluster: "staging"}, questions()),
 		slack.FormRefusal("Only full members can ask."),
 	)
+	var clusters []string
+	for i := range 200 {
+		clusters = append(clusters, fmt.Sprint(strings.Repeat("c", 97), i))
+	}
 	many := questions()
 	for i := range 200 {
 		many = append(many, diagnostics.Diagnosis{Name: fmt.Sprint("q", i), Doc: "# " + strings.Repeat("why ", 100)})
 	}
 	checkView(t, "enormous", slack.FormView(slack.Form{
-		Diagnosis: "pending", Namespace: long, Pod: long, Note: strings.Repeat("note ", 10_000), Metadata: strings.Repeat("m", 4000),
+		Diagnosis: "pending", Namespace: long, Pod: long, Note: strings.Repeat("note ", 10_000), Metadata: strings.Repeat("m", 4000), Clusters: clusters,
 	}, many))
 }
 
