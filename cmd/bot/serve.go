@@ -111,7 +111,7 @@ func (s settings) serve(ctx context.Context) error {
 		return err
 	}
 	b, err := handlers.New(handlers.Config{
-		AppToken: s.app, BotToken: s.bot, APIURL: s.Slack.APIURL, Log: log, Holder: name,
+		AppToken: s.app, BotToken: s.bot, APIURL: s.Slack.APIURL, Log: log, Holder: name, Version: program.Version(),
 		Book:      &casebook.Book{Store: store, Policy: s.Policy, Now: time.Now},
 		Diagnose:  reach.diagnose,
 		Diagnoses: all.Diagnoses(),

@@ -17,8 +17,8 @@ const Mark = "redacted"
 var (
 	pem       = regexp.MustCompile(`-----BEGIN [A-Z ]+-----[\s\S]*?(-----END [A-Z ]+-----|$)`)
 	jwt       = regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]+(\.[\w-]*)?`)
-	keyID     = regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{12,}\b`)
-	token     = regexp.MustCompile(`\b(xox[a-z]-|xapp-|gh[pousr]_|github_pat_|glpat-|k8s-aws-v1\.)[\w.=-]{10,}`)
+	keyID     = regexp.MustCompile(`(AKIA|ASIA)[A-Z0-9]{12,}\b`)
+	token     = regexp.MustCompile(`(xox[a-z]-|\bxapp-|\bgh[pousr]_|\bgithub_pat_|\bglpat-|\bk8s-aws-v1\.)[\w.=-]{10,}`)
 	userInfo  = regexp.MustCompile(`://[^/\s:@"']+:[^/\s@"']+@`)
 	bearer    = regexp.MustCompile(`(?i)\b(bearer|basic)(\s+)([\w.~+/=-]{8,})`)
 	signature = regexp.MustCompile(`(X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s"']+`)

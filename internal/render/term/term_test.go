@@ -102,3 +102,24 @@ func TestColorOnlyAddsColor(t *testing.T) {
 		t.Error("colour changed the text:", d)
 	}
 }
+
+// Whatever a cluster says, it can't steer the terminal, and no secret is shown.
+func FuzzPage(f *testing.F) {
+	for _, s := range []string{"x", "\x1b[31m", "\x1b]8;;https://evil\a", "\u009b2J", "\r\n", "\u202e\u2066\u200b", "\x00", "\xff", strings.Repeat("w", 500)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		const secret = "xoxb-123456789012-abcdefABCDEF"
+		s = "x" + s + "\n" + secret
+		e := diagnostics.Finding{ID: s, Subject: s, Summary: s, Affects: []string{s}, Evidence: []diagnostics.Evidence{{What: s, Value: s, Source: s, Repeat: s}}}
+		page := render(t, diagnostics.Report{
+			Diagnosis: "pending", Summary: s, Impact: s, Target: diagnostics.Target{Cluster: s, Namespace: s}, Causes: []diagnostics.Finding{e},
+			Fixes: []diagnostics.Fix{{ID: s, Title: s, Changes: []string{s}, Commands: []string{s}}}, Refused: []diagnostics.Refused{{ID: s, Why: s}},
+			Gaps:   []diagnostics.Gap{{Permission: s, Summary: s}},
+			Tables: []diagnostics.Table{{Title: s, Columns: []string{s}, Rows: [][]string{{s}}}},
+		}, term.Options{})
+		if strings.ContainsAny(page, "\x00\x07\x1b\r\u009b\u200b\u202e\u2066") || strings.Contains(page, secret) || !utf8.ValidString(page) {
+			t.Errorf("%q", page)
+		}
+	})
+}
