@@ -133,7 +133,11 @@ func (b *Bot) again(ctx context.Context, log *zap.Logger, inv casebook.Investiga
 	if _, ok := b.diagnosis(q.Diagnosis); !ok {
 		return m, diagnostics.Refusal(q.Diagnosis + " is not switched on here.")
 	}
-	name, err := b.question(ctx, r, ask.Command{Verb: q.Diagnosis, Namespace: q.Target.Namespace, Name: q.Target.Name})
+	words, err := ask.Parse(q.Command)
+	if err != nil {
+		return m, fmt.Errorf("read the command of %s: %w", inv.Name, err)
+	}
+	name, err := b.question(ctx, r, words)
 	if err != nil {
 		return m, diagnostics.Refusal(err.Error())
 	}
