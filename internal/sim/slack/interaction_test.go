@@ -148,6 +148,54 @@ func TestEphemeralButtons(t *testing.T) {
 	}
 }
 
+// What an external select starts with can be sent as it is, and chosen again after a search for something else.
+func TestSuggestionsBesideTheFirstChoice(t *testing.T) {
+	s, url := serve(t, workspace())
+	got := make(chan string, 2)
+	b := &bot{
+		slash: func(b *bot, r socketmode.Request, c slackgo.SlashCommand) {
+			_ = b.sm.Ack(r)
+			pick := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeExternal, nil, "pick")
+			pick.InitialOption = slackgo.NewOptionBlockObject("k0", text("plain_text", "frontend"), nil)
+			_, err := b.api.OpenView(c.TriggerID, slackgo.ModalViewRequest{Type: slackgo.VTModal, Title: text("plain_text", "t"), Submit: text("plain_text", "go"), Blocks: slackgo.Blocks{BlockSet: []slackgo.Block{
+				slackgo.NewInputBlock("ns", text("plain_text", "Namespace"), nil, pick),
+			}}})
+			if err != nil {
+				t.Error(err)
+			}
+		},
+		interact: func(b *bot, r socketmode.Request, c slackgo.InteractionCallback) {
+			if c.Type == slackgo.InteractionTypeBlockSuggestion {
+				_ = b.sm.Ack(r, slackgo.OptionsResponse{Options: []*slackgo.OptionBlockObject{slackgo.NewOptionBlockObject("k1", text("plain_text", "backend"), nil)}})
+				return
+			}
+			got <- c.View.State.Values["ns"]["pick"].SelectedOption.Text.Text
+			_ = b.sm.Ack(r, slackgo.NewErrorsViewSubmissionResponse(map[string]string{"ns": "again"}))
+		},
+	}
+	b.run(t, s, url)
+	if _, err := s.Slash(t.Context(), maya, ops, "/netdiag"); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, s, func(st *slack.State) bool { _, open := st.Modal(maya); return open })
+	v, _ := s.Modal(maya)
+	submit := func(value, want string) {
+		t.Helper()
+		if _, err := s.Submit(t.Context(), maya, map[string]string{"pick": value}); err != nil {
+			t.Fatal(err)
+		}
+		if g := <-got; g != want {
+			t.Errorf("submitted %q, want %q", g, want)
+		}
+	}
+	submit("k0", "frontend")
+	if _, err := s.Suggest(t.Context(), slack.Action{User: maya, View: v.ID, ActionID: "pick"}, "back"); err != nil {
+		t.Fatal(err)
+	}
+	submit("k1", "backend")
+	submit("k0", "frontend")
+}
+
 // The options of an external select ride in the acknowledgement.
 func TestSuggestions(t *testing.T) {
 	s, url := serve(t, workspace())

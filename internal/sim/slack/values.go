@@ -120,13 +120,18 @@ func (v *View) set(block, action string, value Block) {
 	v.State.Values = values
 }
 
-// withSuggestions is the element with the options that the app suggested for it last.
+// withSuggestions is the element with the options that the app suggested for it last, and those that it starts with.
 func (st *State) withSuggestions(e Block) Block {
 	if !strings.HasSuffix(str(e["type"]), "external_select") {
 		return e
 	}
 	e = maps.Clone(e)
-	e["options"] = anys(st.suggested[str(e["action_id"])])
+	options := anys(st.suggested[str(e["action_id"])])
+	if o := e["initial_option"]; o != nil {
+		options = append(options, o)
+	}
+	more, _ := e["initial_options"].([]any)
+	e["options"] = append(options, more...)
 	return e
 }
 

@@ -69,6 +69,14 @@ func (b *Browser) press(what, function string, args ...any) {
 
 func (b *Browser) pressOnce(what, function string, args ...any) (hit bool) {
 	b.t.Helper()
+	at := b.aim(what, function, args...)
+	run(b, what, chromedp.MouseClickXY(at[0], at[1]))
+	return run(b, what, chromedp.Evaluate[bool](`window.browsertestHit`))
+}
+
+// aim waits until the element that the function finds can be clicked, and gives where.
+func (b *Browser) aim(what, function string, args ...any) []float64 {
+	b.t.Helper()
 	script := `(...args) => {
 		const el = (` + function + `)(...args);
 		if (!el || el.disabled || el.getAttribute("aria-busy") === "true") return null;
@@ -87,10 +95,7 @@ func (b *Browser) pressOnce(what, function string, args ...any) (hit bool) {
 		}, { once: true, capture: true });
 		return [x, y];
 	}`
-	at := run(b, what, chromedp.PollFunction[[]float64](script, chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(Patience), chromedp.WithPollingArgs(args...)))
-	run(b, what, chromedp.MouseClickXY(at[0], at[1]))
-	// Where the click led to another page, that knows nothing of it.
-	return run(b, what, chromedp.Evaluate[bool](`window.browsertestHit !== false`))
+	return run(b, what, chromedp.PollFunction[[]float64](script, chromedp.WithPollingInterval(30*time.Millisecond), chromedp.WithPollingTimeout(Patience), chromedp.WithPollingArgs(args...)))
 }
 
 func (b *Browser) visible() string {

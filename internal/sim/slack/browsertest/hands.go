@@ -3,6 +3,7 @@ package browsertest
 import (
 	"context"
 	"net/url"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
@@ -25,15 +26,38 @@ func (b *Browser) Goto(address string) {
 func (b *Browser) Follow(label string) {
 	b.t.Helper()
 	Eval[bool](b, `(window.browsertestStayed = true)`)
-	b.press("follow "+label, `(label) => [...document.querySelectorAll("a[href]")].find((e) => e.innerText.trim() === label)`, label)
-	b.until("follow "+label, `() => !window.browsertestStayed && document.getElementById("app")?.dataset.ready === "true"`)
+	at := b.aim("follow "+label, `(label) => [...document.querySelectorAll("a[href]")].find((e) => e.innerText.trim() === label)`, label)
+	run(b, "follow "+label, chromedp.MouseClickXY(at[0], at[1]))
+	b.arrive("follow " + label)
+}
+
+// arrive waits until another page than the one that was marked shows its workspace. While the browser is on its way there
+// is no page to ask, which is no reason to fail.
+func (b *Browser) arrive(what string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, Patience)
+	defer cancel()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`!window.browsertestStayed && document.getElementById("app")?.dataset.ready === "true"`))
+		if err == nil && there {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			b.t.Fatalf("%s: not within %s (%v); the page shows:\n%s", what, Patience, err, b.visible())
+		}
+	}
 }
 
 // Reload loads the page anew.
 func (b *Browser) Reload() {
 	b.t.Helper()
+	Eval[bool](b, `(window.browsertestStayed = true)`)
 	run(b, "reload", chromedp.Reload())
-	b.until("reload", `() => document.getElementById("app")?.dataset.ready === "true"`)
+	b.arrive("reload")
 }
 
 // Resize changes the size of the window, in CSS pixels.
