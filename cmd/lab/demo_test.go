@@ -102,15 +102,18 @@ func TestDemoWorlds(t *testing.T) {
 		worlds[i].dir = "../../" + worlds[i].dir
 	}
 	url := start(t, build(t), worlds)
+	shot := func(name string) {
+		if dir := os.Getenv("NETDIAG_SCREENSHOTS"); dir != "" {
+			b.Screenshot(filepath.Join(dir, name+".png"))
+		}
+	}
 	b.Goto(url)
 	b.Follow("All targets healthy, clients get 504")
 	b.WaitText("FIRING IngressErrors")
 	b.WaitGone("netdiag is not connected")
 	b.Type("/netdiag alb api-ingress -n backend")
 	b.WaitText("root cause found, confirmed")
-	if dir := os.Getenv("NETDIAG_SCREENSHOTS"); dir != "" {
-		b.Screenshot(filepath.Join(dir, "demo-worlds.png"))
-	}
+	shot("demo-worlds")
 
 	kill(t, "serve")
 	b.WaitText("netdiag is not connected")
@@ -123,6 +126,21 @@ func TestDemoWorlds(t *testing.T) {
 	b.Follow("Pods stay in ContainerCreating")
 	b.WaitText("FIRING KubePodNotReady")
 	b.WaitGone("root cause found, confirmed")
+	b.WaitGone("netdiag is not connected")
+	b.Click("More actions")
+	b.Click("Diagnose this message\nnetdiag")
+	b.WaitText("Ask netdiag")
+	b.WaitText("Answer in")
+	shot("demo-form")
+	b.Submit()
+	b.OpenThread("FIRING KubePodNotReady") // the answer stands where the alarm is
+	b.WaitText("root cause found, confirmed")
+
+	b.OpenChannel("netdiag")
+	b.Click("Home")
+	b.WaitText("What you asked lately")
+	b.WaitText("pending backend")
+	shot("demo-home")
 }
 
 // kill ends the newest bot process that this test started for a purpose.

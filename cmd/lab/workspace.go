@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/netdiag/netdiag/internal/ask"
 	"github.com/netdiag/netdiag/internal/sim/slack"
@@ -50,14 +50,10 @@ func (s *story) workspace(page string, places []slack.Place) slack.Options {
 
 // uses lists what can be typed after /netdiag.
 func uses() []slack.Use {
-	does := map[string]string{
-		"pending": "why pods don't start", "alb": "why the load balancer answers 5xx", "help": "what it can answer", "ping": "whether it listens",
-		"status": "what runs and waits for approval", "history": "what was asked before",
-	}
+	does := map[string]string{"pending": "why pods don't start", "alb": "why the load balancer answers 5xx"}
 	var out []slack.Use
-	for _, u := range ask.Usages() {
-		verb, _, _ := strings.Cut(u, " ")
-		out = append(out, slack.Use{Text: u, Does: does[verb]})
+	for _, u := range ask.Uses() {
+		out = append(out, slack.Use{Text: u.Text, Does: cmp.Or(u.Does, does[u.Verb])})
 	}
 	return out
 }
