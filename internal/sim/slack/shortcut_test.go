@@ -120,7 +120,7 @@ func TestMembershipEvents(t *testing.T) {
 	o := workspace()
 	o.App.Scopes = []string{"commands", "chat:write"}
 	deaf, url := serve(t, o)
-	b.run(t, deaf, url)
+	(&bot{event: b.event}).run(t, deaf, url)
 	_, _ = deaf.Mention(maya, ops, "", "help")
 	_, _ = deaf.Say(maya, maya, "", "help")
 	deaf.SetGroup("S0NETOPS", maya)
