@@ -154,7 +154,7 @@ func TestRestart(t *testing.T) {
 	block := make(chan struct{})
 	defer close(block)
 	r.world.meanwhile(blocked(block))
-	c.Holder = "bot-3"
+	c.Holder, c.Drain = "bot-3", time.Millisecond // it is given no time to finish
 	stop = r.start(c)
 	r.ask(maya, ops, "/netdiag pending backend")
 	r.root(1, "Looking")
