@@ -105,7 +105,6 @@ type Server struct {
 
 	tickets  map[string]bool
 	conns    []*conn
-	greeting int // connections that wait for their hello to be sent
 	turn     int // of the connection that gets the next envelope
 	disabled bool
 	twice    int // envelopes to send over every connection

@@ -41,6 +41,11 @@ func (c *conn) drop() {
 func (c *conn) write(kind int, data []byte) error {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
+	return c.put(kind, data)
+}
+
+// put is write for whoever has the turn.
+func (c *conn) put(kind int, data []byte) error {
 	if c.frozen.Load() {
 		return nil
 	}
@@ -98,11 +103,14 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	default:
 	}
 	s.work.Add(1)
-	full, disabled, struck := len(s.conns)+s.greeting >= maxSockets, s.disabled, hit && (f.Cut || f.Error != "")
+	full, disabled, struck := len(s.conns) >= maxSockets, s.disabled, hit && (f.Cut || f.Error != "")
 	if !full && !disabled && !struck {
-		s.greeting++
+		c.turn <- struct{}{} // hello is the first frame, whatever is sent at the same time
+		s.conns = append(s.conns, c)
+		s.state.sockets = len(s.conns)
+		s.wake()
 	}
-	n := len(s.conns) + s.greeting
+	n := len(s.conns)
 	s.mu.Unlock()
 	defer s.work.Done()
 	switch {
@@ -118,18 +126,18 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		_ = c.send(disconnectFrame("too_many_websockets"))
 		return
 	}
-	err = c.send(object{
-		"type": "hello", "num_connections": n,
-		"connection_info": object{"app_id": s.o.App.ID},
-		"debug_info":      object{"host": "applink-sim", "build_number": 1, "approximate_connection_time": 3600},
-	})
-	if !s.greeted(c, err) { // only now: hello is the first frame, whatever is sent at the same time
-		return
-	}
 	defer s.change(func() {
 		s.conns = slices.DeleteFunc(s.conns, func(o *conn) bool { return o == c })
 		s.state.sockets = len(s.conns)
 	})
+	err = c.greet(object{
+		"type": "hello", "num_connections": n,
+		"connection_info": object{"app_id": s.o.App.ID},
+		"debug_info":      object{"host": "applink-sim", "build_number": 1, "approximate_connection_time": 3600},
+	})
+	if err != nil {
+		return
+	}
 	var ping sync.WaitGroup
 	ping.Go(func() { c.pings(s.o.PingEvery) })
 	if r.URL.Query().Get("debug_reconnects") == "true" { // as Slack does for whoever debugs
@@ -141,21 +149,14 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	ping.Wait()
 }
 
-// greeted counts a connection among the open ones, unless its hello could not be sent or the server closes.
-func (s *Server) greeted(c *conn, err error) (open bool) {
-	s.change(func() {
-		s.greeting--
-		select {
-		case <-s.closing:
-		default:
-			open = err == nil
-		}
-		if open {
-			s.conns = append(s.conns, c)
-			s.state.sockets = len(s.conns)
-		}
-	})
-	return open
+// greet sends the hello in the turn that was taken for it.
+func (c *conn) greet(hello object) error {
+	defer func() { <-c.turn }()
+	data, err := json.Marshal(hello)
+	if err != nil {
+		return err
+	}
+	return c.put(websocket.TextMessage, data)
 }
 
 func (c *conn) pings(every time.Duration) {
