@@ -142,6 +142,28 @@ func TestGlimpseGivesWay(t *testing.T) {
 	})
 }
 
+// Progress never waits for an edit of the same message: it would be out of date, and come after the verdict.
+func TestGlimpseNeverWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &calls{}
+		e := newEdits(c.update, time.Second)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := e.update(t.Context(), "C", "1", render.Message{Text: "verdict"}); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		if ok, err := e.glimpse(t.Context(), "C", "1", render.Message{Text: "progress"}); ok || err != nil {
+			t.Errorf("glimpse: %v, %v", ok, err)
+		}
+		wg.Wait()
+		if d := cmp.Diff([]string{"verdict"}, c.texts); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
 // An edit that can't be made says so to everybody, and the next one is tried anew.
 func TestEditFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -75,6 +75,9 @@ func TestTooLongForSlack(t *testing.T) {
 	r.ask(maya, ops, "/netdiag pending backend")
 	root := r.root(0, "root cause found")
 	r.reply(root, says("asked for this."))
+	if n := r.logs.FilterMessage("it can't be shown in Slack").Len(); n != 0 {
+		t.Errorf("%d messages were given up", n)
+	}
 }
 
 // Whatever stands in a cluster, a thread holds no live mention but that of who asked, no link, and no text that Slack reads marks in.

@@ -172,6 +172,7 @@ func (r *rig) only() casebook.Investigation {
 
 func TestReportAsFile(t *testing.T) {
 	r := newRig(t)
+	r.world.secret = " AKIAIOSFODNN7EXAMPLE"
 	r.world.snapshot = `{"pods":[{"env":[{"name":"DB_PASSWORD","value":"hunter2"}]}]}`
 	r.start(r.config())
 	r.ask(maya, ops, "/netdiag pending backend")
@@ -186,12 +187,15 @@ func TestReportAsFile(t *testing.T) {
 	}
 	for i, suffix := range []string{".md", ".json", "-snapshot.json"} {
 		f := m.Files[i]
-		if f.Name != "netdiag-"+r.only().Name+suffix || !strings.Contains(string(f.Data), want[suffix]) || strings.Contains(string(f.Data), "hunter2") {
+		if f.Name != "netdiag-"+r.only().Name+suffix || !strings.Contains(string(f.Data), want[suffix]) || strings.Contains(string(f.Data), "hunter2") || strings.Contains(string(f.Data), "AKIAIOSF") {
 			t.Errorf("%s: %.300s", f.Name, f.Data)
 		}
 	}
 	if _, err := diagnostics.ReadSaved(m.Files[2].Data); err != nil {
 		t.Error(err)
+	}
+	if kept := r.only().Status.Report.Summary; !strings.HasSuffix(kept, "AKIAREDACTED") {
+		t.Errorf("stored: %s", kept)
 	}
 	r.wanted("file")
 	r.press(maya, verdict, "Report as file")
@@ -262,6 +266,7 @@ func TestForgedAsks(t *testing.T) {
 	in := func(name, k string, v any) func(object) {
 		return func(p object) { p[name].(object)[k] = v }
 	}
+	seen := map[string]int{}
 	for i, f := range []struct {
 		name string
 		do   func(object)
@@ -286,7 +291,10 @@ func TestForgedAsks(t *testing.T) {
 		f.do(p)
 		r.deliver(i, p)
 		who := p["user"].(object)["id"].(string)
-		r.whisper(who, ops, f.want)
+		seen[who]++
+		if told := r.whispers(who, seen[who]); !strings.Contains(told[seen[who]-1], f.want) {
+			t.Errorf("%s: told %q, want %q", f.name, told[seen[who]-1], f.want)
+		}
 	}
 	if inv, err := r.book.Store.Investigations.Get(t.Context(), r.named(maya).Name); err != nil || len(inv.Status.Wanted) != 0 {
 		t.Errorf("wanted: %v, %v", inv.Status.Wanted, err)

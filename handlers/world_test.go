@@ -22,6 +22,7 @@ type world struct {
 	quick    bool                                                  // reports are small
 	name     string                                                // of another report than that of the full subnet
 	snapshot string                                                // JSON
+	secret   string                                                // that somebody put into a label
 	extra    []string                                              // ids of further fixes that can be carried out
 	before   func(ctx context.Context, t diagnostics.Target) error // of each diagnosis that somebody asked for
 }
@@ -48,6 +49,7 @@ func (w *world) report(diagnosis string, t diagnostics.Target) diagnostics.Repor
 	}
 	r := report(w.t, name)
 	r.Diagnosis, r.Target = diagnosis, t
+	r.Summary += w.secret
 	for i, id := range w.extra {
 		r.Fixes = append(r.Fixes, diagnostics.Fix{ID: id, Title: "further fix " + id, Executable: true, Action: &remedy.Action{
 			DaemonSetEnv: &remedy.DaemonSetEnv{Namespace: "kube-system", Name: "aws-node", Set: map[string]string{"N": string(rune('0' + i))}},

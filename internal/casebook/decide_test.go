@@ -110,7 +110,11 @@ func TestShare(t *testing.T) {
 		if _, err := b.Share(t.Context(), got, leader, "front-2"); !errors.Is(err, casebook.ErrHeld) {
 			t.Errorf("shared twice: %v, want ErrHeld", err)
 		}
-		if _, err := b.Share(t.Context(), claimed, leader, "front-1"); !errors.Is(err, casebook.ErrHeld) {
+		stranger, _, err := b.Open(t.Context(), person(second), q, fmt.Sprint("stranger", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Share(t.Context(), stranger, leader, "front-1"); !errors.Is(err, casebook.ErrHeld) {
 			t.Errorf("shared with who doesn't follow: %v, want ErrHeld", err)
 		}
 	}
