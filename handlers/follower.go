@@ -105,6 +105,9 @@ func (t *teller) point(ctx context.Context, inv casebook.Investigation, root cas
 // askers lists who is to be told that the answer is there: who asked, and those who asked the same in the same place.
 func (t *teller) askers(ctx context.Context, inv casebook.Investigation) []string {
 	out := []string{inv.Question.User}
+	if inv.Status.Root.Channel != inv.Question.Channel { // answered alone: the others have answers of their own
+		return out
+	}
 	for _, name := range t.same.of(inv.Name) {
 		f, err := t.Book.Store.Investigations.Get(ctx, name)
 		if err == nil && together(f.Question, inv.Question) && !slices.Contains(out, f.Question.User) {

@@ -119,6 +119,9 @@ func (b *Bot) question(ctx context.Context, r request, c ask.Command) (name stri
 	if !b.reserve() {
 		return "", errBusy
 	}
+	if r.url != "" { // before the record is there: who shows it looks for this at once
+		b.tell.remember(casebook.InvestigationName(r.key), r.url)
+	}
 	inv, created, err := b.open(ctx, r, casebook.Question{
 		Command: c.String(), Diagnosis: c.Verb, Target: target, Team: r.team, User: r.user, Channel: r.channel, Thread: r.thread, At: b.Now(),
 	})
@@ -134,9 +137,6 @@ func (b *Bot) question(ctx context.Context, r request, c ask.Command) (name stri
 		return "", errors.New(faultSentence(inv.Name))
 	case !created:
 		return "", nil
-	}
-	if r.url != "" {
-		b.tell.remember(inv.Name, r.url)
 	}
 	if inv.Question.Follows != "" { // another one answers it
 		b.release()

@@ -109,7 +109,9 @@ func (t *teller) remember(investigation, url string) {
 			delete(t.urls, name)
 		}
 	}
-	t.urls[investigation] = response{url: url, until: now.Add(responseLife)}
+	if _, known := t.urls[investigation]; !known { // a repeat changes nothing
+		t.urls[investigation] = response{url: url, until: now.Add(responseLife)}
+	}
 }
 
 // investigation sees to it that Slack shows a question as it is stored.
