@@ -64,8 +64,7 @@ func tokenTrouble(err error, token string) error {
 	if fatal := refused(err, token); fatal != nil {
 		return fatal
 	}
-	var answer slack.SlackErrorResponse
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		return fmt.Errorf("Slack does not accept the %s: %s", token, answer.Err)
 	}
 	return fmt.Errorf("Slack can't be reached with the %s: %w", token, clean(err))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -493,10 +494,15 @@ func TestFormWithoutTheCluster(t *testing.T) {
 			t.Errorf("for %q there is offered %q", typed, got)
 		}
 	}
-	c.mu.Lock()
-	reads := c.reads
-	c.mu.Unlock()
-	if reads != 2 { // namespaces and ingresses
+	asked := func() int {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.reads
+	}
+	for ctx := r.context(); asked() < 2 && ctx.Err() == nil; { // it is asked in the background
+		runtime.Gosched()
+	}
+	if reads := asked(); reads != 2 { // namespaces and ingresses
 		t.Errorf("the cluster was asked %d times", reads)
 	}
 	if problems := r.submit(maya, map[string]string{"netdiag_namespace": "backend"}); problems != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -45,11 +46,10 @@ func (b *Bot) record(ctx context.Context, r request) (name string, answer *rende
 		return say(render.Refusal("This command was sent to another app than me."))
 	}
 	c, err := ask.ParseIn(b.Channels[r.channel].Namespace, r.words)
-	var refusal diagnostics.Refusal
 	if _, unknown := errors.AsType[ask.Unknown](err); unknown && direct(r.channel) {
 		return say(b.help(r, "")) // somebody says hello
 	}
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[diagnostics.Refusal](err); ok {
 		return say(render.Refusal(string(refusal), typing(r.begin, "help")))
 	}
 	if _, ok := b.diagnosis(c.Verb); !ok {
@@ -165,11 +165,11 @@ func (b *Bot) target(channel string, c ask.Command) (diagnostics.Target, error) 
 
 // clusters names what questions can be about: "cluster prod in us-west-2, staging in eu-west-1".
 func (b *Bot) clusters() string {
-	out := "cluster " + b.Target.Cluster + " in " + b.Target.Region
+	all := []string{"cluster " + b.Target.Cluster + " in " + b.Target.Region}
 	for _, t := range b.Clusters {
-		out += ", " + t.Cluster + " in " + t.Region
+		all = append(all, t.Cluster+" in "+t.Region)
 	}
-	return out
+	return strings.Join(all, ", ")
 }
 
 // fixable reports whether fixes of a question can be carried out, rather than be shown as commands.
@@ -206,7 +206,7 @@ func (b *Bot) permit(ctx context.Context, r request) error {
 	by, err := b.by(ctx, r)
 	if err != nil {
 		b.Log.Error("look up a person", zap.String("user", r.user), zap.Error(err))
-		return errors.New("Slack did not tell me who you are. Try again in a minute.") //nolint:staticcheck // a sentence for people
+		return diagnostics.Refusal("Slack did not tell me who you are. Try again in a minute.")
 	}
 	return b.Book.Policy.MayAsk(by, casebook.Question{Team: r.team, User: r.user, Channel: r.channel, Thread: r.thread, Target: b.Target, At: b.Now()})
 }

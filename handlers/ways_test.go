@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -99,9 +100,7 @@ func (r *rig) message(channel, ts string) (m slack.Message, ok bool) {
 // mentioned is an event as Slack delivers it.
 func mentioned(ts string, inner object) object {
 	ev := object{"type": "app_mention", "user": maya, "text": "<@U00000001> pending backend", "ts": ts, "channel": ops, "event_ts": ts, "team": team}
-	for k, v := range inner {
-		ev[k] = v
-	}
+	maps.Copy(ev, inner)
 	return object{
 		"token": "x", "team_id": team, "api_app_id": app, "event": ev, "type": "event_callback", "event_id": "Ev" + ts, "event_time": 1,
 		"is_ext_shared_channel": false,
@@ -144,9 +143,7 @@ func TestEventsOfNobody(t *testing.T) {
 	done := r.inOrder()
 	im := func(inner object) object {
 		o := object{"type": "message", "channel_type": "im", "channel": "D0MAYA"}
-		for k, v := range inner {
-			o[k] = v
-		}
+		maps.Copy(o, inner)
 		return o
 	}
 	for i, inner := range []object{

@@ -76,7 +76,7 @@ func run(t *testing.T, c *exec.Cmd) string {
 func typeCheck(t *testing.T, source string) string {
 	t.Helper()
 	program := node(t)
-	dir, err := os.MkdirTemp("node_modules", ".check-")
+	dir, err := os.MkdirTemp("node_modules", ".check-") //nolint:usetesting // types are looked for in the folders above
 	if err != nil {
 		t.Fatal(err)
 	}
