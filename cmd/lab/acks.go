@@ -26,32 +26,32 @@ import (
 // that came one by one while as many others were without an answer.
 type acks struct{ burst, steady []time.Duration }
 
-// acksInFlight is how many people ask at a time.
+// acksInFlight is how many people ask at a time where it is measured for the table.
 const acksInFlight = 200
 
-// measureAcks lets people type commands into a simulated Slack on loopback, in this process, with the real handlers and
+// measureAcks lets so many people type commands into a simulated Slack on loopback, in this process, with the real handlers and
 // slack-go behind it: all at once at first, and then each again when their last question is answered, which takes one to
 // three times the given time. Each command is recorded before it is acknowledged.
-func measureAcks(ctx context.Context, rounds int, answer time.Duration) (acks, error) {
+func measureAcks(ctx context.Context, people, rounds int, answer time.Duration) (acks, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	const channel = "C0000OPS"
 	o := slack.Options{Channels: []slack.Channel{{ID: channel, Name: "ops"}}, App: slack.App{Commands: []slack.Command{{Name: "/netdiag"}}}}
-	for i := range acksInFlight {
+	for i := range people {
 		o.Users = append(o.Users, slack.User{ID: fmt.Sprintf("U%07d", i), Name: fmt.Sprint("person-", i)})
 	}
 	s := slack.New(o)
 	h := httptest.NewServer(s)
 	defer h.Close()
 	defer s.Close()
-	answered := make(map[string]chan struct{}, acksInFlight)
+	answered := make(map[string]chan struct{}, people)
 	for _, u := range o.Users {
 		answered[u.Name] = make(chan struct{}, 1)
 	}
 	b, err := handlers.New(handlers.Config{
 		AppToken: "xapp-sim", BotToken: "xoxb-sim", APIURL: h.URL + "/api/", Log: zap.NewNop(), Holder: "bot", Now: time.Now,
 		Book:      &casebook.Book{Store: memory.New(time.Now), Policy: policy.Policy{Team: "T00000001", Askers: []string{policy.Anyone}}, Now: time.Now},
-		Diagnoses: all.Diagnoses(), Workers: acksInFlight, Queue: acksInFlight, Drain: time.Millisecond, DialEvery: time.Millisecond,
+		Diagnoses: all.Diagnoses(), Workers: people, Queue: people, Drain: time.Millisecond, DialEvery: time.Millisecond,
 		Diagnose: func(ctx context.Context, d diagnostics.Diagnosis, t diagnostics.Target, _ func(string)) (diagnostics.Outcome, error) {
 			select {
 			case <-time.After(answer + rand.N(2*answer)):
@@ -84,7 +84,7 @@ func measureAcks(ctx context.Context, rounds int, answer time.Duration) (acks, e
 		}
 		took = append(took, e.Took)
 	}
-	out := acks{took[:acksInFlight], took[acksInFlight:]}
+	out := acks{took[:people], took[people:]}
 	slices.Sort(out.burst)
 	slices.Sort(out.steady)
 	return out, nil
@@ -96,7 +96,8 @@ func typeAll(ctx context.Context, s *slack.Server, people []slack.User, channel 
 	for _, p := range people {
 		g.Go(func() error {
 			for i := range rounds {
-				reply, err := s.Slash(ctx, p.ID, channel, "/netdiag pending "+p.Name)
+				// Each question is another one: who asks the same again while it is looked into is answered by the first.
+				reply, err := s.Slash(ctx, p.ID, channel, fmt.Sprintf("/netdiag pending %s pod-%d", p.Name, i))
 				if err == nil && reply.Message != nil {
 					err = fmt.Errorf("answered %q", reply.Message.Plain())
 				}

@@ -115,7 +115,7 @@ Exit status: 0 every world passes, 1 not; 2 wrong command line, or a broken worl
 				if err != nil {
 					return err
 				}
-				acked, err := measureAcks(c.Context(), 10, time.Second)
+				acked, err := measureAcks(c.Context(), acksInFlight, 10, time.Second)
 				if err != nil {
 					return err
 				}
