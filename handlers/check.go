@@ -34,11 +34,20 @@ func Scopes() []Scope {
 type Standing struct {
 	Team, TeamID, User string  // of the bot token
 	Missing            []Scope // that it was not granted
+	Groups             []Group // those that were asked for
 	App, Bot           error   // why a token is of no use; nil where it is
 }
 
-// Check tries both tokens without opening a connection.
-func Check(ctx context.Context, c Config) Standing {
+// Group is a user group as the bot token sees it.
+type Group struct {
+	ID      string
+	Members int
+	Err     error // why its members can't be read; nobody approves as one of them then
+}
+
+// Check tries both tokens without opening a connection, and with the bot token whether the members of the user groups can
+// be read.
+func Check(ctx context.Context, c Config, groups ...string) Standing {
 	var s Standing
 	api := client(c, &http.Client{Timeout: callLimit})
 	me, err := api.AuthTestContext(ctx)
@@ -49,6 +58,10 @@ func Check(ctx context.Context, c Config) Standing {
 			if !slices.Contains(granted, scope.Name) {
 				s.Missing = append(s.Missing, scope)
 			}
+		}
+		for _, id := range groups {
+			members, err := api.GetUserGroupMembersContext(ctx, id)
+			s.Groups = append(s.Groups, Group{ID: id, Members: len(members), Err: clean(err)})
 		}
 	}
 	// The answer holds the address of a connection, which is not opened: it is forgotten within half a minute.

@@ -75,6 +75,7 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback) verdict {
 			log.Error("look up who clicked", zap.Error(err))
 			return say("Slack did not tell me who you are, so your click does not count. Try again in a minute.")
 		}
+		click.By = b.grouped(ctx, click.By)
 		if rem, err = b.Book.Store.Remediations.Get(ctx, name); err == nil && rem.Status.Card.TS == "" {
 			// Which message is the card is not recorded yet, so this one can't be told from a forgery.
 			return say("This card is being written at this moment. Click again.")

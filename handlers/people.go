@@ -19,6 +19,8 @@ type people struct {
 	team string // of the installation
 
 	mu       sync.Mutex
+	regroups int // how often members of a user group changed
+	groups   map[string]known[[]string]
 	users    map[string]known[*slack.User]
 	channels map[string]known[bool]
 }

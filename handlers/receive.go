@@ -115,6 +115,9 @@ func (b *Bot) event(ctx context.Context, e slackevents.EventsAPIEvent, ack func(
 		b.mention(ctx, e, ev, ack)
 	case *slackevents.MessageEvent:
 		b.message(ctx, e, ev, ack)
+	case *slackevents.SubteamMembersChangedEvent:
+		b.people.regroup()
+		b.ack(ctx, ack, nil)
 	case *slackevents.AppHomeOpenedEvent:
 		b.ack(ctx, ack, nil)
 		if ev.Tab == "home" {

@@ -84,6 +84,7 @@ func workspace() slack.Options {
 			{ID: alien, Name: "alien", TeamID: "T0OTHER"},
 		},
 		Channels: []slack.Channel{{ID: ops, Name: "ops"}, {ID: quiet, Name: "quiet", Members: []string{maya, jonas}}, {ID: ally, Name: "ally", ExtShared: true}},
+		Groups:   []slack.UserGroup{{ID: netops, Handle: "netops", Name: "Network operators", Users: []string{jonas}}},
 		App:      slack.App{Commands: []slack.Command{{Name: "/netdiag"}}},
 	}
 }

@@ -78,7 +78,7 @@ func permissions() (aws, kubernetes []string) {
 
 func (s settings) checkSlack(ctx context.Context, i *inspection) {
 	i.title("Slack")
-	at := handlers.Check(ctx, handlers.Config{AppToken: s.app, BotToken: s.bot, APIURL: s.Slack.APIURL})
+	at := handlers.Check(ctx, handlers.Config{AppToken: s.app, BotToken: s.bot, APIURL: s.Slack.APIURL}, s.Policy.Groups()...)
 	if at.App != nil {
 		i.miss("%v", at.App)
 	} else {
@@ -97,6 +97,16 @@ func (s settings) checkSlack(ctx context.Context, i *inspection) {
 	}
 	if len(at.Missing) == 0 {
 		i.ok("all %d scopes are granted", len(handlers.Scopes()))
+	}
+	for _, g := range at.Groups {
+		switch {
+		case g.Err != nil:
+			i.miss("user group %s can't be read: %v; none of its members could approve", g.ID, g.Err)
+		case g.Members == 0:
+			i.miss("user group %s has no members: nobody could approve as one of them", g.ID)
+		default:
+			i.ok("user group %s has members: %d", g.ID, g.Members)
+		}
 	}
 }
 

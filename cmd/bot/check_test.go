@@ -115,6 +115,31 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
+// A user group of approvers that can't be read, or that is empty, approves nothing.
+func TestCheckGroups(t *testing.T) {
+	b := serve(t, filepath.Join(worlds, "seeds/seed-alb-502"), nil)
+	s := slack.New(slack.Options{Groups: []slack.UserGroup{{ID: "S0OPS", Users: []string{"U0MAYA", "U0JONAS"}}, {ID: "S0EMPTY"}}})
+	url, stop, err := diagtest.Listen(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(); stop() })
+	got, _, code := b.check(url+"/api/", "cluster: prod-cluster\npolicy: {team: T00000001, approvers: [{groups: [S0OPS, S0EMPTY]}, {groups: [S0NONE]}]}\n")
+	if code != 3 {
+		t.Errorf("exit %d", code)
+	}
+	for _, want := range []string{
+		"  ok       user group S0OPS has members: 2",
+		"  missing  user group S0EMPTY has no members: nobody could approve as one of them",
+		"  missing  user group S0NONE can't be read: no_such_subteam; none of its members could approve",
+		"2 things are missing.",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q is not said in:\n%s", want, strings.Join(got, "\n"))
+		}
+	}
+}
+
 func TestCheckOfWhatCanNotBeReached(t *testing.T) {
 	b := serve(t, filepath.Join(worlds, "seeds/seed-alb-502"), nil)
 	got, _, code := b.check("http://127.0.0.1:9/api/", simple, "SLACK_APP_TOKEN=xapp-other", "AWS_ENDPOINT_URL=http://127.0.0.1:9")

@@ -26,7 +26,19 @@ type Person struct {
 	Unconfirmed bool // is_email_confirmed is false
 	// Shared is true where the channel is shared with another organisation (is_ext_shared).
 	Shared bool
+	// Groups says of user groups, by id, whether the person is a member. What isn't there is Unknown.
+	Groups map[string]Membership
 }
+
+// Membership is what is known of a person and a user group.
+type Membership string
+
+// What can be known. Unknown is no membership: it gives no right.
+const (
+	Unknown  Membership = ""
+	Member   Membership = "member"
+	NoMember Membership = "no member"
+)
 
 // Policy says who may do what. Its errors are diagnostics.Refusal, for the person.
 type Policy interface {

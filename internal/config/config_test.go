@@ -28,6 +28,7 @@ policy:
   - users: [U0123ABCD, U0456EFGH]
     risks: [low, medium]
     namespaces: [backend]
+  - groups: [S0123ABCD]
 channels:
   C0123ABCD: {namespace: backend}
   C0456EFGH:
@@ -48,7 +49,7 @@ func TestParse(t *testing.T) {
 		Cluster: "prod-cluster", Region: "us-west-2", Namespace: "diagnosis", State: "kubernetes", Fixes: true,
 		Slack: config.Slack{Connections: 3},
 		Policy: policy.Policy{Team: "T0123ABCD", Askers: []string{"*"}, Approvers: []policy.Grant{
-			{Users: []string{"U0123ABCD", "U0456EFGH"}, Risks: []string{"low", "medium"}, Namespaces: []string{"backend"}}}},
+			{Users: []string{"U0123ABCD", "U0456EFGH"}, Risks: []string{"low", "medium"}, Namespaces: []string{"backend"}}, {Groups: []string{"S0123ABCD"}}}},
 		Channels: map[string]config.Channel{"C0123ABCD": {Namespace: "backend"}, "C0456EFGH": {Cluster: "staging"}},
 		Clusters: []config.Cluster{{Name: "staging", Context: "staging"}},
 		Limits:   config.Limits{Workers: 8, Queue: 32, Diagnosis: time.Minute},
@@ -87,6 +88,7 @@ func TestMistakes(t *testing.T) {
 		with("cluster: prod\nchannels:\n  C0123: {cluster: stagin}\nclusters: [{name: staging}]"): `f.yaml:4: channels.C0123.cluster: "stagin" is neither cluster nor among clusters. Did you mean staging?`,
 		with("cluster: prod\nclusters:\n- name: prod"):                                            `f.yaml:4: clusters[0].name: prod is there twice`,
 		"policy:\n  team: T0123ABCD\n  approvers:\n  - users: [U0123ABCD]\n  - users:\n    - bob": `f.yaml:5: policy.approvers[1].users: "bob" is no user id, such as U0123ABCD; a name can be taken over by somebody else`,
+		"policy:\n  team: T0123ABCD\n  approvers:\n  - groups: ['@netops']":                       `f.yaml:4: policy.approvers[0].groups: "@netops" is no id of a user group, such as S0123ABCD; a handle can be taken over by another group`,
 		"policy:\n  team: T0123ABCD\n  askers: everybody":                                         `f.yaml:3: policy.askers takes a list, such as [everybody], not "everybody"`,
 		"a: [":                      `f.yaml:1: this is no YAML: did not find expected node content`,
 		"- a":                       `f.yaml:1: the file takes settings of its own, not a list`,

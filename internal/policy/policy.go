@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -24,18 +25,20 @@ type Policy struct {
 	Approvers []Grant `json:"approvers"`
 }
 
-// Grant lets users decide on the fixes that it covers. An empty list of Risks, Fixes or Namespaces doesn't narrow it; an
-// empty list of Users is nobody.
+// Grant lets users, and the members of user groups, decide on the fixes that it covers. An empty list of Risks, Fixes or
+// Namespaces doesn't narrow it; without Users and Groups it is nobody's.
 type Grant struct {
-	Users      []string `json:"users"`                // user ids
+	Users      []string `json:"users,omitempty"`      // user ids
+	Groups     []string `json:"groups,omitempty"`     // ids of user groups, such as S0123ABCD
 	Risks      []string `json:"risks,omitempty"`      // low, medium, high
 	Fixes      []string `json:"fixes,omitempty"`      // ids of the catalogue, such as alb/allow-pod-port
 	Namespaces []string `json:"namespaces,omitempty"` // of the question's target
 }
 
 var (
-	userID = regexp.MustCompile(`^[UW][A-Z0-9]{2,20}$`)
-	teamID = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
+	userID  = regexp.MustCompile(`^[UW][A-Z0-9]{2,20}$`)
+	groupID = regexp.MustCompile(`^S[A-Z0-9]{2,20}$`)
+	teamID  = regexp.MustCompile(`^[TE][A-Z0-9]{2,20}$`)
 )
 
 // Invalid is an entry of a policy that can't be meant.
@@ -63,23 +66,45 @@ func (p Policy) Validate() error {
 		}
 	}
 	for i, g := range p.Approvers {
-		for _, u := range g.Users {
-			if !userID.MatchString(u) {
-				return invalid(fmt.Sprintf("approvers[%d].users", i), "%q is no user id, such as U0123ABCD; a name can be taken over by somebody else", u)
-			}
-		}
-		for _, r := range g.Risks {
-			if r != "low" && r != "medium" && r != "high" {
-				return invalid(fmt.Sprintf("approvers[%d].risks", i), "%q is none of low, medium and high", r)
-			}
-		}
-		for _, f := range g.Fixes {
-			if !diagnostics.FixByID(f).Executable {
-				return invalid(fmt.Sprintf("approvers[%d].fixes", i), "%q is no fix that can be carried out", f)
-			}
+		if err := g.validate(fmt.Sprintf("approvers[%d]", i)); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (g Grant) validate(path string) error {
+	for _, u := range g.Users {
+		if !userID.MatchString(u) {
+			return invalid(path+".users", "%q is no user id, such as U0123ABCD; a name can be taken over by somebody else", u)
+		}
+	}
+	for _, id := range g.Groups {
+		if !groupID.MatchString(id) {
+			return invalid(path+".groups", "%q is no id of a user group, such as S0123ABCD; a handle can be taken over by another group", id)
+		}
+	}
+	for _, r := range g.Risks {
+		if r != "low" && r != "medium" && r != "high" {
+			return invalid(path+".risks", "%q is none of low, medium and high", r)
+		}
+	}
+	for _, f := range g.Fixes {
+		if !diagnostics.FixByID(f).Executable {
+			return invalid(path+".fixes", "%q is no fix that can be carried out", f)
+		}
+	}
+	return nil
+}
+
+// Groups lists the user groups that approvers come from, each once: whose members a decision needs to know.
+func (p Policy) Groups() []string {
+	var out []string
+	for _, g := range p.Approvers {
+		out = append(out, g.Groups...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // MayAsk refuses questions of those who aren't full members of the team, or aren't listed.
@@ -108,12 +133,35 @@ func (p Policy) MayDecide(by casebook.Person, v casebook.Verdict, r casebook.Rem
 	}
 	// The catalogue says what risk a fix has, not the record.
 	risk := diagnostics.FixByID(r.Plan.Fix.ID).Risk
+	unknown := ""
 	for _, g := range p.Approvers {
-		if slices.Contains(g.Users, by.User) && covers(g.Risks, risk) && covers(g.Fixes, r.Plan.Fix.ID) && covers(g.Namespaces, q.Target.Namespace) {
+		if !covers(g.Risks, risk) || !covers(g.Fixes, r.Plan.Fix.ID) || !covers(g.Namespaces, q.Target.Namespace) {
+			continue
+		}
+		if g.has(by) {
 			return nil
 		}
+		unknown = cmp.Or(unknown, g.unknown(by))
+	}
+	if unknown != "" {
+		return diagnostics.Refusal(fmt.Sprintf("Slack did not tell me who is in user group %s, so I can't tell whether you may decide on this. Nothing was recorded. Try again in a minute.", unknown))
 	}
 	return diagnostics.Refusal(fmt.Sprintf("You are not among the approvers of %s (risk %s) in namespace %s. Nothing was recorded.", r.Plan.Fix.ID, risk, q.Target.Namespace))
+}
+
+// has reports whether somebody is among those whom g lets decide: by their own id, or in a group that is known to hold them.
+func (g Grant) has(by casebook.Person) bool {
+	return slices.Contains(g.Users, by.User) || slices.ContainsFunc(g.Groups, func(id string) bool { return by.Groups[id] == casebook.Member })
+}
+
+// unknown is the first group of g of which nobody knows whether it holds somebody; empty where all are known.
+func (g Grant) unknown(by casebook.Person) string {
+	for _, id := range g.Groups {
+		if by.Groups[id] == casebook.Unknown {
+			return id
+		}
+	}
+	return ""
 }
 
 func covers(list []string, v string) bool {

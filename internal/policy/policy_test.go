@@ -18,6 +18,8 @@ var rules = policy.Policy{
 		{Users: []string{"U0ALL"}},
 		{Users: []string{"U0PORT"}, Fixes: []string{"alb/allow-pod-port"}},
 		{Users: []string{"U0SHOP"}, Namespaces: []string{"shop"}},
+		{Groups: []string{"S0SHOP"}, Namespaces: []string{"shop"}},
+		{Groups: []string{"S0PORT", "S0MORE"}, Fixes: []string{"alb/allow-pod-port"}},
 		{Users: nil},
 	},
 }
@@ -58,6 +60,39 @@ func TestWhoMayDecide(t *testing.T) {
 		if (err == nil) != c.want || err != nil && !errors.As(err, &r) {
 			t.Errorf("%s %s %s in %q: %v, want allowed: %v", c.user, c.verdict, c.fix, c.namespace, err, c.want)
 		}
+	}
+}
+
+// TestGroups: only a membership that is known gives a right, and only what the grant of that very group covers.
+func TestGroups(t *testing.T) {
+	const notYou, dontKnow = "not among the approvers", "did not tell me who is in user group "
+	known := map[string]casebook.Membership{"S0SHOP": casebook.NoMember, "S0PORT": casebook.NoMember, "S0MORE": casebook.NoMember}
+	for name, c := range map[string]struct {
+		user, fix, namespace string
+		groups               map[string]casebook.Membership
+		want                 string
+	}{
+		"member":                       {"U0ONE", "alb/manage-rules", "shop", map[string]casebook.Membership{"S0SHOP": casebook.Member}, ""},
+		"member, elsewhere":            {"U0ONE", "alb/manage-rules", "bank", map[string]casebook.Membership{"S0SHOP": casebook.Member}, notYou},
+		"of the second group":          {"U0ONE", "alb/allow-pod-port", "bank", map[string]casebook.Membership{"S0MORE": casebook.Member}, ""},
+		"of a group of no grant":       {"U0ONE", "alb/manage-rules", "bank", map[string]casebook.Membership{"S0SHOP": casebook.NoMember, "S0EVIL": casebook.Member}, notYou},
+		"no member":                    {"U0ONE", "alb/allow-pod-port", "shop", known, notYou},
+		"nothing is known":             {"U0ONE", "alb/allow-pod-port", "shop", nil, dontKnow + "S0SHOP"},
+		"one of two is unknown":        {"U0ONE", "alb/allow-pod-port", "bank", map[string]casebook.Membership{"S0PORT": casebook.NoMember}, dontKnow + "S0MORE"},
+		"the unknown one has no say":   {"U0ONE", "alb/manage-rules", "bank", nil, notYou},
+		"listed by id, groups unknown": {"U0ALL", "alb/allow-pod-port", "shop", nil, ""},
+	} {
+		by := person(c.user)
+		by.Groups = c.groups
+		for _, v := range []casebook.Verdict{casebook.Approve, casebook.Reject} {
+			err := rules.MayDecide(by, v, remediation(c.fix, c.namespace))
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: may %s: %v, want %q", name, v, err, c.want)
+			}
+		}
+	}
+	if got := strings.Join(rules.Groups(), " "); got != "S0MORE S0PORT S0SHOP" {
+		t.Errorf("groups: %s", got)
 	}
 }
 
@@ -116,11 +151,14 @@ func TestValidate(t *testing.T) {
 		t.Errorf("a good policy: %v", err)
 	}
 	for want, spoil := range map[string]func(*policy.Policy){
-		`team: ""`:                   func(p *policy.Policy) { p.Team = "" },
-		`askers: "bob"`:              func(p *policy.Policy) { p.Askers = []string{"bob"} },
-		`approvers[0].users: "*"`:    func(p *policy.Policy) { p.Approvers = []policy.Grant{{Users: []string{"*"}}} },
-		`approvers[0].users: "@bob"`: func(p *policy.Policy) { p.Approvers = []policy.Grant{{Users: []string{"@bob"}}} },
-		`approvers[0].risks: "tiny"`: func(p *policy.Policy) { p.Approvers = []policy.Grant{{Risks: []string{"tiny"}}} },
+		`team: ""`:                       func(p *policy.Policy) { p.Team = "" },
+		`askers: "bob"`:                  func(p *policy.Policy) { p.Askers = []string{"bob"} },
+		`approvers[0].users: "*"`:        func(p *policy.Policy) { p.Approvers = []policy.Grant{{Users: []string{"*"}}} },
+		`approvers[0].users: "@bob"`:     func(p *policy.Policy) { p.Approvers = []policy.Grant{{Users: []string{"@bob"}}} },
+		`approvers[0].groups: "@netops"`: func(p *policy.Policy) { p.Approvers = []policy.Grant{{Groups: []string{"@netops"}}} },
+		`approvers[0].groups: "U0BOB"`:   func(p *policy.Policy) { p.Approvers = []policy.Grant{{Groups: []string{"U0BOB"}}} },
+		`approvers[0].users: "S0NETOPS"`: func(p *policy.Policy) { p.Approvers = []policy.Grant{{Users: []string{"S0NETOPS"}}} },
+		`approvers[0].risks: "tiny"`:     func(p *policy.Policy) { p.Approvers = []policy.Grant{{Risks: []string{"tiny"}}} },
 		`approvers[0].fixes: "alb/edit-nacl"`: func(p *policy.Policy) {
 			p.Approvers = []policy.Grant{{Fixes: []string{"alb/edit-nacl"}}}
 		},

@@ -20,10 +20,16 @@ func (p Policy) Rights(by casebook.Person, fixes bool) []string {
 	case !fixes:
 		return append(out, "Nobody can approve anything: netdiag is read-only here.")
 	}
+	var unknown []string
 	for _, g := range p.Approvers {
-		if slices.Contains(g.Users, by.User) {
+		if g.has(by) {
 			out = append(out, "Approve or reject "+g.scope()+". From medium risk up, not for your own questions.")
+		} else if id := g.unknown(by); id != "" && !slices.Contains(unknown, id) {
+			unknown = append(unknown, id)
 		}
+	}
+	if len(unknown) > 0 {
+		out = append(out, "Perhaps more: Slack did not tell me who is in user group "+enumerate(unknown)+". Open this tab again in a minute.")
 	}
 	return append(out, "Reject fixes that were offered for your own questions.")
 }

@@ -22,6 +22,11 @@ func TestRights(t *testing.T) {
 	only.Askers = []string{"U0BOB"}
 	guest := member("U0BOB")
 	guest.Restricted = true
+	grouped := policy.Policy{Team: "T01", Askers: []string{policy.Anyone}, Approvers: []policy.Grant{
+		{Groups: []string{"S0SHOP", "S0SHOP2"}, Namespaces: []string{"shop"}}, {Users: []string{"U0BOB"}, Groups: []string{"S0SHOP"}, Risks: []string{"low"}},
+	}}
+	in := member("U0AMY")
+	in.Groups = map[string]casebook.Membership{"S0SHOP": casebook.Member, "S0SHOP2": casebook.NoMember}
 	for name, c := range map[string]struct {
 		policy policy.Policy
 		by     casebook.Person
@@ -35,11 +40,23 @@ func TestRights(t *testing.T) {
 			"Approve or reject the fixes alb/allow-pod-port in the namespaces a, b and c. From medium risk up, not for your own questions.",
 			own,
 		}},
-		"asker":         {p, member("U0AMY"), true, []string{ask, own}},
-		"read-only":     {p, member("U0BOB"), false, []string{ask, "Nobody can approve anything: netdiag is read-only here."}},
-		"no asker":      {only, member("U0AMY"), true, []string{own}},
-		"guest":         {p, guest, true, nil},
-		"another team":  {p, casebook.Person{Team: "T01", Home: "T02", User: "U0BOB"}, true, nil},
+		"asker":        {p, member("U0AMY"), true, []string{ask, own}},
+		"read-only":    {p, member("U0BOB"), false, []string{ask, "Nobody can approve anything: netdiag is read-only here."}},
+		"no asker":     {only, member("U0AMY"), true, []string{own}},
+		"guest":        {p, guest, true, nil},
+		"another team": {p, casebook.Person{Team: "T01", Home: "T02", User: "U0BOB"}, true, nil},
+		"in a group": {grouped, in, true, []string{
+			ask,
+			"Approve or reject all fixes in namespace shop. From medium risk up, not for your own questions.",
+			"Approve or reject all fixes of low risk. From medium risk up, not for your own questions.",
+			own,
+		}},
+		"groups unknown": {grouped, member("U0BOB"), true, []string{
+			ask,
+			"Approve or reject all fixes of low risk. From medium risk up, not for your own questions.",
+			"Perhaps more: Slack did not tell me who is in user group S0SHOP. Open this tab again in a minute.",
+			own,
+		}},
 		"nobody at all": {policy.Policy{}, member("U0BOB"), true, nil},
 	} {
 		if d := cmp.Diff(c.want, c.policy.Rights(c.by, c.fixes)); d != "" {
