@@ -82,7 +82,7 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback) verdict {
 		}
 		if rem, err = b.Book.Decide(ctx, name, click); err == nil {
 			log.Info("decided", zap.String("phase", string(rem.Status.Phase)), zap.String("plan", rem.Plan.Hash))
-			return say(recorded(rem, click.Verdict))
+			return verdict{answer: render.Settled(b.recorded(ctx, rem, click.Verdict))}
 		}
 	}
 	var settled *casebook.Settled
@@ -134,12 +134,15 @@ func (b *Bot) genuine(c slack.InteractionCallback) bool {
 	return true
 }
 
-func recorded(rem casebook.Remediation, v casebook.Verdict) string {
+func (b *Bot) recorded(ctx context.Context, rem casebook.Remediation, v casebook.Verdict) string {
 	switch {
 	case v == casebook.Reject:
 		return "Your rejection is recorded; nothing is changed."
 	case rem.Status.Phase == casebook.AwaitingApproval:
 		return fmt.Sprintf("Your approval is recorded. This fix needs %d approvals and has %d.", rem.Plan.Approvals, len(rem.Status.Decisions))
+	}
+	if why := b.stopped(ctx); why != "" {
+		return "Your approval is recorded, but nothing starts now. " + why + " It is carried out if an approver resumes them within 5 minutes; after that it lapses."
 	}
 	return "Your approval is recorded; the thread tells what happens."
 }

@@ -53,7 +53,7 @@ func (b *Bot) homeOf(ctx context.Context, r request) (render.Home, error) {
 	if err != nil {
 		return h, err
 	}
-	by = b.grouped(ctx, by)
+	by, h.Status.Stopped = b.grouped(ctx, by), b.stopped(ctx)
 	if p, ok := b.Book.Policy.(Rights); ok {
 		h.Rights = p.Rights(by, b.Fixes)
 	}

@@ -150,8 +150,12 @@ func (r *rig) start(c handlers.Config) (stop func()) {
 
 // execute runs an executor until the test ends.
 func (r *rig) execute() {
+	now := time.Now // of a bubble
+	if r.clock != nil {
+		now = r.clock.Now
+	}
 	e := &casebook.Executor{
-		Store: r.book.Store, Hands: r.world, Holder: "executor-1", Now: r.clock.Now, After: time.After, Poll: time.Millisecond,
+		Store: r.book.Store, Hands: r.world, Holder: "executor-1", Now: now, After: time.After, Poll: time.Millisecond,
 		Diagnose: func(ctx context.Context, d string, t diagnostics.Target) (diagnostics.Report, error) {
 			return r.world.report(d, t), ctx.Err()
 		},

@@ -178,6 +178,18 @@ func (s settings) checkRecords(ctx context.Context, i *inspection, c connection)
 		wanted = append(wanted, "create "+kind, "get "+kind, "list "+kind, "watch "+kind, "update "+kind+"/status")
 	}
 	c.review(ctx, i, wanted, func(string) string { return s.Namespace }, "the Role netdiag-records of the chart grants it in namespace "+s.Namespace)
+	if !s.Fixes {
+		return
+	}
+	switch h, err := store.Halt.Get(ctx); {
+	case err != nil:
+		i.miss("%v; nothing is changed while this can't be read. The Role netdiag-halt of the chart grants it in namespace %s", err, s.Namespace)
+	case h.On:
+		i.miss("changes are stopped since %s, by %s: /netdiag resume lets them go on", h.Since.Format(time.RFC3339), orSomebody(h.By))
+	default:
+		i.ok("changes are not stopped")
+	}
+	c.review(ctx, i, []string{"create configmaps"}, func(string) string { return s.Namespace }, "the Role netdiag-halt of the chart grants it, /netdiag stop needs it")
 }
 
 func (c connection) checkAWS(ctx context.Context, i *inspection, permissions []string) {
@@ -224,4 +236,11 @@ func plainly(err error) string {
 		return string(refusal)
 	}
 	return err.Error()
+}
+
+func orSomebody(user string) string {
+	if user == "" {
+		return "somebody"
+	}
+	return user
 }

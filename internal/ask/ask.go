@@ -15,7 +15,7 @@ import (
 
 // Command is what was asked.
 type Command struct {
-	Verb      string // pending, alb, help, status, history or ping
+	Verb      string // pending, alb, help, status, history, stop, resume or ping
 	Namespace string // empty for alb: wherever the name is found
 	Name      string // of the ingress or target group binding; for pending of a pod or of what makes pods, or empty
 	Topic     string // of help: a diagnosis, or empty
@@ -70,6 +70,8 @@ var uses = []Use{
 	{"help", "help [pending | alb]", "lists the commands, or explains one of them"},
 	{"status", "status", "tells what is being looked into now, and what netdiag works on"},
 	{"history", "history [n]", "lists what was asked here lately, with the verdicts"},
+	{"stop", "stop", "stops all changes at once, until somebody resumes them"},
+	{"resume", "resume", "lets changes go on; only approvers can, and only by the slash command"},
 	{"ping", "ping", "tells whether netdiag hears you"},
 }
 
@@ -156,6 +158,7 @@ func parse(verb string, words []string, o options, namespace string) (Command, e
 // plain are the commands that concern no namespace.
 var plain = map[string]func(words []string) (Command, error){
 	"help": parseHelp, "history": parseHistory, "status": parseAlone("status"), "ping": parseAlone("ping"),
+	"stop": parseAlone("stop"), "resume": parseAlone("resume"),
 }
 
 func parseAlone(verb string) func([]string) (Command, error) {

@@ -32,6 +32,8 @@ func TestParse(t *testing.T) {
 		"ping":                                                      {Verb: "ping"},
 		"pending --help":                                            {Verb: "help", Topic: "pending"},
 		"Status":                                                    {Verb: "status"},
+		"STOP":                                                      {Verb: "stop"},
+		"resume":                                                    {Verb: "resume"},
 		"history":                                                   {Verb: "history"},
 		"history 12":                                                {Verb: "history", Count: 12},
 	} {
@@ -47,6 +49,9 @@ func TestParseRefusesWithTheNearestCommand(t *testing.T) {
 		"pendnig backend":         `"pendnig" is no command. Did you mean pending backend?`,
 		"abl api-ingress":         `"abl" is no command. Did you mean alb api-ingress?`,
 		"🔥":                       `"🔥" is no command. There are: pending <namespace> [pod]`,
+		"stop backend":            "stop takes no further words. Did you mean stop?",
+		"resume -n backend":       "resume takes no namespace. Did you mean resume?",
+		"resum":                   `"resum" is no command. Did you mean resume?`,
 		"pending":                 "pending needs a namespace: pending <namespace> [pod]",
 		"pending a b c":           "pending takes a namespace and at most one pod, not 3 words. Did you mean pending a b?",
 		"pending a b -n c":        "pending takes a namespace and at most one pod, not 3 words. Did you mean pending c a?",

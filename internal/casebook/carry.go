@@ -27,6 +27,9 @@ func settle() []time.Duration {
 // preflight diagnoses again: only where the very same change is still proposed is it tried without effect, and the
 // intent to make it stored.
 func (e *Executor) preflight(ctx context.Context, h *hold) error {
+	if why := e.halted(ctx); why != "" && ctx.Err() == nil {
+		return h.stopped(ctx, Cancelled, why)
+	}
 	plan := h.record().Plan
 	begun := e.Now()
 	for {
@@ -97,6 +100,9 @@ func (e *Executor) rehearse(ctx context.Context, h *hold) error {
 			return err
 		}
 	}
+	if why := e.halted(ctx); why != "" && ctx.Err() == nil {
+		return h.stopped(ctx, Cancelled, why)
+	}
 	now := e.Now()
 	h.intent = true
 	return h.change(ctx, func(s *RemediationStatus) {
@@ -143,6 +149,9 @@ func (e *Executor) apply(ctx context.Context, h *hold) error {
 			return e.applied(ctx, h, receipt)
 		case refused != nil:
 			return h.finish(ctx, Failed, fmt.Sprintf("The change was refused (%v); nothing was changed.", refused))
+		}
+		if why := e.halted(ctx); why != "" && ctx.Err() == nil { // the last moment at which it can be kept from happening
+			return h.stopped(ctx, Failed, why)
 		}
 		if unanswered {
 			if me.Status.Attempts >= attempts {

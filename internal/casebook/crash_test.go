@@ -84,7 +84,7 @@ func crashAt(t *testing.T, n int, made bool, lose int) (crashed bool) {
 
 	ctx, kill := context.WithCancel(t.Context())
 	d := &dying{Records: b.Store.Remediations, kill: kill, at: n, made: made}
-	doomed := newExecutor(casebook.Store{Investigations: b.Store.Investigations, Remediations: d}, c, "executor-1")
+	doomed := newExecutor(casebook.Store{Halt: b.Store.Halt, Investigations: b.Store.Investigations, Remediations: d}, c, "executor-1")
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = doomed.Run(ctx) })
 	synctest.Wait()
@@ -121,7 +121,7 @@ func TestTheStoreStutters(t *testing.T) {
 		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
 		r := approve(t, b, ask(t, b, c, "k"))
 		ctx, cancel := context.WithCancel(t.Context())
-		s := casebook.Store{Investigations: b.Store.Investigations, Remediations: &stuttering{Records: b.Store.Remediations}}
+		s := casebook.Store{Halt: b.Store.Halt, Investigations: b.Store.Investigations, Remediations: &stuttering{Records: b.Store.Remediations}}
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = newExecutor(s, c, "executor-1").Run(ctx) })
 		r = await(ctx, t, b.Store, r.Name, final)
@@ -161,7 +161,7 @@ func TestALostClaimStopsTheHolder(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		d := &dying{Records: b.Store.Remediations, kill: func() {}, at: 4} // 1 claim, 2 preflight, 3 intent
-		cut := newExecutor(casebook.Store{Investigations: b.Store.Investigations, Remediations: d}, c, "executor-1")
+		cut := newExecutor(casebook.Store{Halt: b.Store.Halt, Investigations: b.Store.Investigations, Remediations: d}, c, "executor-1")
 		slow := &slowHands{cluster: c, hold: 19 * time.Second}
 		cut.Hands = slow
 		wg.Go(func() { _ = cut.Run(ctx) })
@@ -224,7 +224,7 @@ func TestAWatchThatLagsMakesNoBusyLoop(t *testing.T) {
 		late := &lagging{Records: b.Store.Remediations, enough: cancel}
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			_ = newExecutor(casebook.Store{Investigations: b.Store.Investigations, Remediations: late}, c, "executor-1").Run(ctx)
+			_ = newExecutor(casebook.Store{Halt: b.Store.Halt, Investigations: b.Store.Investigations, Remediations: late}, c, "executor-1").Run(ctx)
 		})
 		time.Sleep(time.Minute) // of the bubble
 		cancel()

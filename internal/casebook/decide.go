@@ -45,6 +45,8 @@ type Policy interface {
 	MayAsk(by Person, q Question) error
 	// MayDecide judges the person alone. That the requester can't approve from medium risk up is the book's own rule.
 	MayDecide(by Person, v Verdict, r Remediation) error
+	// MayResume judges who lets changes go on after a halt.
+	MayResume(by Person) error
 }
 
 // Click is a button pressed, or a dialog confirmed.

@@ -139,6 +139,12 @@ func contested(r Remediation, all map[string]Remediation) bool {
 
 // carry claims a Remediation and takes it as far as it goes.
 func (e *Executor) carry(ctx context.Context, r Remediation) error {
+	why := ""
+	if r.Status.Phase == Approved {
+		if why = e.halted(ctx); why != "" && r.Status.noted(HaltedKey) {
+			return nil // it starts once changes may be made again, or expires
+		}
+	}
 	h, err := e.claim(ctx, r)
 	if errors.Is(err, ErrHeld) {
 		return nil
@@ -148,6 +154,9 @@ func (e *Executor) carry(ctx context.Context, r Remediation) error {
 	}
 	stop := h.keep()
 	defer stop()
+	if why != "" {
+		return h.wait(ctx, why)
+	}
 	for {
 		step := map[Phase]func(context.Context, *hold) error{
 			Approved: e.start, Preflight: e.preflight, Applying: e.apply, Verifying: e.verify,

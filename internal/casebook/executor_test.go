@@ -233,7 +233,7 @@ func TestUnapprovedIsNeverCarriedOut(t *testing.T) {
 			forged.Plan.Fix.Action = &remedy.Action{AllowIngress: &a}
 			forged.Status.Phase = casebook.Approved
 			forge(&forged)
-			s := casebook.Store{Investigations: b.Store.Investigations, Remediations: &lawless{r: forged}}
+			s := casebook.Store{Halt: b.Store.Halt, Investigations: b.Store.Investigations, Remediations: &lawless{r: forged}}
 			run(s)
 			if got := get(t, s, forged.Name); got.Status.Phase != casebook.Cancelled {
 				t.Errorf("%s: phase %s, want Cancelled", name, got.Status.Phase)

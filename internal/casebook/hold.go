@@ -174,10 +174,12 @@ func (h *hold) finish(ctx context.Context, p Phase, outcome string) error {
 
 // note tells the thread something, once for each key.
 func (s *RemediationStatus) note(key string, at time.Time, text string) {
-	for _, n := range s.Notes {
-		if n.Key == key {
-			return
-		}
+	if s.noted(key) {
+		return
 	}
 	s.Notes = append(slices.Clip(s.Notes), Note{Key: key, At: at, Text: text})
+}
+
+func (s *RemediationStatus) noted(key string) bool {
+	return slices.ContainsFunc(s.Notes, func(n Note) bool { return n.Key == key })
 }

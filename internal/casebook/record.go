@@ -228,4 +228,5 @@ type Records[T any] interface {
 type Store struct {
 	Investigations Records[Investigation]
 	Remediations   Records[Remediation]
+	Halt           Brake
 }

@@ -28,6 +28,8 @@ func (anyone) MayDecide(casebook.Person, casebook.Verdict, casebook.Remediation)
 	return nil
 }
 
+func (anyone) MayResume(casebook.Person) error { return nil }
+
 func person(user string) casebook.Person { return casebook.Person{Team: team, Home: team, User: user} }
 
 // cluster is a world with one trouble: target group tg times out until the rule is there, and for a while after.

@@ -164,6 +164,24 @@ func (g Grant) unknown(by casebook.Person) string {
 	return ""
 }
 
+// MayResume refuses those who aren't full members of the team, or whom no grant lets decide on anything.
+func (p Policy) MayResume(by casebook.Person) error {
+	if err := p.member(by); err != nil {
+		return err
+	}
+	unknown := ""
+	for _, g := range p.Approvers {
+		if g.has(by) {
+			return nil
+		}
+		unknown = cmp.Or(unknown, g.unknown(by))
+	}
+	if unknown != "" {
+		return diagnostics.Refusal(fmt.Sprintf("Slack did not tell me who is in user group %s, so I can't tell whether you are an approver. Nothing was done. Try again in a minute.", unknown))
+	}
+	return diagnostics.Refusal("Only approvers can resume changes, and you are none.")
+}
+
 func covers(list []string, v string) bool {
 	return v != "" && (len(list) == 0 || slices.Contains(list, v))
 }

@@ -96,6 +96,33 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+func TestWhoMayResume(t *testing.T) {
+	in := func(user, group string) casebook.Person {
+		p := person(user)
+		p.Groups = map[string]casebook.Membership{"S0SHOP": casebook.NoMember, "S0PORT": casebook.NoMember, "S0MORE": casebook.NoMember}
+		if group != "" {
+			p.Groups[group] = casebook.Member
+		}
+		return p
+	}
+	stranger := in("U0ALL", "")
+	stranger.Stranger = true
+	for name, c := range map[string]struct {
+		by   casebook.Person
+		want string
+	}{
+		"approver": {in("U0LOW", ""), ""}, "by a group": {in("U0ONE", "S0MORE"), ""}, "who asks": {in("U0ASKER", ""), "Only approvers"},
+		"a group that is unknown": {person("U0ASKER"), "did not tell me who is in user group S0SHOP"}, "a stranger": {stranger, "Only full members"},
+	} {
+		if err := rules.MayResume(c.by); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	if (policy.Policy{}).MayResume(person("U0ALL")) == nil || (policy.Policy{Team: "T0TEAM", Approvers: []policy.Grant{{}}}).MayResume(person("U0ALL")) == nil {
+		t.Error("nobody is configured, and somebody may resume")
+	}
+}
+
 func TestNothingConfiguredIsNobody(t *testing.T) {
 	for name, p := range map[string]policy.Policy{"zero": {}, "team alone": {Team: "T0TEAM"}, "a grant to nobody": {Team: "T0TEAM", Approvers: []policy.Grant{{}}}} {
 		if p.MayAsk(person("U0ALL"), casebook.Question{}) == nil {

@@ -12,9 +12,13 @@ import (
 // Note tells the thread one thing that happened to a fix.
 func Note(rem casebook.Remediation, n casebook.Note) Message {
 	words := render.Clean(n.Text)
+	spans := []span{text(words)}
+	if n.Key == casebook.HaltedKey {
+		spans = mentions(n.Text)
+	}
 	return Message{
 		Text:   fallback("netdiag", words),
-		Blocks: []slack.Block{rich(line(text(words))), context(rem.Name, clock(n.At))},
+		Blocks: []slack.Block{rich(line(spans...)), context(rem.Name, clock(n.At))},
 	}
 }
 
@@ -50,6 +54,11 @@ func Refusal(why string, instead ...string) Message {
 
 // Settled answers a click that came too late. The sentence may mention a user as <@U…>.
 func Settled(sentence string) Message {
+	return Message{Text: fallback(sentence), Blocks: []slack.Block{rich(line(mentions(sentence)...))}}
+}
+
+// mentions is a sentence of our own that may mention users as <@U…>; nothing from the cluster belongs there.
+func mentions(sentence string) []span {
 	var spans []span
 	for rest := render.Clean(sentence); rest != ""; {
 		before, mention, found := strings.Cut(rest, "<@")
@@ -67,5 +76,5 @@ func Settled(sentence string) Message {
 	if len(spans) == 0 {
 		spans = []span{text("")}
 	}
-	return Message{Text: fallback(sentence), Blocks: []slack.Block{rich(line(spans...))}}
+	return spans
 }

@@ -139,6 +139,7 @@ type Status struct {
 	Cluster, Region string
 	Further         []string // clusters beside it, as "staging in eu-west-1"
 	Fixes           bool     // offered with buttons in the first cluster
+	Stopped         string   // since when and by whom changes are stopped, may mention a user as <@U…>; empty where they are not
 	Connection      string
 	Running         []Entry // being looked into or waiting, oldest first
 	Waiting, Places int     // questions in the queue of this process, and how many it takes
@@ -161,12 +162,16 @@ func StatusMessage(s Status, now time.Time) Message {
 
 // standing is how the bot is.
 func standing(s Status) slack.Block {
-	return rich(bullets([]*slack.RichTextSection{
+	lines := []*slack.RichTextSection{
 		line(bold("Cluster: "), text(render.Clean(strings.Join(append([]string{s.Cluster + " in " + s.Region}, s.Further...), ", ")))),
 		line(bold("Mode: "), text(mode(s.Fixes))),
 		line(bold("Connection: "), text(render.Clean(s.Connection))),
 		line(bold("Queue: "), text(fmt.Sprintf("%d of %d places taken", s.Waiting, s.Places))),
-	}, shownItems))
+	}
+	if s.Stopped != "" {
+		lines = append([]*slack.RichTextSection{line(append([]span{bold("Stopped: ")}, mentions(s.Stopped+" Approvers resume them.")...)...)}, lines...)
+	}
+	return rich(bullets(lines, shownItems))
 }
 
 func mode(fixes bool) string {

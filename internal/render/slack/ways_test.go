@@ -64,12 +64,14 @@ func TestWays(t *testing.T) {
 	inv := casebook.Investigation{Name: "inv-abc", Question: question()}
 	idle := state(t)
 	idle.Running, idle.Fixes = nil, true
+	halted := idle
+	halted.Stopped = "Changes are stopped by <@U0123ABCD> since 24 November 11:58:00 UTC."
 	gone := inv
 	gone.Status = casebook.InvestigationStatus{Phase: casebook.Faulted, Error: "The cluster did not answer. Check it, then ask again."}
 	golden(t, "ways",
 		slack.Unanswered(gone), slack.NoMember(inv), slack.HowToInvite("netdiag", "/netdiag", inv), slack.ChannelsOnly("/netdiag", inv),
 		slack.History(entries(t), noon), slack.History(nil, noon),
-		slack.StatusMessage(state(t), noon), slack.StatusMessage(idle, noon),
+		slack.StatusMessage(state(t), noon), slack.StatusMessage(idle, noon), slack.StatusMessage(halted, noon),
 	)
 }
 

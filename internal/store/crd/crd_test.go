@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/netdiag/netdiag/internal/casebook"
@@ -157,5 +160,52 @@ func TestErrorsThatCallersTellApart(t *testing.T) {
 	}
 	if _, err := store.Remediations.Watch(t.Context()); !apierrors.IsForbidden(err) {
 		t.Errorf("watch where it is forbidden: %v, want an error at once", err)
+	}
+}
+
+// What people write into the ConfigMap by hand is a halt unless it plainly says that it is none.
+func TestHaltByHand(t *testing.T) {
+	_, cfg := serve(t)
+	s := open(t, cfg)
+	client, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, maps := t.Context(), client.CoreV1().ConfigMaps("netdiag")
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: crd.HaltName}}
+	if cm, err = maps.Create(ctx, cm, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		data    map[string]string
+		on, odd bool
+		by      string
+	}{
+		{nil, false, true, ""},
+		{map[string]string{"halted": "yes"}, false, true, ""},
+		{map[string]string{"halt": "true"}, false, true, ""},
+		{map[string]string{"halted": "true"}, true, false, ""},
+		{map[string]string{"halted": "true", "by": "<!channel>", "since": "today"}, true, false, ""},
+		{map[string]string{"halted": "true", "by": "U0MAYA"}, true, false, "U0MAYA"},
+		{map[string]string{"halted": "false"}, false, false, ""},
+	} {
+		cm.Data = c.data
+		if cm, err = maps.Update(ctx, cm, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		h, err := s.Halt.Get(ctx)
+		var odd *casebook.OddHalt
+		if errors.As(err, &odd) != c.odd || !c.odd && (err != nil || h.On != c.on || h.By != c.by || !h.Since.IsZero()) {
+			t.Errorf("%v: %+v, %v", c.data, h, err)
+		}
+		if !c.odd {
+			continue
+		}
+		if _, err := s.Halt.Set(ctx, casebook.Halt{On: true, Version: odd.Version}); err != nil {
+			t.Errorf("%v can't be written anew: %v", c.data, err)
+		}
+		if cm, err = maps.Get(ctx, crd.HaltName, metav1.GetOptions{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
