@@ -15,43 +15,21 @@ import (
 	render "github.com/netdiag/netdiag/internal/render/slack"
 )
 
-// Times of a click: it is recorded before it is acknowledged, unless that takes too long for Slack.
-const (
-	ackClickWithin = 1500 * time.Millisecond
-	decideLimit    = 10 * time.Second
-)
+const decideLimit = 10 * time.Second
 
 const unknownButton diagnostics.Refusal = "This button is none of mine, or too old. Ask again for a fresh report."
 
-// click takes a decision and answers the person who clicked, whatever becomes of it.
+// click opens the modal of a decision, or tells the person why there is nothing for them to decide.
 func (b *Bot) click(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {
 	if actions := c.ActionCallback.BlockActions; len(actions) == 1 && strings.HasPrefix(actions[0].BlockID, render.BlockAsk) {
 		b.more(ctx, c, ack)
 		return
 	}
-	done := make(chan verdict, 1)
-	go func() { // owned by the receive below
-		defer close(done)
-		defer b.recovered("decide")
-		ctx, cancel := context.WithTimeout(ctx, decideLimit)
-		defer cancel()
-		done <- b.decide(ctx, c)
-	}()
-	timer := time.NewTimer(ackClickWithin)
-	defer timer.Stop()
-	var v verdict
-	var ok bool
-	select {
-	case v, ok = <-done:
-		b.ack(ctx, ack, nil)
-	case <-timer.C:
-		b.ack(ctx, ack, nil)
-		v, ok = <-done
+	b.ack(ctx, ack, nil)
+	v := b.attempt(ctx, func(ctx context.Context) verdict { return b.offer(ctx, c) })
+	if v.answer != "" {
+		b.answerClick(ctx, c, render.Settled(v.answer))
 	}
-	if !ok {
-		v.answer = render.Refusal("Something went wrong inside netdiag; your click was not recorded. Try again.")
-	}
-	b.answerClick(ctx, c, v.answer)
 	if v.late.Name != "" {
 		b.tell.refresh(ctx, v.late)
 	}
@@ -59,44 +37,83 @@ func (b *Bot) click(ctx context.Context, c slack.InteractionCallback, ack func(c
 
 // verdict is what a click leads to.
 type verdict struct {
-	answer render.Message
+	answer string               // for the person; it may mention a user as <@U…>, and holds no text from the cluster
+	counts bool                 // the decision is recorded
 	late   casebook.Remediation // whose card is out of date: it shows a button that should be gone
 }
 
-// decide hands the click to the casebook.
-func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback) verdict {
-	say := func(s string) verdict { return verdict{answer: render.Refusal(s)} }
+// attempt does f in time, and has an answer where f panics.
+func (b *Bot) attempt(ctx context.Context, f func(context.Context) verdict) (v verdict) {
+	ctx, cancel := context.WithTimeout(ctx, decideLimit)
+	defer cancel()
+	v.answer = "Something went wrong inside netdiag; your click was not recorded. Try again."
+	defer b.recovered("decide")
+	return f(ctx)
+}
+
+// offer opens the modal for who may decide. Its trigger lives three seconds.
+func (b *Bot) offer(ctx context.Context, c slack.InteractionCallback) verdict {
 	name, click, err := b.read(c)
-	log := b.Log.With(zap.String("remediation", name), zap.String("user", c.User.ID), zap.String("verdict", string(click.Verdict)))
+	log := b.decisionLog(c, name, click)
+	if err == nil {
+		err = b.weighed(ctx, log, c, name, &click)
+	}
 	var rem casebook.Remediation
 	if err == nil {
-		click.By, err = b.people.person(ctx, c.Team.ID, orElse(c.User.TeamID, "unknown"), c.User.ID, click.Card.Channel)
-		if err != nil {
-			log.Error("look up who clicked", zap.Error(err))
-			return say("Slack did not tell me who you are, so your click does not count. Try again in a minute.")
-		}
-		click.By = b.grouped(ctx, click.By)
-		if rem, err = b.Book.Store.Remediations.Get(ctx, name); err == nil && rem.Status.Card.TS == "" {
-			// Which message is the card is not recorded yet, so this one can't be told from a forgery.
-			return say("This card is being written at this moment. Click again.")
-		}
-		if rem, err = b.Book.Decide(ctx, name, click); err == nil {
-			log.Info("decided", zap.String("phase", string(rem.Status.Phase)), zap.String("plan", rem.Plan.Hash))
-			return verdict{answer: render.Settled(b.recorded(ctx, rem, click.Verdict))}
-		}
+		rem, err = b.Book.Weigh(ctx, name, click)
 	}
+	if err != nil {
+		return b.refused(log, name, rem, err)
+	}
+	view := render.DecisionView(render.Decision{
+		Remediation: rem, Verdict: click.Verdict, Stopped: b.stopped(ctx),
+		Metadata: decisionOf(name, click, c.Container.ThreadTs).String(),
+	})
+	if _, err := b.web.api.OpenViewContext(ctx, c.TriggerID, view); err != nil {
+		log.Error("open a decision", zap.Error(clean(err)))
+		return verdict{answer: "Slack did not let me show you the fix in time, so nothing was recorded. Click again."}
+	}
+	return verdict{}
+}
+
+func (b *Bot) decisionLog(c slack.InteractionCallback, name string, click casebook.Click) *zap.Logger {
+	return b.Log.With(zap.String("remediation", name), zap.String("user", c.User.ID), zap.String("verdict", string(click.Verdict)))
+}
+
+// Refusals of clicks that nothing is known about yet.
+const (
+	nobodyKnown  diagnostics.Refusal = "Slack did not tell me who you are, so your click does not count. Try again in a minute."
+	beingWritten diagnostics.Refusal = "This card is being written at this moment. Click again."
+)
+
+// weighed gathers what a click is judged by: who it is, and that the card is recorded.
+func (b *Bot) weighed(ctx context.Context, log *zap.Logger, c slack.InteractionCallback, name string, click *casebook.Click) error {
+	by, err := b.people.person(ctx, c.Team.ID, orElse(c.User.TeamID, "unknown"), c.User.ID, click.Card.Channel)
+	if err != nil {
+		log.Error("look up who clicked", zap.Error(err))
+		return nobodyKnown
+	}
+	click.By = b.grouped(ctx, by)
+	if rem, err := b.Book.Store.Remediations.Get(ctx, name); err == nil && rem.Status.Card.TS == "" {
+		return beingWritten // which message is the card is not recorded yet, so this one can't be told from a forgery
+	}
+	return nil
+}
+
+// refused is what to say of a click that doesn't count.
+func (b *Bot) refused(log *zap.Logger, name string, rem casebook.Remediation, err error) verdict {
 	var settled *casebook.Settled
 	var refusal diagnostics.Refusal
 	switch {
 	case errors.As(err, &settled):
 		log.Info("a click too late", zap.String("phase", string(settled.Phase)))
-		return verdict{answer: render.Settled(settled.Sentence), late: rem}
+		return verdict{answer: settled.Sentence, late: rem}
 	case errors.As(err, &refusal):
 		log.Warn("a click refused", zap.String("why", string(refusal)))
-		return say(string(refusal))
+		return verdict{answer: string(refusal)}
 	}
 	log.Error("record a decision", zap.Error(err))
-	return say(fmt.Sprintf("Something went wrong inside netdiag; your click on %s was not recorded. Try again.", name))
+	return verdict{answer: fmt.Sprintf("Something went wrong inside netdiag; your click on %s was not recorded. Try again.", name)}
 }
 
 // read checks that the payload is a click on a card of this app, as far as the payload can tell.

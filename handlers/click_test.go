@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -59,39 +58,6 @@ func (r *rig) whispers(user string, n int) []string {
 		return len(out) >= n
 	})
 	return out
-}
-
-func TestOneDecisionOfManyClicks(t *testing.T) {
-	r, _, card := asked(t)
-	const times = 20
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for i, user := range []string{jonas, aisha} {
-		wg.Go(func() {
-			<-start
-			for n := range times {
-				r.deliver(100*i+n, payload(card, user))
-			}
-		})
-	}
-	close(start)
-	wg.Wait()
-	told := append(r.whispers(jonas, times), r.whispers(aisha, times)...)
-	recorded, late := 0, 0
-	for _, s := range told {
-		switch {
-		case strings.Contains(s, "Your approval is recorded"):
-			recorded++
-		case strings.Contains(s, "Decided already: approved by"):
-			late++
-		}
-	}
-	if recorded != 1 || late != 2*times-1 {
-		t.Errorf("%d clicks are said to be recorded, %d to be late, of %d:\n%s", recorded, late, len(told), strings.Join(told, "\n"))
-	}
-	if f := r.fixes()[0]; len(f.Status.Decisions) != 1 || f.Status.Phase != casebook.Approved {
-		t.Errorf("stored: %+v", f.Status)
-	}
 }
 
 func TestForgedClicks(t *testing.T) {

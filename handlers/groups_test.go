@@ -56,7 +56,7 @@ func TestApproversByGroup(t *testing.T) {
 	r.undecided()
 	r.home(jonas, "Approve or reject all fixes")
 	lacks(t, "who is in no group", r.home(aisha, "What you may do"), "Approve or reject all fixes")
-	r.deliver(3, payload(card, jonas))
+	r.decide(jonas, card, "Approve", nil)
 	r.whisper(jonas, ops, "Your approval is recorded")
 }
 
@@ -73,7 +73,7 @@ func TestGroupThatSlackDoesNotTell(t *testing.T) {
 	if n := len(r.logs.FilterMessage("look up user groups").All()); n != 2 {
 		t.Errorf("%d lines in the log", n)
 	}
-	r.deliver(2, payload(card, jonas))
+	r.decide(jonas, card, "Approve", nil)
 	r.whisper(jonas, ops, "Your approval is recorded")
 }
 
@@ -99,7 +99,7 @@ func TestGroupChanges(t *testing.T) {
 				b.deliver(1, payload(card, jonas))
 				b.whisper(jonas, ops, "You are not among the approvers")
 				b.undecided()
-				b.deliver(2, payload(card, aisha))
+				b.decide(aisha, card, "Approve", nil)
 				b.whisper(aisha, ops, "Your approval is recorded")
 			})
 		})

@@ -35,7 +35,7 @@ func stopAndResume(t *testing.T, r *bubble) {
 		}
 	}
 	r.home(aisha, "Stopped: Changes are stopped by <@U0MAYA> since")
-	r.deliver(1, payload(card, jonas))
+	r.decide(jonas, card, "Approve", nil)
 	r.whisper(jonas, ops, "Your approval is recorded, but nothing starts now. Changes are stopped by <@U0MAYA> since")
 	r.reply(root, says("UTC. This starts if they are resumed within 5 minutes"))
 	if f := r.fixes()[0]; f.Status.Phase != casebook.Approved {
@@ -73,7 +73,7 @@ func TestHaltThatCanNotBeRead(t *testing.T) {
 			t.Errorf("%s: %q", line, got)
 		}
 	}
-	r.deliver(1, payload(card, jonas))
+	r.decide(jonas, card, "Approve", nil)
 	r.whisper(jonas, ops, "Your approval is recorded, but nothing starts now. It can't be read")
 }
 

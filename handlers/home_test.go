@@ -82,9 +82,7 @@ func TestHome(t *testing.T) {
 	if got := links(v.Blocks); len(got) != 1 || got[0] != link {
 		t.Errorf("the links lead to %q, want %q", got, link)
 	}
-	if err := r.Click(r.context(), jonas, ops, card.TS, "Approve"); err != nil {
-		t.Fatal(err)
-	}
+	r.decide(jonas, card, "Approve", nil)
 	r.whisper(jonas, ops, "Your approval is recorded")
 	lacks(t, "who has approved", r.home(jonas, "Waiting for your decision\nNothing."), "Keep 2 spare")
 }
@@ -101,9 +99,7 @@ func TestHomeBetweenTwoApprovals(t *testing.T) {
 	})
 	r.stored(func(f casebook.Remediation) bool { return f.Status.Card.TS == card.TS })
 	r.home(jonas, "Further fix")
-	if err := r.Click(r.context(), jonas, ops, card.TS, "Approve"); err != nil {
-		t.Fatal(err)
-	}
+	r.decide(jonas, card, "Approve", nil)
 	r.whisper(jonas, ops, "needs 2 approvals and has 1")
 	r.OpenHome(jonas)
 	r.until(func(s *slack.State) bool {

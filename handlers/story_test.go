@@ -40,9 +40,7 @@ func TestFromTheQuestionToTheVerifiedFix(t *testing.T) {
 		t.Errorf("after the requester's click: %+v", got)
 	}
 
-	if err := r.Click(r.context(), jonas, ops, card.TS, "Approve"); err != nil {
-		t.Fatal(err)
-	}
+	r.decide(jonas, card, "Approve", nil)
 	r.whisper(jonas, ops, "Your approval is recorded")
 	r.reply(root, func(m slack.Message) bool {
 		return m.TS == card.TS && len(m.Buttons()) == 0 && strings.Contains(m.Plain(), "Approved by") && strings.Contains(m.Plain(), jonas)
@@ -140,9 +138,7 @@ func TestRestart(t *testing.T) {
 	c := r.config()
 	c.Holder = "bot-2"
 	stop = r.start(c)
-	if err := r.Click(r.context(), jonas, ops, card.TS, "Reject"); err != nil {
-		t.Fatal(err)
-	}
+	r.decide(jonas, card, "Reject", nil)
 	r.reply(root, func(m slack.Message) bool { return m.TS == card.TS && strings.Contains(m.Plain(), "Rejected by") })
 	r.settled()
 	if got := len(r.thread(root)); got != before+1 {

@@ -23,6 +23,10 @@ func (f filled) wrong(field, sentence string) *problem {
 
 // submit takes a filled-in form as the command that it amounts to.
 func (b *Bot) submit(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {
+	if c.View.CallbackID == render.CallbackDecide {
+		b.submitDecision(ctx, c, ack)
+		return
+	}
 	if c.View.CallbackID != render.CallbackForm {
 		b.ack(ctx, ack, nil)
 		return

@@ -80,9 +80,7 @@ func TestMentionInAThread(t *testing.T) {
 	if n := len(r.Messages(ops)); n != 1 {
 		t.Errorf("%d messages in the channel beside the thread:\n%s", n, r.Transcript())
 	}
-	if err := r.Click(r.context(), jonas, ops, card.TS, "Approve"); err != nil {
-		t.Fatal(err)
-	}
+	r.decide(jonas, card, "Approve", nil)
 	r.whisper(jonas, ops, "Your approval is recorded")
 	// What is no question is answered to the person alone, in the thread.
 	r.say(maya, ops, incident, "@netdiag pendnig backend")

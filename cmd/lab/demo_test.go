@@ -81,12 +81,12 @@ func TestDemo(t *testing.T) {
 			shot("verdict")
 
 			b.Click("Approve") // the one who asked may not
-			b.Confirm()
 			b.WaitText("somebody else has to approve it")
 			b.SwitchUser("Jonas Weber")
 			b.Click("Approve")
+			b.WaitText("Approve this fix?")
 			shot("approve")
-			b.Confirm()
+			b.Submit()
 			b.WaitText("Done:")
 			b.WaitText(story.verified)
 			shot("verified")

@@ -83,6 +83,16 @@ const (
 // Decide takes the word of one person on one Remediation, and returns it as it then is. Every error that is a
 // diagnostics.Refusal (or a *Settled) is an answer for the person; any other means that nothing was recorded.
 func (b *Book) Decide(ctx context.Context, name string, c Click) (Remediation, error) {
+	return b.judge(ctx, name, c, true)
+}
+
+// Weigh judges a click as Decide does, and records no decision: what it lets pass may be shown to the person, to decide on.
+func (b *Book) Weigh(ctx context.Context, name string, c Click) (Remediation, error) {
+	return b.judge(ctx, name, c, false)
+}
+
+// judge takes a click, and where it counts records it, or leaves that for later.
+func (b *Book) judge(ctx context.Context, name string, c Click, counts bool) (Remediation, error) {
 	for {
 		r, err := b.Store.Remediations.Get(ctx, name)
 		if errors.Is(err, ErrNotFound) {
@@ -99,9 +109,12 @@ func (b *Book) Decide(ctx context.Context, name string, c Click) (Remediation, e
 			return r, err
 		}
 		late := now.After(r.Plan.Expires)
-		if late {
+		switch {
+		case late:
 			expire(&r.Status, now)
-		} else {
+		case !counts:
+			return r, nil
+		default:
 			record(&r, c, now)
 		}
 		r, err = b.Store.Remediations.Update(ctx, r)

@@ -43,21 +43,27 @@ func ParseValue(v string) (remediation, nonce string, ok bool) {
 func Card(rem casebook.Remediation) Message {
 	p, s := rem.Plan, rem.Status
 	it := render.FixItem(p.Fix)
-	facts := it.Facts[:0:0]
-	for _, f := range it.Facts {
-		if f.Name != "Carried out" && f.Name != "Risk" { // the card itself says who approves it and its risk
-			facts = append(facts, f)
-		}
-	}
-	it.Facts = append(facts, render.Fact{Name: "Risk", Value: render.Clean(p.Risk)},
-		render.Fact{Name: "Where", Value: render.Clean(p.Target) + " on " + render.Place(p.Question.Target)})
 	now := status(rem)
-	blocks := []slack.Block{header("Fix: " + it.Text), item(render.Item{Text: "Plan", Facts: it.Facts}, shownPlan), rich(now...)}
+	blocks := []slack.Block{header("Fix: " + it.Text), plan(rem), rich(now...)}
 	if s.Phase == casebook.AwaitingApproval {
 		blocks = append(blocks, buttons(rem, it.Text))
 	}
 	blocks = append(blocks, context(rem.Name, "plan "+p.Hash[:min(12, len(p.Hash))]))
 	return Message{Text: fallback("netdiag fix", it.Text, flattenRich(now[0])), Blocks: blocks}
+}
+
+// plan is all that a fix does, where, and at what risk.
+func plan(rem casebook.Remediation) slack.Block {
+	p := rem.Plan
+	var facts []render.Fact
+	for _, f := range render.FixItem(p.Fix).Facts {
+		if f.Name != "Carried out" && f.Name != "Risk" { // the record says who approves it and its risk
+			facts = append(facts, f)
+		}
+	}
+	facts = append(facts, render.Fact{Name: "Risk", Value: render.Clean(p.Risk)},
+		render.Fact{Name: "Where", Value: render.Clean(p.Target) + " on " + render.Place(p.Question.Target)})
+	return item(render.Item{Text: "Plan", Facts: facts}, shownPlan)
 }
 
 // status says where the fix stands, and who decided.
@@ -143,22 +149,15 @@ func approvers(p casebook.Plan, have int) string {
 	return n
 }
 
+// buttons open the modal in which the fix is decided on: a card can be altered by whoever holds the bot token.
 func buttons(rem casebook.Remediation, title string) *slack.ActionBlock {
-	p, s := rem.Plan, rem.Status
-	where := render.Clean(p.Question.Target.Cluster)
-	button := func(id, label string, style slack.Style, question, text string) *slack.ButtonBlockElement {
-		b := slack.NewButtonBlockElement(id, Value(rem.Name, s.Nonce), plain(label, maxButton))
+	button := func(id, label string, style slack.Style) *slack.ButtonBlockElement {
+		b := slack.NewButtonBlockElement(id, Value(rem.Name, rem.Status.Nonce), plain(label, maxButton))
 		b.Style = style
 		b.AccessibilityLabel = render.Cut(label+": "+title, maxButton)
-		b.Confirm = slack.NewConfirmationBlockObject(plain(question, maxConfirmTitle), plain(text, maxConfirmText),
-			plain(label, maxConfirmLabel), plain("Back", maxConfirmLabel)).WithStyle(style)
 		return b
 	}
-	object := render.Cut(render.Clean(p.Target), 150)
 	// A block that changes needs a new id, or clients may keep showing the old one.
-	return slack.NewActionBlock(fmt.Sprintf("%s_%d", BlockDecide, len(s.Decisions)),
-		button(ActionApprove, "Approve", slack.StylePrimary, "Make this change on "+where+"?",
-			fmt.Sprintf("Cluster %s, %s. %s", where, object, title)),
-		button(ActionReject, "Reject", slack.StyleDanger, "Reject this change on "+where+"?",
-			fmt.Sprintf("Cluster %s, %s. Nobody can approve it afterwards; it would take a new question.", where, object)))
+	return slack.NewActionBlock(fmt.Sprintf("%s_%d", BlockDecide, len(rem.Status.Decisions)),
+		button(ActionApprove, "Approve", slack.StylePrimary), button(ActionReject, "Reject", slack.StyleDanger))
 }

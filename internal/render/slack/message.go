@@ -29,9 +29,6 @@ const (
 	maxSection      = 3000
 	maxButton       = 75
 	maxValue        = 2000
-	maxConfirmTitle = 100
-	maxConfirmText  = 300
-	maxConfirmLabel = 30
 	maxContext      = 10 // elements of a context block
 
 	// Slack gives no figure for all the text of a message; what is longer goes into a further one.
