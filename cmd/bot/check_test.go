@@ -115,8 +115,8 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
-// A user group of approvers that can't be read, or that is empty, approves nothing.
-func TestCheckGroups(t *testing.T) {
+// Where fixes are on: a user group of approvers that can't be read, or that is empty, approves nothing; and a halt is told.
+func TestCheckDeciding(t *testing.T) {
 	b := serve(t, filepath.Join(worlds, "seeds/seed-alb-502"), nil)
 	s := slack.New(slack.Options{Groups: []slack.UserGroup{{ID: "S0OPS", Users: []string{"U0MAYA", "U0JONAS"}}, {ID: "S0EMPTY"}}})
 	url, stop, err := diagtest.Listen(s)
@@ -124,7 +124,7 @@ func TestCheckGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close(); stop() })
-	got, _, code := b.check(url+"/api/", "cluster: prod-cluster\npolicy: {team: T00000001, approvers: [{groups: [S0OPS, S0EMPTY]}, {groups: [S0NONE]}]}\n")
+	got, _, code := b.check(url+"/api/", "cluster: prod-cluster\npolicy: {team: T00000001, approvers: [{groups: [S0OPS, S0EMPTY]}, {groups: [S0NONE]}]}\nfixes: true\n")
 	if code != 3 {
 		t.Errorf("exit %d", code)
 	}
@@ -132,6 +132,8 @@ func TestCheckGroups(t *testing.T) {
 		"  ok       user group S0OPS has members: 2",
 		"  missing  user group S0EMPTY has no members: nobody could approve as one of them",
 		"  missing  user group S0NONE can't be read: no_such_subteam; none of its members could approve",
+		"  ok       changes are not stopped",
+		"  ok       1 of 1 permissions are granted",
 		"2 things are missing.",
 	} {
 		if !slices.Contains(got, want) {

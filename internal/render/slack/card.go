@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -54,6 +55,23 @@ func Card(rem casebook.Remediation) Message {
 
 // plan is all that a fix does, where, and at what risk.
 func plan(rem casebook.Remediation) slack.Block {
+	return item(render.Item{Text: "Plan", Facts: planned(rem)}, shownPlan)
+}
+
+// whole reports whether plan shows every change to its last character.
+func whole(rem casebook.Remediation) bool {
+	size, facts := 0, planned(rem)
+	for _, f := range facts {
+		n := utf8.RuneCountInString(f.Value)
+		if n > maxSpan {
+			return false
+		}
+		size += n + utf8.RuneCountInString(f.Name) + len(": ") + utf8.RuneCountInString(f.Source)
+	}
+	return size <= maxSection && len(facts) <= shownPlan
+}
+
+func planned(rem casebook.Remediation) []render.Fact {
 	p := rem.Plan
 	var facts []render.Fact
 	for _, f := range render.FixItem(p.Fix).Facts {
@@ -61,9 +79,8 @@ func plan(rem casebook.Remediation) slack.Block {
 			facts = append(facts, f)
 		}
 	}
-	facts = append(facts, render.Fact{Name: "Risk", Value: render.Clean(p.Risk)},
+	return append(facts, render.Fact{Name: "Risk", Value: render.Clean(p.Risk)},
 		render.Fact{Name: "Where", Value: render.Clean(p.Target) + " on " + render.Place(p.Question.Target)})
-	return item(render.Item{Text: "Plan", Facts: facts}, shownPlan)
 }
 
 // status says where the fix stands, and who decided.

@@ -44,10 +44,15 @@ func DecisionView(d Decision) slack.ModalViewRequest {
 		hint := "The thread shows it. Nobody can approve this fix afterwards; it would take a new question."
 		blocks = append(blocks, slack.NewInputBlock(FieldReason, plain("Reason", maxLabel), plain(hint, maxHint), reason).WithOptional(true))
 	}
-	return slack.ModalViewRequest{
+	v := slack.ModalViewRequest{
 		Type: slack.VTModal, CallbackID: CallbackDecide, PrivateMetadata: fit(d.Metadata, maxMetadata),
 		Title: plain(title, 24), Submit: plain(verb, 24), Close: plain("Back", 24), Blocks: slack.Blocks{BlockSet: blocks},
 	}
+	if d.Verdict == casebook.Approve && !whole(rem) { // nobody approves what they can't see
+		v.Submit = nil
+		v.Blocks.BlockSet = append(v.Blocks.BlockSet, rich(line(bold("This plan is too long to be shown whole, so it can't be approved in Slack."), text(" Its commands stand in the answer."))))
+	}
+	return v
 }
 
 // DecisionAnswer takes the place of the modal of a decision: what became of it. The sentence may mention a user as <@U…>.

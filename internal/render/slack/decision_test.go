@@ -31,6 +31,29 @@ func TestDecision(t *testing.T) {
 		slack.DecisionAnswer("Decided already: approved by <@U0BOB> at 12:01:00 UTC; the fix is done."))
 }
 
+// What can't be shown whole can't be approved; it can be rejected.
+func TestDecisionOnALongPlan(t *testing.T) {
+	for name, change := range map[string]func(*casebook.Remediation){
+		"a long change": func(r *casebook.Remediation) { r.Plan.Fix.Changes = []string{strings.Repeat("x", 501)} },
+		"many changes":  func(r *casebook.Remediation) { r.Plan.Fix.Changes = strings.Split(strings.Repeat("x,", 50), ",") },
+		"much text": func(r *casebook.Remediation) {
+			r.Plan.Fix.Changes = strings.Split(strings.Repeat(strings.Repeat("x", 400)+",", 8), ",")
+		},
+	} {
+		rem := remediation(t, casebook.AwaitingApproval)
+		if slack.DecisionView(slack.Decision{Remediation: rem, Verdict: casebook.Approve}).Submit == nil {
+			t.Error("a short plan can't be approved")
+		}
+		change(&rem)
+		if slack.DecisionView(slack.Decision{Remediation: rem, Verdict: casebook.Approve}).Submit != nil {
+			t.Errorf("%s: it can be approved", name)
+		}
+		if slack.DecisionView(slack.Decision{Remediation: rem, Verdict: casebook.Reject}).Submit == nil {
+			t.Errorf("%s: it can't be rejected", name)
+		}
+	}
+}
+
 // Text from the cluster stays text, however long or odd.
 func TestDecisionLimits(t *testing.T) {
 	rem := remediation(t, casebook.AwaitingApproval)
