@@ -25,7 +25,7 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Answer in Slack, and record what people decide",
 		Long: `Answer in Slack, and record what people decide. It reads the cluster and AWS, and may change nothing but its own
-Investigations and Remediations; approved fixes are carried out by bot execute.
+Investigations and Remediations, and the ConfigMap netdiag-halt; approved fixes are carried out by bot execute.
 
 The settings are in one file, see deploy/netdiag.yaml. The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and
 SLACK_BOT_TOKEN (xoxb-…). It runs as one replica.

@@ -74,13 +74,26 @@ func TestHaltAtEveryStep(t *testing.T) {
 	}
 }
 
-// runBraked carries out the approved fix of w with one executor whose brake is pulled at its n-th read.
+// Without a brake there is nobody to say that changes are not stopped.
+func TestNoBrake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &cluster{}
+		r := runBraked(t, w, 0, nil)
+		if r.Status.Phase != casebook.Expired || w.applied != 0 {
+			t.Errorf("phase %s, applied %d times", r.Status.Phase, w.applied)
+		}
+	})
+}
+
+// runBraked carries out the approved fix of w with one executor whose brake is pulled at its n-th read; without pull it has none.
 func runBraked(t *testing.T, w *cluster, n int, pull func() (casebook.Halt, error)) casebook.Remediation {
 	t.Helper()
 	w.now = time.Now
 	b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
 	s := b.Store
-	s.Halt = &lever{Brake: b.Store.Halt, n: n, pull: pull}
+	if s.Halt = nil; pull != nil {
+		s.Halt = &lever{Brake: b.Store.Halt, n: n, pull: pull}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = newExecutor(s, w, "executor-1").Run(ctx) })
