@@ -20,12 +20,16 @@ test: packages ## Run everything: vet, unit, worlds, simulators, browser
 	$(GO) test -race -timeout 20m ./...
 	$(GO) test -timeout 20m ./internal/diagtest ./internal/awsnet ./internal/kube ./internal/sim/kube
 
+.PHONY: e2e
+e2e: ## Run the tests that need a real kube-apiserver; the first time builds one, which takes a quarter of an hour
+	NETDIAG_E2E=1 $(GO) test -count=1 -timeout 90m ./e2e
+
 .PHONY: check
 check: fmt lint test ## What a change must pass
 
 .PHONY: fmt
 fmt: ## Format
-	gofmt -l -w cmd diagnostics handlers internal
+	gofmt -l -w cmd diagnostics e2e handlers internal
 
 .PHONY: lint
 lint: ## Lint (golangci-lint, built from its Go module)

@@ -1,0 +1,105 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"time"
+
+	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/restmapper"
+)
+
+// values switch everything of the chart on that the tests need.
+const values = `{"cluster":"prod","region":"us-west-2","slack":{"team":"T0TEAM"},"fixes":{"enabled":true}}`
+
+// install applies the chart as somebody would who installs it, with strict validation, and waits until its rules hold.
+func (p *plane) install(ctx context.Context) error {
+	path, err := tool(ctx, "render")
+	if err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, path, "../deploy/helm/netdiag", "netdiag", values).Output()
+	if err != nil {
+		return fmt.Errorf("render the chart: %w", err)
+	}
+	p.chart = string(out)
+	client, err := kubernetes.NewForConfig(p.admin)
+	if err != nil {
+		return err
+	}
+	if _, err := client.CoreV1().Namespaces().Create(ctx, &core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "netdiag"}}, metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	dyn, err := dynamic.NewForConfig(p.admin)
+	if err != nil {
+		return err
+	}
+	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(client.Discovery()))
+	documents := yaml.NewYAMLReader(bufio.NewReader(strings.NewReader(p.chart)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return p.settled(ctx, dyn)
+		}
+		if err != nil {
+			return err
+		}
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(document, &u.Object); err != nil {
+			return err
+		}
+		if u.GetKind() == "" { // only comments
+			continue
+		}
+		mapping, err := mapper.RESTMapping(u.GroupVersionKind().GroupKind(), u.GroupVersionKind().Version)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", u.GetKind(), u.GetName(), err)
+		}
+		body, err := u.MarshalJSON()
+		if err != nil {
+			return err
+		}
+		if _, err := dyn.Resource(mapping.Resource).Namespace(u.GetNamespace()).Patch(ctx, u.GetName(), types.ApplyPatchType, body,
+			metav1.PatchOptions{FieldManager: "e2e", FieldValidation: metav1.FieldValidationStrict}); err != nil {
+			return fmt.Errorf("apply %s %s: %w", u.GetKind(), u.GetName(), err)
+		}
+	}
+}
+
+// settled waits until the custom resources are served.
+func (p *plane) settled(ctx context.Context, dyn dynamic.Interface) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for _, resource := range []string{"investigations", "remediations"} {
+		for {
+			_, err := dyn.Resource(records.WithResource(resource)).Namespace("netdiag").List(ctx, metav1.ListOptions{})
+			if err == nil {
+				break
+			}
+			if !apierrors.IsNotFound(err) {
+				return err
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return fmt.Errorf("%s are not served: %w", resource, err)
+			}
+		}
+	}
+	return nil
+}
