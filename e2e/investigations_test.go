@@ -162,6 +162,35 @@ func TestReportSurvives(t *testing.T) {
 	}
 }
 
+// TestLongReport: the rules can be evaluated over a report of a size that etcd just takes, whenever its status is written.
+func TestLongReport(t *testing.T) {
+	p := need(t)
+	s, err := crd.New(p.admin, crd.Options{Namespace: p.namespace(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := diagnostics.Report{Summary: "long"}
+	for n := range 1000 { // 1.2 MB
+		r.Causes = append(r.Causes, diagnostics.Finding{ID: "alb/hc.path", Subject: fmt.Sprint(n), Summary: strings.Repeat("x", 1000)})
+	}
+	inv, err := s.Investigations.Create(t.Context(), storetest.Investigation("inv-1"))
+	for _, phase := range []casebook.InvestigationPhase{casebook.Diagnosing, casebook.Reported} {
+		if inv.Status = looked(inv.Status, phase); phase == casebook.Reported {
+			inv.Status.Report = &r
+		}
+		if err == nil {
+			inv, err = s.Investigations.Update(t.Context(), inv)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv.Status.Posted = map[string]string{"root": "1.1", "answer": "2.2"}
+	if _, err := s.Investigations.Update(t.Context(), inv); err != nil {
+		t.Errorf("an answer posted: %v", err)
+	}
+}
+
 // TestStory: kubectl get shows what was asked, found, decided and done, and finds it by phase.
 func TestStory(t *testing.T) {
 	p := need(t)
