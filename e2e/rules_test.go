@@ -54,37 +54,61 @@ func TestRules(t *testing.T) {
 			s.Decisions = append(s.Decisions, advance(*s, casebook.Rejected, plan()).Decisions[0])
 			s.Decisions[1].User = "U1"
 		}, approvals},
-		"a decision taken back":            {casebook.Applying, func(s *status) { s.Decisions = nil }, added},
-		"a decision changed":               {casebook.Applying, func(s *status) { s.Decisions[0].Reason = "other" }, changed},
-		"a decision for another":           {casebook.Applying, func(s *status) { s.Decisions[0].User = "U1" }, added},
-		"an epoch that goes back":          {casebook.Applying, func(s *status) { s.Claim.Epoch = 0 }, "epoch in body should be greater"},
-		"a claim taken without its turn":   {casebook.Applying, func(s *status) { s.Claim.Holder = "executor-2" }, epoch},
-		"a claim thrown away":              {casebook.Applying, func(s *status) { s.Claim = casebook.Claim{} }, epoch},
-		"a step that begins again":         {casebook.Verifying, func(s *status) { s.Step = casebook.StepInFlight }, step},
-		"a step forgotten":                 {casebook.Verifying, func(s *status) { s.Step = "" }, step},
-		"a step skipped":                   {casebook.Applying, func(s *status) { s.Step = casebook.StepVerified }, step},
-		"a step begun too early":           {casebook.Preflight, func(s *status) { s.Step = casebook.StepInFlight }, "a step starts only in phase Applying"},
-		"a step begun under no claim":      {casebook.Preflight, func(s *status) { *s = advance(*s, casebook.Applying, plan()); s.Claim.Holder, s.Claim.Epoch = "", 2 }, "a step starts only in phase Applying"},
-		"verified before it was applied":   {casebook.Applying, func(s *status) { s.Phase = casebook.Verifying }, "nothing is verified before it was applied"},
-		"success that nobody saw":          {casebook.Verifying, func(s *status) { s.Phase = casebook.Succeeded }, "success needs a verified step"},
-		"attempts that go back":            {casebook.Applying, func(s *status) { s.Attempts = 0 }, "attempts can't go back"},
-		"another receipt":                  {casebook.Verifying, func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-2", Owned: true} }, "the receipt of what was done can't be changed"},
-		"no receipt any more":              {casebook.Verifying, func(s *status) { s.Receipt = nil }, "the receipt of what was done can't be changed"},
-		"a note taken back":                {casebook.Verifying, func(s *status) { s.Notes = nil }, "notes are only ever added"},
-		"a note changed":                   {casebook.Verifying, func(s *status) { s.Notes[0].Text = "other" }, "a note can't be changed"},
-		"a message forgotten":              {casebook.Verifying, func(s *status) { s.Posted = nil }, posted},
-		"a message moved":                  {casebook.Verifying, func(s *status) { s.Posted = map[string]string{"card": "2.2"} }, posted},
-		"another outcome":                  {casebook.Succeeded, func(s *status) { s.Outcome = "Failed." }, stands},
-		"finished at another time":         {casebook.Expired, func(s *status) { s.Finished = at.Add(time.Hour) }, stands},
-		"decided after it was cancelled":   {casebook.Cancelled, func(s *status) { s.Decisions = []casebook.Decision{approval("U1", plan())} }, early},
-		"claimed after it was over":        {casebook.Failed, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "executor-2", 9 }, stands},
-		"a phase that nobody has heard of": {casebook.Proposed, func(s *status) { s.Phase = "Done" }, "Unsupported value: \"Done\""},
+		"a decision taken back":             {casebook.Applying, func(s *status) { s.Decisions = nil }, added},
+		"a decision changed":                {casebook.Applying, func(s *status) { s.Decisions[0].Reason = "other" }, changed},
+		"a decision for another":            {casebook.Applying, func(s *status) { s.Decisions[0].User = "U1" }, added},
+		"an epoch that goes back":           {casebook.Applying, func(s *status) { s.Claim.Epoch = 0 }, "epoch in body should be greater"},
+		"a claim taken without its turn":    {casebook.Applying, func(s *status) { s.Claim.Holder = "executor-2" }, epoch},
+		"a claim thrown away":               {casebook.Applying, func(s *status) { s.Claim = casebook.Claim{} }, epoch},
+		"a step that begins again":          {casebook.Verifying, func(s *status) { s.Step = casebook.StepInFlight }, step},
+		"a step forgotten":                  {casebook.Verifying, func(s *status) { s.Step = "" }, step},
+		"a step skipped":                    {casebook.Applying, func(s *status) { s.Step = casebook.StepVerified }, step},
+		"a step begun too early":            {casebook.Preflight, func(s *status) { s.Step = casebook.StepInFlight }, "a step starts only in phase Applying"},
+		"a step begun under no claim":       {casebook.Preflight, func(s *status) { *s = advance(*s, casebook.Applying, plan()); s.Claim.Holder, s.Claim.Epoch = "", 2 }, "a step starts only in phase Applying"},
+		"verified before it was applied":    {casebook.Applying, func(s *status) { s.Phase = casebook.Verifying }, "nothing is verified before it was applied"},
+		"success that nobody saw":           {casebook.Verifying, func(s *status) { s.Phase = casebook.Succeeded }, "success needs a verified step"},
+		"attempts that go back":             {casebook.Applying, func(s *status) { s.Attempts = 0 }, "attempts can't go back"},
+		"another receipt":                   {casebook.Verifying, func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-2", Owned: true} }, "the receipt of what was done can't be changed"},
+		"no receipt any more":               {casebook.Verifying, func(s *status) { s.Receipt = nil }, "the receipt of what was done can't be changed"},
+		"a note taken back":                 {casebook.Verifying, func(s *status) { s.Notes = nil }, "notes are only ever added"},
+		"a note changed":                    {casebook.Verifying, func(s *status) { s.Notes[0].Text = "other" }, "a note can't be changed"},
+		"a message forgotten":               {casebook.Verifying, func(s *status) { s.Posted = nil }, posted},
+		"a message moved":                   {casebook.Verifying, func(s *status) { s.Posted = map[string]string{"card": "2.2"} }, posted},
+		"another outcome":                   {casebook.Succeeded, func(s *status) { s.Outcome = "Failed." }, stands},
+		"tried once more after it was over": {casebook.Succeeded, func(s *status) { s.Attempts = 9 }, stands},
+		"started at another time":           {casebook.Succeeded, func(s *status) { s.Started = at.Add(time.Hour) }, stands},
+		"applied at another time":           {casebook.Succeeded, func(s *status) { s.Applied = at.Add(time.Hour) }, stands},
+		"another deadline":                  {casebook.Succeeded, func(s *status) { s.Deadline = at.Add(time.Hour) }, stands},
+		"undone after it was over":          {casebook.Succeeded, func(s *status) { s.Step = casebook.StepUndone }, stands},
+		"renewed after it was over":         {casebook.Succeeded, func(s *status) { s.Claim.Renewed = at.Add(time.Hour) }, stands},
+		"a receipt for nothing":             {casebook.Failed, func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-9"} }, stands},
+		"a claim on what nobody took":       {casebook.Expired, func(s *status) { s.Claim = casebook.Claim{Holder: "x", Epoch: 1, Renewed: at} }, stands},
+		"finished at another time":          {casebook.Expired, func(s *status) { s.Finished = at.Add(time.Hour) }, stands},
+		"decided after it was cancelled":    {casebook.Cancelled, func(s *status) { s.Decisions = []casebook.Decision{approval("U1", plan())} }, early},
+		"claimed after it was over":         {casebook.Failed, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "executor-2", 9 }, stands},
+		"a phase that nobody has heard of":  {casebook.Proposed, func(s *status) { s.Phase = "Done" }, "Unsupported value: \"Done\""},
 	} {
 		u, s := d.walk(plan(), ways[c.from]...)
 		s = clone(s)
 		c.spoil(&s)
 		_, err := d.put(u, s)
 		refused(t, name, err, c.message)
+	}
+	for name, spoil := range map[string]func(*status){
+		"begun decided":  func(s *status) { s.Decisions = []casebook.Decision{approval("U1", plan())} },
+		"begun claimed":  func(s *status) { s.Claim = casebook.Claim{Holder: "x", Epoch: 1, Renewed: at} },
+		"begun begun":    func(s *status) { s.Step = casebook.StepPending },
+		"begun tried":    func(s *status) { s.Attempts = 1 },
+		"begun applied":  func(s *status) { s.Applied = at },
+		"begun done":     func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-1"} },
+		"begun told":     func(s *status) { s.Outcome = "Done." },
+		"begun finished": func(s *status) { s.Finished = at },
+	} {
+		u, s := d.walk(plan())
+		s.Phase = casebook.Proposed
+		spoil(&s)
+		_, err := d.put(u, s)
+		refused(t, name, err, "a status begins as Proposed, with nothing decided or done")
 	}
 	u, _ := d.walk(plan(), ways[casebook.AwaitingApproval]...)
 	_, err := d.put(u, nil)
