@@ -81,6 +81,26 @@ func TestInvestigationEdges(t *testing.T) {
 	}
 }
 
+// TestInvestigationBegins tries first statuses: nothing has been done about a new question.
+func TestInvestigationBegins(t *testing.T) {
+	p := need(t)
+	d := docketOf(t, p.admin, p.namespace(t), "investigations")
+	for name, s := range map[string]casebook.InvestigationStatus{
+		"diagnosing": {Phase: casebook.Diagnosing},
+		"answered":   {Phase: casebook.Reported, Report: &diagnostics.Report{}},
+		"failed":     {Phase: casebook.Faulted},
+		"claimed":    {Phase: casebook.Received, Claim: casebook.Claim{Holder: "serve-1", Epoch: 1, Renewed: at}},
+		"in error":   {Phase: casebook.Received, Error: "Nothing could be read."},
+	} {
+		u, err := d.api.Create(t.Context(), object(t, "Investigation", strings.ReplaceAll(name, " ", "-"), storetest.Investigation("").Question, nil), metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = d.put(u, s)
+		refused(t, name, err, "a status begins as Received, with nothing done")
+	}
+}
+
 // TestInvestigationRules breaks each rule of an Investigation.
 func TestInvestigationRules(t *testing.T) {
 	p := need(t)
