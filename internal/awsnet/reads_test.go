@@ -69,8 +69,8 @@ func same(t *testing.T, what string, want, have any) {
 	}
 }
 
-// TestReads reads everything of every world through the SDK and compares it with the files.
-func TestReads(t *testing.T) {
+// TestReadsEveryWorld reads everything of every world through the SDK and compares it with the files.
+func TestReadsEveryWorld(t *testing.T) {
 	dirs, err := diagtest.All(worlds)
 	if err != nil {
 		t.Fatal(err)

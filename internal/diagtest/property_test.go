@@ -16,13 +16,13 @@ import (
 	"github.com/netdiag/netdiag/internal/world"
 )
 
-// A verdict rests on facts alone: not on names, ids and times, not on the order of an answer, not on pods that have
-// nothing to do with it.
+// A verdict rests on facts alone: not on names, ids and times, not on pods that have nothing to do with it. That it does
+// not rest on the order of an answer either is shown by TestWorlds.
 func TestVerdictRestsOnFactsAlone(t *testing.T) {
 	if diagtest.Race {
 		t.Skip("nothing here is about races; it runs without the race detector")
 	}
-	dirs, err := diagtest.Most(worlds)
+	dirs, err := diagtest.Third(worlds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,10 +31,9 @@ func TestVerdictRestsOnFactsAlone(t *testing.T) {
 			t.Parallel()
 			first := verdictOf(t, load(t, dir))
 			for name, vary := range map[string]func(w *world.World) func(string) string{
-				"shifted":  func(w *world.World) func(string) string { w.Shift(1000*time.Hour + 7*time.Second); return nil },
-				"shuffled": func(w *world.World) func(string) string { shuffle(t, w, 7); return nil },
-				"crowded":  func(w *world.World) func(string) string { crowd(w); return withoutFrees },
-				"renamed":  func(w *world.World) func(string) string { return rename(t, w).undo },
+				"shifted": func(w *world.World) func(string) string { w.Shift(1000*time.Hour + 7*time.Second); return nil },
+				"crowded": func(w *world.World) func(string) string { crowd(w); return withoutFrees },
+				"renamed": func(w *world.World) func(string) string { return rename(t, w).undo },
 			} {
 				w := load(t, dir)
 				same := vary(w)

@@ -42,15 +42,25 @@ func Most(dir string) ([]string, error) {
 	return some, nil
 }
 
+// Third lists the seeds and every third of the other worlds below dir, or with NETDIAG_WORLDS=all every one.
+func Third(dir string) ([]string, error) {
+	if os.Getenv("NETDIAG_WORLDS") == "all" {
+		return world.Find(dir)
+	}
+	return every(3, dir)
+}
+
 // Sample lists the seeds and every twenty-fourth of the other worlds below dir.
-func Sample(dir string) ([]string, error) {
+func Sample(dir string) ([]string, error) { return every(24, dir) }
+
+func every(n int, dir string) ([]string, error) {
 	dirs, err := world.Find(dir)
 	if err != nil {
 		return nil, err
 	}
 	var some []string
 	for i, d := range dirs {
-		if i%24 == 0 || filepath.Base(filepath.Dir(d)) == "seeds" {
+		if i%n == 0 || filepath.Base(filepath.Dir(d)) == "seeds" {
 			some = append(some, d)
 		}
 	}

@@ -13,7 +13,7 @@ func TestSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, list := range map[string]func(string) ([]string, error){"All": diagtest.All, "Most": diagtest.Most, "Sample": diagtest.Sample} {
+	for name, list := range map[string]func(string) ([]string, error){"All": diagtest.All, "Most": diagtest.Most, "Third": diagtest.Third, "Sample": diagtest.Sample} {
 		got, err := list(worlds)
 		if err != nil {
 			t.Fatal(err)

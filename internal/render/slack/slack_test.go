@@ -275,6 +275,9 @@ func TestNotesAndRefusals(t *testing.T) {
 
 // A report far larger than any real one keeps to every limit, and says what it leaves out.
 func TestEnormousReport(t *testing.T) {
+	if racing {
+		t.Skip("nothing here is about races, and it takes ten times as long; it runs without the race detector")
+	}
 	long := strings.Repeat("x<&>`*_", 300)
 	many := func(n int, f func(i int)) {
 		for i := range n {

@@ -48,7 +48,7 @@ func serve(t testing.TB, w *world.World) (*kube.Server, *rest.Config) {
 }
 
 // Every object of every world is listed, by a client that finds its resource through discovery.
-func TestEveryObjectIsListed(t *testing.T) {
+func TestEveryObjectOfEveryWorldIsListed(t *testing.T) {
 	dirs, err := diagtest.All(worlds)
 	if err != nil {
 		t.Fatal(err)
