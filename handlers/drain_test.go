@@ -62,6 +62,7 @@ func TestStopLeavesTheRest(t *testing.T) {
 		c.Workers = 1
 		end := b.connect(c)
 		b.ask(maya, ops, "/netdiag pending backend")
+		b.root(0, "pending backend")
 		b.ask(jonas, ops, "/netdiag pending checkout")
 		b.root(1, "pending checkout")
 		start := time.Now()
