@@ -37,12 +37,7 @@ func (p *pulse) heard(id int) {
 func (p *pulse) hearing() (connections int, since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for id := range p.live {
-		if time.Since(p.last[id]) < aliveWithin {
-			connections++
-		}
-	}
-	return connections, p.began
+	return p.count(), p.began
 }
 
 // quiet is how long nothing came over a connection.
@@ -105,6 +100,11 @@ func (p *pulse) stop() {
 func (p *pulse) connections() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.count()
+}
+
+// count is connections; the lock is held.
+func (p *pulse) count() int {
 	n := 0
 	for id := range p.live {
 		if time.Since(p.last[id]) < aliveWithin {

@@ -152,15 +152,13 @@ func (b *Bot) question(ctx context.Context, r request, c ask.Command) (name stri
 // target is what a question in a channel is about. Its error is a diagnostics.Refusal.
 func (b *Bot) target(channel string, c ask.Command) (diagnostics.Target, error) {
 	cluster := orElse(c.Cluster, orElse(b.Channels[channel].Cluster, b.Target.Cluster))
-	names := []string{b.Target.Cluster}
+	var names []string
 	for _, t := range append([]diagnostics.Target{b.Target}, b.Clusters...) {
 		if t.Cluster == cluster {
 			t.Namespace, t.Name = c.Namespace, c.Name
 			return t, nil
 		}
-		if t.Cluster != b.Target.Cluster {
-			names = append(names, t.Cluster)
-		}
+		names = append(names, t.Cluster)
 	}
 	return diagnostics.Target{}, diagnostics.Refusal(fmt.Sprintf("I don't look at a cluster %q.%s", cluster, diagnostics.Suggest(cluster, names)))
 }

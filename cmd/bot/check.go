@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,7 +41,7 @@ func (s settings) check(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	aws, kubernetes := permissions()
+	aws, kubernetes := all.Reads()
 	if conn.checkKubernetes(ctx, i, kubernetes) && s.State == "kubernetes" {
 		s.checkRecords(ctx, i, conn)
 	}
@@ -58,22 +56,6 @@ func (s settings) check(ctx context.Context, out io.Writer) error {
 		fmt.Fprintf(out, "%d things are missing.\n", i.missing)
 	}
 	return &program.Exit{Status: program.Open}
-}
-
-// permissions lists what the diagnoses read, of AWS and of Kubernetes.
-func permissions() (aws, kubernetes []string) {
-	for _, d := range all.Diagnoses() {
-		for _, p := range d.Reads {
-			if strings.Contains(p, ":") {
-				aws = append(aws, p)
-			} else {
-				kubernetes = append(kubernetes, p)
-			}
-		}
-	}
-	slices.Sort(aws)
-	slices.Sort(kubernetes)
-	return slices.Compact(aws), slices.Compact(kubernetes)
 }
 
 func (s settings) checkSlack(ctx context.Context, i *inspection) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/netdiag/netdiag/diagnostics/all"
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/sim/slack"
 	"github.com/netdiag/netdiag/internal/world"
@@ -45,7 +46,7 @@ const simple = "cluster: prod-cluster\npolicy: {team: T00000001, askers: [\"*\"]
 func TestCheck(t *testing.T) {
 	b := serve(t, filepath.Join(worlds, "seeds/seed-alb-502"), nil)
 	_, url := workspace(t, nil)
-	aws, kubernetes := permissions()
+	aws, kubernetes := all.Reads()
 	want := []string{
 		"Slack",
 		"  ok       the app token opens Socket Mode connections",
@@ -83,7 +84,7 @@ func TestCheck(t *testing.T) {
 
 // Each permission that is taken away is named, alone, with what grants it.
 func TestCheckNamesWhatIsMissing(t *testing.T) {
-	aws, _ := permissions()
+	aws, _ := all.Reads()
 	b := serve(t, filepath.Join(worlds, "seeds/seed-alb-502"), func(w *world.World) {
 		w.Meta.Denied = world.Denied{AWS: aws[:len(aws)-1], Kubernetes: []string{"list pods", "get pods/log", "list ingresses.networking.k8s.io"}}
 	})

@@ -2,6 +2,9 @@
 package all
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/diagnostics/alb"
 	"github.com/netdiag/netdiag/diagnostics/pending"
@@ -20,4 +23,21 @@ func Find(name string) (diagnostics.Diagnosis, bool) {
 		}
 	}
 	return diagnostics.Diagnosis{}, false
+}
+
+// Reads lists the permissions that the diagnoses use, sorted: those of AWS, such as ec2:DescribeSubnets, and those of
+// Kubernetes, such as "list pods".
+func Reads() (aws, kubernetes []string) {
+	for _, d := range Diagnoses() {
+		for _, p := range d.Reads {
+			if strings.Contains(p, ":") {
+				aws = append(aws, p)
+			} else {
+				kubernetes = append(kubernetes, p)
+			}
+		}
+	}
+	slices.Sort(aws)
+	slices.Sort(kubernetes)
+	return slices.Compact(aws), slices.Compact(kubernetes)
 }

@@ -12,22 +12,6 @@ import (
 	"github.com/netdiag/netdiag/diagnostics/all"
 )
 
-// reads lists the permissions that the diagnoses declare, AWS and Kubernetes apart.
-func reads() (aws, kubernetes []string) {
-	for _, d := range all.Diagnoses() {
-		for _, p := range d.Reads {
-			if strings.Contains(p, ":") {
-				aws = append(aws, p)
-			} else {
-				kubernetes = append(kubernetes, p)
-			}
-		}
-	}
-	slices.Sort(aws)
-	slices.Sort(kubernetes)
-	return slices.Compact(aws), slices.Compact(kubernetes)
-}
-
 func TestReadPolicyGrantsWhatIsDeclared(t *testing.T) {
 	text, err := os.ReadFile("../../deploy/iam/read.json")
 	if err != nil {
@@ -42,7 +26,7 @@ func TestReadPolicyGrantsWhatIsDeclared(t *testing.T) {
 		granted = append(granted, s.Action...)
 	}
 	slices.Sort(granted)
-	want, _ := reads()
+	want, _ := all.Reads()
 	if diff := cmp.Diff(want, granted); diff != "" {
 		t.Errorf("deploy/iam/read.json (-declared +granted):\n%s", diff)
 	}
@@ -55,7 +39,7 @@ func TestChartNamesWhatIsDeclared(t *testing.T) {
 		t.Fatal(err)
 	}
 	role := strings.FieldsFunc(string(text), func(r rune) bool { return strings.ContainsRune(" ,[]\n:", r) })
-	_, declared := reads()
+	_, declared := all.Reads()
 	for _, p := range declared {
 		verb, resource, _ := strings.Cut(p, " ")
 		resource, group, _ := strings.Cut(resource, ".")

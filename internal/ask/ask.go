@@ -63,6 +63,12 @@ type Use struct {
 // An EKS cluster is named by letters, digits, - and _ (docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html).
 var clusterName = regexp.MustCompile(`^[0-9A-Za-z][-_0-9A-Za-z]{0,99}$`)
 
+// Namespace reports whether s can be the name of a namespace.
+func Namespace(s string) bool { return label.MatchString(s) }
+
+// Cluster reports whether s can be the name of an EKS cluster.
+func Cluster(s string) bool { return clusterName.MatchString(s) }
+
 // uses lists the commands as they are typed, the answer to a command that can't be understood.
 var uses = []Use{
 	{"pending", "pending <namespace> [pod]", ""},
@@ -246,7 +252,7 @@ func cutOptions(words []string) (rest []string, o options, err error) {
 		}
 		*into = value
 	}
-	if o.cluster != "" && !clusterName.MatchString(o.cluster) {
+	if o.cluster != "" && !Cluster(o.cluster) {
 		return nil, o, refuse("%s can't be an EKS cluster: letters, digits, - and _, at most 100", quote(o.cluster))
 	}
 	return rest, o, nil

@@ -11,16 +11,12 @@ import (
 	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/ask"
 	"github.com/netdiag/netdiag/internal/policy"
 )
 
-// Kubernetes names a namespace by a DNS label (RFC 1123), Slack a channel by an id.
-var (
-	label     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-	channelID = regexp.MustCompile(`^[CDG][A-Z0-9]{2,20}$`)
-	// docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
-	clusterName = regexp.MustCompile(`^[0-9A-Za-z][-_0-9A-Za-z]{0,99}$`)
-)
+// Slack names a channel by an id.
+var channelID = regexp.MustCompile(`^[CDG][A-Z0-9]{2,20}$`)
 
 // check finds the first value that can't be meant.
 func (s *sheet) check(c Config) error {
@@ -34,9 +30,9 @@ func (s *sheet) check(c Config) error {
 
 func (s *sheet) checkPlace(c Config) error {
 	switch {
-	case c.Cluster != "" && !clusterName.MatchString(c.Cluster):
+	case c.Cluster != "" && !ask.Cluster(c.Cluster):
 		return s.at("cluster", "%q can't be the name of an EKS cluster: letters, digits, - and _, at most 100", c.Cluster)
-	case !label.MatchString(c.Namespace):
+	case !ask.Namespace(c.Namespace):
 		return s.at("namespace", "%q can't be a namespace: lower-case letters, digits and -, at most 63", c.Namespace)
 	case c.State != "kubernetes" && c.State != "memory":
 		return s.at("state", "%q is neither kubernetes nor memory", c.State)
@@ -76,7 +72,7 @@ func (s *sheet) checkClusters(c Config) error {
 	for i, k := range c.Clusters {
 		path := fmt.Sprintf("clusters[%d]", i)
 		switch {
-		case !clusterName.MatchString(k.Name):
+		case !ask.Cluster(k.Name):
 			return s.at(path+".name", "%q can't be the name of an EKS cluster: letters, digits, - and _, at most 100", k.Name)
 		case seen[k.Name]:
 			return s.at(path+".name", "%s is there twice", k.Name)
@@ -96,7 +92,7 @@ func (s *sheet) checkChannels(c Config) error {
 		switch {
 		case !channelID.MatchString(id):
 			return s.at(path, "%q is no channel id such as C0123ABCD; Slack shows it at the end of the channel's details", id)
-		case ch.Namespace != "" && !label.MatchString(ch.Namespace):
+		case ch.Namespace != "" && !ask.Namespace(ch.Namespace):
 			return s.at(path+".namespace", "%q can't be a namespace: lower-case letters, digits and -, at most 63", ch.Namespace)
 		case ch.Cluster != "" && c.Cluster == "" && len(c.Clusters) == 0:
 			return s.at(path+".cluster", "which cluster is the first one? Set cluster too")
