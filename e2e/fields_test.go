@@ -29,8 +29,8 @@ func TestEveryFieldIsCompared(t *testing.T) {
 		{apps.DaemonSetSpec{}, "object.spec", "oldObject.spec", []string{"template", "selector"}},
 	} {
 		of := reflect.TypeOf(c.of)
-		for i := range of.NumField() {
-			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		for field := range of.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			judged := strings.Contains(policy, c.is+".?"+name+" == "+c.was+".?"+name+" ") || strings.Contains(policy, c.is+".?"+name+" == "+c.was+".?"+name+")")
 			for _, b := range c.besides {
 				judged = judged || b == name

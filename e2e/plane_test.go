@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,8 +73,8 @@ func need(t *testing.T) *plane {
 func start(ctx context.Context, folder string) (p *plane, stop func(), err error) {
 	var running []*process
 	stop = func() {
-		for i := len(running) - 1; i >= 0; i-- {
-			running[i].stop()
+		for _, r := range slices.Backward(running) {
+			r.stop()
 		}
 	}
 	run := func(name string, args ...string) (*process, error) {

@@ -95,8 +95,8 @@ func fits(t *testing.T, at string, is reflect.Type, s schema, null bool) {
 func fitsStruct(t *testing.T, at string, is reflect.Type, s schema) {
 	t.Helper()
 	known := map[string]bool{}
-	for i := range is.NumField() {
-		name, options, _ := strings.Cut(is.Field(i).Tag.Get("json"), ",")
+	for field := range is.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "-" {
 			continue
 		}
@@ -106,7 +106,7 @@ func fitsStruct(t *testing.T, at string, is reflect.Type, s schema) {
 			t.Errorf("%s.%s: the schema lacks it", at, name)
 			continue
 		}
-		fits(t, at+"."+name, is.Field(i).Type, p, options == "" && nilable(is.Field(i).Type))
+		fits(t, at+"."+name, field.Type, p, options == "" && nilable(field.Type))
 	}
 	for name := range s.Properties {
 		if !known[name] {
