@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -96,6 +97,19 @@ func TestFromQuestionToVerifiedFix(t *testing.T) {
 		})
 	}
 
+	for _, cfg := range []*rest.Config{asFront, asExecutor} {
+		ledger, err := crd.NewLedger(cfg, "netdiag", "pod")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &casebook.Audit{Store: open(cfg), Ledger: ledger, Now: time.Now, After: time.After, Log: func(e casebook.Entry, err error) {
+			if err != nil {
+				t.Errorf("audit of %s: %v", e.Record, err)
+			}
+		}}
+		executors.Go(func() { _ = a.Run(working) })
+	}
+
 	person := func(n int) casebook.Person {
 		return casebook.Person{Team: "T0TEAM", Home: "T0TEAM", User: fmt.Sprintf("U0P%02d", n)}
 	}
@@ -147,6 +161,7 @@ func TestFromQuestionToVerifiedFix(t *testing.T) {
 		}
 		break
 	}
+	p.eventsTell(t, rs[0].Name, "Proposed", "Approve", "Applying", "Applied", "Succeeded")
 	stop()
 	executors.Wait()
 	web, err := admin.NetworkingV1().Ingresses(namespace).Get(t.Context(), "web", metav1.GetOptions{})
@@ -157,6 +172,45 @@ func TestFromQuestionToVerifiedFix(t *testing.T) {
 	for _, row := range p.table(t, "/apis/netdiag.io/v1alpha1/namespaces/netdiag/remediations").Rows {
 		if line := fmt.Sprint(row.Cells...); strings.Contains(line, rs[0].Name) && !strings.Contains(line, "Succeeded") {
 			t.Errorf("kubectl get says %s", line)
+		}
+	}
+}
+
+// eventsTell waits until the Events of a record tell these things, each once.
+func (p *plane) eventsTell(t *testing.T, record string, reasons ...string) {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(p.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var told []string
+	for {
+		list, err := client.CoreV1().Events("netdiag").List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.name=" + record})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = nil
+		for _, e := range list.Items {
+			told = append(told, e.Reason)
+		}
+		missing := slices.DeleteFunc(slices.Clone(reasons), func(r string) bool { return slices.Contains(told, r) })
+		if len(missing) == 0 {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("the events of %s tell %v, not %v", record, told, missing)
+		}
+	}
+	slices.Sort(told)
+	for _, reason := range reasons {
+		if first := slices.Index(told, reason); first+1 < len(told) && told[first+1] == reason {
+			t.Errorf("the events of %s tell %s twice: %v", record, reason, told)
 		}
 	}
 }

@@ -35,6 +35,8 @@ type connection struct {
 	target diagnostics.Target // that every question starts from
 	// store opens the records in a namespace of the cluster; fault is told of trouble that it recovers from by itself.
 	store func(namespace string, fault func(error)) (casebook.Store, error)
+	// ledger writes what happens to them as Events; holder names this process.
+	ledger func(namespace, holder string) (casebook.Ledger, error)
 }
 
 // connect finds the cluster and the account. It asks neither anything yet. r, where it isn't nil, listens to what is read.
@@ -69,5 +71,6 @@ func (a *access) connect(ctx context.Context, r *record.Recorder) (connection, e
 		store: func(namespace string, fault func(error)) (casebook.Store, error) {
 			return crd.New(cfg, crd.Options{Namespace: namespace, Fault: fault})
 		},
+		ledger: func(namespace, holder string) (casebook.Ledger, error) { return crd.NewLedger(cfg, namespace, holder) },
 	}, nil
 }

@@ -159,6 +159,7 @@ func (s settings) checkRecords(ctx context.Context, i *inspection, c connection)
 	for _, kind := range []string{"investigations.netdiag.io", "remediations.netdiag.io"} {
 		wanted = append(wanted, "create "+kind, "get "+kind, "list "+kind, "watch "+kind, "update "+kind+"/status")
 	}
+	wanted = append(wanted, "create events.events.k8s.io") // the audit
 	c.review(ctx, i, wanted, func(string) string { return s.Namespace }, "the Role netdiag-records of the chart grants it in namespace "+s.Namespace)
 	if !s.Fixes {
 		return

@@ -77,7 +77,7 @@ func TestCheck(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if len(counts) != 3 || counts[1] != "10" || len(aws) < 25 || len(kubernetes) < 15 {
+	if len(counts) != 3 || counts[1] != "11" || len(aws) < 25 || len(kubernetes) < 15 {
 		t.Errorf("asked for %v permissions; declared are %d of Kubernetes and %d of AWS", counts, len(kubernetes), len(aws))
 	}
 }

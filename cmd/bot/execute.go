@@ -60,6 +60,11 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 					log.Error("remediation fault", zap.String("remediation", remediation), zap.Error(err))
 				},
 			}
+			ledger, err := conn.ledger(namespace, holder)
+			if err != nil {
+				return err
+			}
+			defer audit(c.Context(), store, ledger, log)()
 			log.Info("executing", zap.String("holder", holder), zap.String("namespace", namespace))
 			if err := e.Run(c.Context()); err != nil && c.Context().Err() == nil {
 				return err

@@ -1,5 +1,5 @@
 // Command bot is netdiag: it answers questions in Slack (serve), carries out approved fixes (execute), and answers on
-// the command line (diagnose), with all that is needed to look again later (replay) or elsewhere (capture).
+// the command line (diagnose), lists what was asked and done (history), with all that is needed to look again later (replay) or elsewhere (capture).
 package main
 
 import (
@@ -21,6 +21,6 @@ evidence with the command that repeats it, what was ruled out, what could not be
   bot capture pending backend -o world          # keep what was read, redacted, as a folder that lab can serve
   source <(bot completion bash)                 # complete commands, questions and flags`,
 	}
-	c.AddCommand(diagnoseCommand(), captureCommand(), replayCommand(), serveCommand(), executeCommand())
+	c.AddCommand(diagnoseCommand(), captureCommand(), replayCommand(), serveCommand(), executeCommand(), historyCommand())
 	return c
 }

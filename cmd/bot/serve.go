@@ -122,6 +122,11 @@ func (s settings) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ledger, err := s.ledger(conn, name)
+	if err != nil {
+		return err
+	}
+	defer audit(ctx, store, ledger, log)()
 	log.Info("serving", zap.String("cluster", target.Cluster), zap.String("region", target.Region), zap.String("state", s.State), zap.Bool("fixes", s.Fixes))
 	if err := s.run(ctx, b, log); err != nil && ctx.Err() == nil {
 		return err
@@ -139,4 +144,12 @@ func (s settings) store(conn connection, log *zap.Logger) (casebook.Store, error
 		return memory.New(time.Now), nil
 	}
 	return casebook.Store{}, errors.New("state " + s.State + ": there is no such store")
+}
+
+// ledger is what the audit is written to; with the state in memory that is the log alone.
+func (s settings) ledger(conn connection, holder string) (casebook.Ledger, error) {
+	if s.State == "kubernetes" {
+		return conn.ledger(s.Namespace, holder)
+	}
+	return &memory.Ledger{}, nil
 }

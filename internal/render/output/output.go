@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/render"
 	"github.com/netdiag/netdiag/internal/render/markdown"
 	"github.com/netdiag/netdiag/internal/render/term"
@@ -23,6 +24,11 @@ func Writer(format string, f *os.File) (func(diagnostics.Report) error, error) {
 		return func(r diagnostics.Report) error { return render.JSON(io.Writer(f), r) }, nil
 	}
 	return nil, diagnostics.Refusal("unknown output " + format + ": use term, markdown or json")
+}
+
+// History writes what was asked, decided and done, as text; in colour on a terminal, unless NO_COLOR is set.
+func History(f *os.File, cases []casebook.Case) error {
+	return term.History(f, cases, term.Options{Color: colour(f)})
 }
 
 func colour(f *os.File) bool {
