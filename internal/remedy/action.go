@@ -3,11 +3,9 @@
 package remedy
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 )
 
 // Action is one change; exactly one field is set.
@@ -17,6 +15,12 @@ type Action struct {
 	AllowIngress  *AllowIngress  `json:"allowIngress,omitempty"`
 	RevokeIngress *RevokeIngress `json:"revokeIngress,omitempty"`
 	Annotate      *Annotate      `json:"annotate,omitempty"`
+
+	DeleteInterfaces *DeleteInterfaces `json:"deleteInterfaces,omitempty"`
+	Tag              *Tag              `json:"tag,omitempty"`
+	RestartPods      *RestartPods      `json:"restartPods,omitempty"`
+	MovePods         *MovePods         `json:"movePods,omitempty"`
+	Cordon           *Cordon           `json:"cordon,omitempty"`
 }
 
 // AddonConfig sets environment variables of an EKS add-on through eks:UpdateAddon: the values are merged into
@@ -69,55 +73,53 @@ type Annotate struct {
 	Was        *string `json:"was"`
 }
 
-// Validate reports an action that doesn't have exactly one field set, or whose field can't be carried out.
-func (a Action) Validate() error {
-	n := 0
-	for _, set := range []bool{a.AddonConfig != nil, a.DaemonSetEnv != nil, a.AllowIngress != nil, a.RevokeIngress != nil, a.Annotate != nil} {
-		if set {
-			n++
-		}
-	}
-	if n != 1 {
-		return fmt.Errorf("action has %d fields set, not one", n)
-	}
-	if r := a.AllowIngress; r != nil && (r.Group == "" || r.Source == "" || r.Port < 1 || r.Port > 65535) {
-		return fmt.Errorf("allow ingress %+v: needs a group, a source group and a port from 1 to 65535", *r)
-	}
-	return nil
+// DeleteInterfaces deletes network interfaces that a node of the cluster left behind. Nothing brings one back.
+type DeleteInterfaces struct {
+	Cluster    string   `json:"cluster"`
+	Interfaces []string `json:"interfaces,omitempty"` // eni-…, sorted, each once
 }
 
-// Kind names the field that is set.
-func (a Action) Kind() string {
-	switch {
-	case a.AddonConfig != nil:
-		return "AddonConfig"
-	case a.DaemonSetEnv != nil:
-		return "DaemonSetEnv"
-	case a.AllowIngress != nil:
-		return "AllowIngress"
-	case a.RevokeIngress != nil:
-		return "RevokeIngress"
-	case a.Annotate != nil:
-		return "Annotate"
-	}
-	return ""
+// Tag sets or removes one tag: kubernetes.io/role/cni of a subnet, which gives it to pods or takes it from them, or
+// kubernetes.io/cluster/<name> of a security group, by which the load balancer controller finds a node's group.
+type Tag struct {
+	Resource string  `json:"resource"` // subnet-… or sg-…
+	Key      string  `json:"key"`
+	Value    *string `json:"value"` // nil removes
+	Was      *string `json:"was"`   // value before, nil where it was unset; the change is refused where it differs
 }
 
-// Target names the thing that the action changes; two actions with the same target must not run at once.
-func (a Action) Target() string {
-	switch {
-	case a.AddonConfig != nil:
-		return "addon/" + a.AddonConfig.Cluster + "/" + a.AddonConfig.Addon
-	case a.DaemonSetEnv != nil:
-		return "daemonset/" + a.DaemonSetEnv.Namespace + "/" + a.DaemonSetEnv.Name
-	case a.AllowIngress != nil:
-		return "security-group/" + a.AllowIngress.Group
-	case a.RevokeIngress != nil:
-		return "security-group/" + a.RevokeIngress.Group
-	case a.Annotate != nil:
-		return a.Annotate.Resource + "/" + a.Annotate.Namespace + "/" + a.Annotate.Name
-	}
-	return ""
+// RestartPods deletes pods of the DaemonSet kube-system/aws-node, which makes them anew: ipamd begins again on those nodes.
+type RestartPods struct {
+	Namespace string `json:"namespace"`
+	DaemonSet string `json:"daemonSet"`
+	Pods      []Pod  `json:"pods,omitempty"` // sorted by name, each once
+}
+
+// Pod is one pod of a known namespace. It is deleted only while it is the one with this UID.
+type Pod struct {
+	Name string `json:"name"`
+	UID  string `json:"uid"`
+	Node string `json:"node"`
+}
+
+// MovePods cordons a node and deletes pods on it that can't start there, so that their controllers make them anew elsewhere.
+type MovePods struct {
+	Node string          `json:"node"`
+	Pods []NamespacedPod `json:"pods,omitempty"` // sorted by namespace and name, each once
+}
+
+// NamespacedPod is one pod. It is deleted only while it is the one with this UID.
+type NamespacedPod struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	UID       string `json:"uid"`
+}
+
+// Cordon keeps new pods off a node, or lets them on again: what undoes MovePods. Was is what it was before.
+type Cordon struct {
+	Node string `json:"node"`
+	On   bool   `json:"on"`
+	Was  bool   `json:"was"`
 }
 
 // Hash is the SHA-256 of the canonical JSON of an action, in hex: what an approval approves.
@@ -128,29 +130,4 @@ func (a Action) Hash() string {
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
-}
-
-// Mark ties a change to what caused it; Hands writes it where the changed thing can carry it (rule tags, request tokens).
-type Mark struct {
-	Remediation string `json:"remediation"`
-	Requester   string `json:"requester"`
-	Approver    string `json:"approver"`
-}
-
-// Receipt is what a change left behind: what undoes it, and the id of what was made.
-type Receipt struct {
-	ID   string  `json:"id,omitempty"`   // rule id, update id
-	Undo *Action `json:"undo,omitempty"` // nil where there is nothing to undo
-	// Owned is false where the change was found already made by somebody else: then nothing is undone.
-	Owned bool `json:"owned"`
-}
-
-// Hands carries out actions. It is the whole list of what netdiag can write to the world.
-type Hands interface {
-	// DryRun tries the action without effect, where the service can (EC2 DryRun, server-side dry run, the schema of the add-on).
-	DryRun(ctx context.Context, a Action, m Mark) error
-	// Look reports whether the action is already in effect, with the receipt that Apply would have given.
-	Look(ctx context.Context, a Action, m Mark) (done bool, r Receipt, err error)
-	// Apply makes the change. An error may mean that the answer was lost: Look decides.
-	Apply(ctx context.Context, a Action, m Mark) (Receipt, error)
 }

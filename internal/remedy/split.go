@@ -11,8 +11,8 @@ import (
 // Apply means that the change may have been made all the same.
 var ErrRefused = errors.New("refused")
 
-// Split sends each action to the half that can carry it out: AWS takes add-on settings and security group rules,
-// Kubernetes takes DaemonSets and annotations. A half that is nil refuses everything.
+// Split sends each action to the half that can carry it out: AWS takes add-on settings, security group rules, network
+// interfaces and tags, Kubernetes takes DaemonSets, annotations, pods and nodes. A half that is nil refuses everything.
 type Split struct {
 	AWS        Hands
 	Kubernetes Hands
@@ -23,7 +23,7 @@ func (s Split) half(a Action) (Hands, error) {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	h, side := s.AWS, "AWS"
-	if a.DaemonSetEnv != nil || a.Annotate != nil {
+	if a.parts()[0].kubernetes() {
 		h, side = s.Kubernetes, "Kubernetes"
 	}
 	if h == nil {

@@ -36,6 +36,9 @@ func TestSplitSendsEachActionToItsHalf(t *testing.T) {
 		{DaemonSetEnv: &remedy.DaemonSetEnv{Namespace: "kube-system", Name: "aws-node"}},
 		{Annotate: &remedy.Annotate{Resource: "ingresses", Name: "web"}},
 	}
+	some := sound()
+	aws = append(aws, some["interfaces"], some["subnet tag"], some["group tag"])
+	kubernetes = append(kubernetes, some["restart pods"], some["move pods"], some["cordon"])
 	for _, side := range []struct {
 		name    string
 		actions []remedy.Action

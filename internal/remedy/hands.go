@@ -1,0 +1,31 @@
+package remedy
+
+import "context"
+
+// Mark ties a change to what caused it; Hands writes it where the changed thing can carry it (rule tags, request tokens).
+type Mark struct {
+	Remediation string `json:"remediation"`
+	Requester   string `json:"requester"`
+	Approver    string `json:"approver"`
+}
+
+// Receipt is what a change left behind: what undoes it, and the id of what was made.
+type Receipt struct {
+	ID   string  `json:"id,omitempty"`   // rule id, update id
+	Undo *Action `json:"undo,omitempty"` // nil where there is nothing to undo
+	// Did says for people what was done of an action of several parts, one sentence each: "pod shop/web-1 deleted".
+	Did []string `json:"did,omitempty"`
+	// Owned is false where the change was found already made by somebody else: then nothing is undone.
+	Owned bool `json:"owned"`
+}
+
+// Hands carries out actions. It is the whole list of what netdiag can write to the world.
+type Hands interface {
+	// DryRun tries the action without effect, where the service can (EC2 DryRun, server-side dry run, the schema of the add-on).
+	DryRun(ctx context.Context, a Action, m Mark) error
+	// Look reports whether the action is already in effect, with the receipt that Apply would have given. Not done, with
+	// something in Receipt.Did, means that a part of it is in effect.
+	Look(ctx context.Context, a Action, m Mark) (done bool, r Receipt, err error)
+	// Apply makes the change. An error may mean that the answer was lost: Look decides.
+	Apply(ctx context.Context, a Action, m Mark) (Receipt, error)
+}
