@@ -114,6 +114,7 @@ func advance(s casebook.RemediationStatus, to casebook.Phase, plan casebook.Plan
 	case casebook.Succeeded:
 		if s.Step == casebook.StepApplied {
 			s.Step = casebook.StepVerified
+			s.Watch = &casebook.Watch{Until: at.Add(time.Hour), State: casebook.Watching, At: at}
 		}
 	case casebook.RolledBack:
 		s.Step = casebook.StepUndone

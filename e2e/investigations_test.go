@@ -223,8 +223,8 @@ func TestStory(t *testing.T) {
 	for path, want := range map[string]string{
 		"investigations?fieldSelector=status.phase=Reported":                                       "inv-1 | alb web | U0ASKER | Reported | P4 | all is well",
 		"investigations?fieldSelector=spec.diagnosis=pending":                                      "",
-		"remediations?fieldSelector=status.phase=Succeeded":                                        "rem-1 | alb/allow-pod-port | security-group/sg-1 | Succeeded | medium | U0APPROVER | executor-1 | Over.",
-		"remediations?fieldSelector=spec.target=security-group/sg-1,status.phase=AwaitingApproval": "rem-2 | alb/allow-pod-port | security-group/sg-1 | AwaitingApproval | medium | <nil> | <nil> | <nil>",
+		"remediations?fieldSelector=status.phase=Succeeded":                                        "rem-1 | alb/allow-pod-port | security-group/sg-1 | Succeeded | medium | U0APPROVER | executor-1 | Watching | Over.",
+		"remediations?fieldSelector=spec.target=security-group/sg-1,status.phase=AwaitingApproval": "rem-2 | alb/allow-pod-port | security-group/sg-1 | AwaitingApproval | medium | <nil> | <nil> | <nil> | <nil>",
 	} {
 		table := p.table(t, "/apis/netdiag.io/v1alpha1/namespaces/"+namespace+"/"+path)
 		var got []string

@@ -33,6 +33,8 @@ func TestRules(t *testing.T) {
 		stands         = "what was decided and done stands"
 		step           = "the step can not go from"
 		posted         = "a message that was posted can't be forgotten"
+		tried          = "a change is tried before it is decided on"
+		begins         = "a watch begins when a verified change succeeds"
 	)
 	type status = casebook.RemediationStatus
 	for name, c := range map[string]struct {
@@ -54,39 +56,51 @@ func TestRules(t *testing.T) {
 			s.Decisions = append(s.Decisions, advance(*s, casebook.Rejected, plan()).Decisions[0])
 			s.Decisions[1].User = "U1"
 		}, approvals},
-		"a decision taken back":             {casebook.Applying, func(s *status) { s.Decisions = nil }, added},
-		"a decision changed":                {casebook.Applying, func(s *status) { s.Decisions[0].Reason = "other" }, changed},
-		"a decision for another":            {casebook.Applying, func(s *status) { s.Decisions[0].User = "U1" }, added},
-		"an epoch that goes back":           {casebook.Applying, func(s *status) { s.Claim.Epoch = 0 }, "epoch in body should be greater"},
-		"a claim taken without its turn":    {casebook.Applying, func(s *status) { s.Claim.Holder = "executor-2" }, epoch},
-		"a claim thrown away":               {casebook.Applying, func(s *status) { s.Claim = casebook.Claim{} }, epoch},
-		"a step that begins again":          {casebook.Verifying, func(s *status) { s.Step = casebook.StepInFlight }, step},
-		"a step forgotten":                  {casebook.Verifying, func(s *status) { s.Step = "" }, step},
-		"a step skipped":                    {casebook.Applying, func(s *status) { s.Step = casebook.StepVerified }, step},
-		"a step begun too early":            {casebook.Preflight, func(s *status) { s.Step = casebook.StepInFlight }, "a step starts only in phase Applying"},
-		"a step begun under no claim":       {casebook.Preflight, func(s *status) { *s = advance(*s, casebook.Applying, plan()); s.Claim.Holder, s.Claim.Epoch = "", 2 }, "a step starts only in phase Applying"},
-		"verified before it was applied":    {casebook.Applying, func(s *status) { s.Phase = casebook.Verifying }, "nothing is verified before it was applied"},
-		"success that nobody saw":           {casebook.Verifying, func(s *status) { s.Phase = casebook.Succeeded }, "success needs a verified step"},
-		"attempts that go back":             {casebook.Applying, func(s *status) { s.Attempts = 0 }, "attempts can't go back"},
-		"another receipt":                   {casebook.Verifying, func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-2", Owned: true} }, "the receipt of what was done can't be changed"},
-		"no receipt any more":               {casebook.Verifying, func(s *status) { s.Receipt = nil }, "the receipt of what was done can't be changed"},
-		"a note taken back":                 {casebook.Verifying, func(s *status) { s.Notes = nil }, "notes are only ever added"},
-		"a note changed":                    {casebook.Verifying, func(s *status) { s.Notes[0].Text = "other" }, "a note can't be changed"},
-		"a message forgotten":               {casebook.Verifying, func(s *status) { s.Posted = nil }, posted},
-		"a message moved":                   {casebook.Verifying, func(s *status) { s.Posted = map[string]string{"card": "2.2"} }, posted},
-		"another outcome":                   {casebook.Succeeded, func(s *status) { s.Outcome = "Failed." }, stands},
-		"tried once more after it was over": {casebook.Succeeded, func(s *status) { s.Attempts = 9 }, stands},
-		"started at another time":           {casebook.Succeeded, func(s *status) { s.Started = at.Add(time.Hour) }, stands},
-		"applied at another time":           {casebook.Succeeded, func(s *status) { s.Applied = at.Add(time.Hour) }, stands},
-		"another deadline":                  {casebook.Succeeded, func(s *status) { s.Deadline = at.Add(time.Hour) }, stands},
-		"undone after it was over":          {casebook.Succeeded, func(s *status) { s.Step = casebook.StepUndone }, stands},
-		"renewed after it was over":         {casebook.Succeeded, func(s *status) { s.Claim.Renewed = at.Add(time.Hour) }, stands},
-		"a receipt for nothing":             {casebook.Failed, func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-9"} }, stands},
-		"a claim on what nobody took":       {casebook.Expired, func(s *status) { s.Claim = casebook.Claim{Holder: "x", Epoch: 1, Renewed: at} }, stands},
-		"finished at another time":          {casebook.Expired, func(s *status) { s.Finished = at.Add(time.Hour) }, stands},
-		"decided after it was cancelled":    {casebook.Cancelled, func(s *status) { s.Decisions = []casebook.Decision{approval("U1", plan())} }, early},
-		"claimed after it was over":         {casebook.Failed, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "executor-2", 9 }, stands},
-		"a phase that nobody has heard of":  {casebook.Proposed, func(s *status) { s.Phase = "Done" }, "Unsupported value: \"Done\""},
+		"a decision taken back":              {casebook.Applying, func(s *status) { s.Decisions = nil }, added},
+		"a decision changed":                 {casebook.Applying, func(s *status) { s.Decisions[0].Reason = "other" }, changed},
+		"a decision for another":             {casebook.Applying, func(s *status) { s.Decisions[0].User = "U1" }, added},
+		"an epoch that goes back":            {casebook.Applying, func(s *status) { s.Claim.Epoch = 0 }, "epoch in body should be greater"},
+		"a claim taken without its turn":     {casebook.Applying, func(s *status) { s.Claim.Holder = "executor-2" }, epoch},
+		"a claim thrown away":                {casebook.Applying, func(s *status) { s.Claim = casebook.Claim{} }, epoch},
+		"a step that begins again":           {casebook.Verifying, func(s *status) { s.Step = casebook.StepInFlight }, step},
+		"a step forgotten":                   {casebook.Verifying, func(s *status) { s.Step = "" }, step},
+		"a step skipped":                     {casebook.Applying, func(s *status) { s.Step = casebook.StepVerified }, step},
+		"a step begun too early":             {casebook.Preflight, func(s *status) { s.Step = casebook.StepInFlight }, "a step starts only in phase Applying"},
+		"a step begun under no claim":        {casebook.Preflight, func(s *status) { *s = advance(*s, casebook.Applying, plan()); s.Claim.Holder, s.Claim.Epoch = "", 2 }, "a step starts only in phase Applying"},
+		"verified before it was applied":     {casebook.Applying, func(s *status) { s.Phase = casebook.Verifying }, "nothing is verified before it was applied"},
+		"success that nobody saw":            {casebook.Verifying, func(s *status) { s.Phase = casebook.Succeeded }, "success needs a verified step"},
+		"attempts that go back":              {casebook.Applying, func(s *status) { s.Attempts = 0 }, "attempts can't go back"},
+		"another receipt":                    {casebook.Verifying, func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-2", Owned: true} }, "the receipt of what was done can't be changed"},
+		"no receipt any more":                {casebook.Verifying, func(s *status) { s.Receipt = nil }, "the receipt of what was done can't be changed"},
+		"a note taken back":                  {casebook.Verifying, func(s *status) { s.Notes = nil }, "notes are only ever added"},
+		"a note changed":                     {casebook.Verifying, func(s *status) { s.Notes[0].Text = "other" }, "a note can't be changed"},
+		"a message forgotten":                {casebook.Verifying, func(s *status) { s.Posted = nil }, posted},
+		"a message moved":                    {casebook.Verifying, func(s *status) { s.Posted = map[string]string{"card": "2.2"} }, posted},
+		"another outcome":                    {casebook.Succeeded, func(s *status) { s.Outcome = "Failed." }, stands},
+		"tried once more after it was over":  {casebook.Succeeded, func(s *status) { s.Attempts = 9 }, stands},
+		"started at another time":            {casebook.Succeeded, func(s *status) { s.Started = at.Add(time.Hour) }, stands},
+		"applied at another time":            {casebook.Succeeded, func(s *status) { s.Applied = at.Add(time.Hour) }, stands},
+		"another deadline":                   {casebook.Succeeded, func(s *status) { s.Deadline = at.Add(time.Hour) }, stands},
+		"undone after it was over":           {casebook.Succeeded, func(s *status) { s.Step = casebook.StepUndone }, stands},
+		"renewed after it was over":          {casebook.Succeeded, func(s *status) { s.Claim.Renewed = at.Add(time.Hour) }, stands},
+		"a receipt for nothing":              {casebook.Failed, func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-9"} }, stands},
+		"a claim on what nobody took":        {casebook.Expired, func(s *status) { s.Claim = casebook.Claim{Holder: "x", Epoch: 1, Renewed: at} }, stands},
+		"finished at another time":           {casebook.Expired, func(s *status) { s.Finished = at.Add(time.Hour) }, stands},
+		"decided after it was cancelled":     {casebook.Cancelled, func(s *status) { s.Decisions = []casebook.Decision{approval("U1", plan())} }, early},
+		"claimed after it was over":          {casebook.Failed, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "executor-2", 9 }, stands},
+		"tried once it is approved":          {casebook.Approved, func(s *status) { s.Trial = &casebook.Trial{At: at} }, tried},
+		"tried as it is asked":               {casebook.Proposed, func(s *status) { s.Trial = &casebook.Trial{At: at}; s.Phase = casebook.AwaitingApproval }, tried},
+		"watched before it succeeds":         {casebook.Verifying, func(s *status) { s.Watch = watched(casebook.Watching, at) }, begins},
+		"watched though a person settled it": {casebook.NeedsHuman, func(s *status) { s.Phase, s.Watch = casebook.Succeeded, watched(casebook.Watching, at) }, begins},
+		"held at once": {casebook.Verifying, func(s *status) {
+			*s = advance(*s, casebook.Succeeded, plan())
+			s.Watch.State = casebook.Held
+		}, begins},
+		"watched longer":                   {casebook.Succeeded, func(s *status) { s.Watch = watched(casebook.Watching, at); s.Watch.Until = at.Add(2 * time.Hour) }, "how long a change is watched"},
+		"watched no more":                  {casebook.Succeeded, func(s *status) { s.Watch = nil }, "how long a change is watched"},
+		"looked at before":                 {casebook.Succeeded, func(s *status) { s.Watch = watched(casebook.Held, at.Add(-time.Second)) }, "a watch that has ended stays as it is"},
+		"a watch in no known state":        {casebook.Succeeded, func(s *status) { s.Watch = watched("Lost", at) }, "Unsupported value: \"Lost\""},
+		"a phase that nobody has heard of": {casebook.Proposed, func(s *status) { s.Phase = "Done" }, "Unsupported value: \"Done\""},
 	} {
 		u, s := d.walk(plan(), ways[c.from]...)
 		s = clone(s)
@@ -102,6 +116,8 @@ func TestRules(t *testing.T) {
 		"begun applied":  func(s *status) { s.Applied = at },
 		"begun done":     func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-1"} },
 		"begun told":     func(s *status) { s.Outcome = "Done." },
+		"begun on trial": func(s *status) { s.Trial = &casebook.Trial{At: at} },
+		"begun watched":  func(s *status) { s.Watch = watched(casebook.Watching, at) },
 		"begun finished": func(s *status) { s.Finished = at },
 	} {
 		u, s := d.walk(plan())
@@ -113,6 +129,50 @@ func TestRules(t *testing.T) {
 	u, _ := d.walk(plan(), ways[casebook.AwaitingApproval]...)
 	_, err := d.put(u, nil)
 	refused(t, "the status wiped", err, "status may not be removed once written")
+}
+
+func watched(state casebook.WatchState, looked time.Time) *casebook.Watch {
+	return &casebook.Watch{Until: at.Add(time.Hour), State: state, At: looked}
+}
+
+// TestRulesOfTwoSteps breaks rules that hold only once something was written before.
+func TestRulesOfTwoSteps(t *testing.T) {
+	p := need(t)
+	d := docketOf(t, p.admin, p.namespace(t), "remediations")
+	type status = casebook.RemediationStatus
+	refusal := &casebook.Trial{At: at, Refused: "no permission"}
+	for name, c := range map[string]struct {
+		from    casebook.Phase
+		first   func(*status)
+		then    func(*status)
+		message string
+	}{
+		"asked though it was refused":    {casebook.Proposed, func(s *status) { s.Trial = refusal }, func(s *status) { s.Phase = casebook.AwaitingApproval }, "nobody is asked to approve a change that was refused"},
+		"approved though it was refused": {casebook.AwaitingApproval, func(s *status) { s.Trial = refusal }, func(s *status) { *s = advance(*s, casebook.Approved, plan()) }, "nobody is asked to approve a change that was refused"},
+		"cancelled, for it was refused":  {casebook.AwaitingApproval, func(s *status) { s.Trial = refusal }, func(s *status) { *s = advance(*s, casebook.Cancelled, plan()) }, ""},
+		"asked, for it went well":        {casebook.Proposed, func(s *status) { s.Trial = &casebook.Trial{At: at} }, func(s *status) { s.Phase = casebook.AwaitingApproval }, ""},
+		"another trial":                  {casebook.Proposed, func(s *status) { s.Trial = refusal }, func(s *status) { s.Trial = &casebook.Trial{At: at} }, "the trial of the change can't be changed"},
+		"no trial any more":              {casebook.Proposed, func(s *status) { s.Trial = refusal }, func(s *status) { s.Trial = nil }, "the trial of the change can't be changed"},
+		"held, then undone":              {casebook.Succeeded, func(s *status) { s.Watch = watched(casebook.Held, at) }, func(s *status) { s.Watch = watched(casebook.Undone, at) }, "a watch that has ended stays as it is"},
+		"held, then looked at again":     {casebook.Succeeded, func(s *status) { s.Watch = watched(casebook.Held, at) }, func(s *status) { s.Watch = watched(casebook.Held, at.Add(1)) }, "a watch that has ended stays as it is"},
+		"looked at, then undone":         {casebook.Succeeded, func(s *status) { s.Watch = watched(casebook.Watching, at.Add(time.Minute)) }, func(s *status) { s.Watch = watched(casebook.Undone, at.Add(time.Hour)) }, ""},
+	} {
+		u, s := d.walk(plan(), ways[c.from]...)
+		s = clone(s)
+		c.first(&s)
+		u, err := d.put(u, s)
+		if err != nil {
+			t.Errorf("%s: at first: %v", name, err)
+			continue
+		}
+		s = clone(s)
+		c.then(&s)
+		if _, err := d.put(u, s); c.message != "" {
+			refused(t, name, err, c.message)
+		} else if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func late(user string) casebook.Decision {

@@ -28,7 +28,7 @@ func Check(old, new Remediation) error {
 	}
 	for _, err := range []error{
 		checkDecisions(new.Plan, was, is), checkApprovals(new), checkClaim(was.Claim, is.Claim), checkStep(was, is),
-		checkKept(was.Posted, is.Posted), checkNotes(was.Notes, is.Notes),
+		checkKept(was.Posted, is.Posted), checkNotes(was.Notes, is.Notes), checkTrial(was, is), checkWatch(was, is),
 	} {
 		if err != nil {
 			return fmt.Errorf("%s: %w", old.Name, err)
@@ -40,9 +40,10 @@ func Check(old, new Remediation) error {
 	return nil
 }
 
-// settled is the part of a status that stays as it is once the phase is terminal; the thread may still be told.
+// settled is the part of a status that stays as it is once the phase is terminal; the thread may still be told, and a
+// watch goes on by rules of its own.
 func settled(s RemediationStatus) RemediationStatus {
-	s.Notes, s.Posted, s.Card, s.Nonce = nil, nil, Message{}, ""
+	s.Notes, s.Posted, s.Card, s.Nonce, s.Watch = nil, nil, Message{}, "", nil
 	return s
 }
 

@@ -153,18 +153,27 @@ func TestCheckRefuses(t *testing.T) {
 			r.Status.Phase, r.Status.Step = casebook.Applying, casebook.StepInFlight
 			r.Status.Claim = casebook.Claim{Epoch: 4}
 		}, "under a claim"},
-		"step before its phase": {casebook.Preflight, func(r *casebook.Remediation) { r.Status.Step = casebook.StepInFlight }, "starts only in phase Applying"},
-		"step skipped":          {casebook.Applying, func(r *casebook.Remediation) { r.Status.Step = casebook.StepVerified }, "step can't go"},
-		"step back":             {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Step = casebook.StepInFlight }, "step can't go"},
-		"attempts back":         {casebook.Applying, func(r *casebook.Remediation) { r.Status.Attempts = 0 }, "attempts can't go back"},
-		"verifying nothing":     {casebook.Applying, func(r *casebook.Remediation) { r.Status.Phase = casebook.Verifying }, "before it was applied"},
-		"success unverified":    {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Phase = casebook.Succeeded }, "verified step"},
-		"receipt forgotten":     {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Receipt = nil }, "receipt"},
-		"outcome rewritten":     {casebook.Succeeded, func(r *casebook.Remediation) { r.Status.Outcome = "or not" }, "stands"},
-		"claimed when over":     {casebook.Succeeded, func(r *casebook.Remediation) { r.Status.Claim.Epoch = 9 }, "stands"},
-		"message forgotten":     {casebook.Verifying, func(r *casebook.Remediation) { delete(r.Status.Posted, "card") }, "can't be forgotten"},
-		"message posted anew":   {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Posted["card"] = "2.2" }, "can't be forgotten"},
-		"note forgotten":        {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Notes = nil }, "notes are only ever added"},
+		"step before its phase":           {casebook.Preflight, func(r *casebook.Remediation) { r.Status.Step = casebook.StepInFlight }, "starts only in phase Applying"},
+		"step skipped":                    {casebook.Applying, func(r *casebook.Remediation) { r.Status.Step = casebook.StepVerified }, "step can't go"},
+		"step back":                       {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Step = casebook.StepInFlight }, "step can't go"},
+		"attempts back":                   {casebook.Applying, func(r *casebook.Remediation) { r.Status.Attempts = 0 }, "attempts can't go back"},
+		"verifying nothing":               {casebook.Applying, func(r *casebook.Remediation) { r.Status.Phase = casebook.Verifying }, "before it was applied"},
+		"success unverified":              {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Phase = casebook.Succeeded }, "verified step"},
+		"receipt forgotten":               {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Receipt = nil }, "receipt"},
+		"outcome rewritten":               {casebook.Succeeded, func(r *casebook.Remediation) { r.Status.Outcome = "or not" }, "stands"},
+		"claimed when over":               {casebook.Succeeded, func(r *casebook.Remediation) { r.Status.Claim.Epoch = 9 }, "stands"},
+		"message forgotten":               {casebook.Verifying, func(r *casebook.Remediation) { delete(r.Status.Posted, "card") }, "can't be forgotten"},
+		"message posted anew":             {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Posted["card"] = "2.2" }, "can't be forgotten"},
+		"watch on what has not succeeded": {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Watch = &casebook.Watch{State: casebook.Watching} }, "a watch begins when"},
+		"watch after the fact":            {casebook.Succeeded, func(r *casebook.Remediation) { r.Status.Watch = &casebook.Watch{State: casebook.Watching} }, "a watch begins when"},
+		"watch that begins at its end": {casebook.Verifying, func(r *casebook.Remediation) {
+			r.Status.Phase, r.Status.Step, r.Status.Watch = casebook.Succeeded, casebook.StepVerified, &casebook.Watch{State: casebook.Held}
+		}, "a watch begins when"},
+		"tried once it is approved": {casebook.Approved, func(r *casebook.Remediation) { r.Status.Trial = &casebook.Trial{At: now} }, "before it is decided on"},
+		"tried as it is asked": {casebook.Proposed, func(r *casebook.Remediation) {
+			r.Status.Phase, r.Status.Trial = casebook.AwaitingApproval, &casebook.Trial{At: now}
+		}, "before it is decided on"},
+		"note forgotten": {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Notes = nil }, "notes are only ever added"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			old := inPhase(c.from)
@@ -180,6 +189,51 @@ func TestCheckRefuses(t *testing.T) {
 				t.Errorf("%v, want ErrIllegal with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestCheckOfTrialAndWatch: what is refused when it was tried is put to nobody, and a watch moves on its own, once.
+func TestCheckOfTrialAndWatch(t *testing.T) {
+	now := time.Date(2026, 11, 22, 10, 35, 0, 0, time.UTC)
+	tried := inPhase(casebook.Proposed)
+	tried.Status.Trial = &casebook.Trial{At: now, Refused: "no permission"}
+	watched := inPhase(casebook.Succeeded)
+	watched.Status.Watch = &casebook.Watch{Until: now.Add(time.Hour), State: casebook.Watching, At: now}
+	held := inPhase(casebook.Succeeded)
+	held.Status.Watch = &casebook.Watch{Until: now.Add(time.Hour), State: casebook.Held, At: now}
+	if err := errors.Join(casebook.Check(inPhase(casebook.Proposed), tried), casebook.Check(watched, held)); err != nil {
+		t.Fatal(err)
+	}
+	watch := func(w casebook.Watch) func(*casebook.Remediation) {
+		return func(r *casebook.Remediation) { r.Status.Watch = &w }
+	}
+	for name, c := range map[string]struct {
+		from   casebook.Remediation
+		change func(*casebook.Remediation)
+		want   string
+	}{
+		"asked all the same":  {tried, func(r *casebook.Remediation) { r.Status.Phase = casebook.AwaitingApproval }, "nobody is asked"},
+		"cancelled":           {tried, func(r *casebook.Remediation) { r.Status.Phase = casebook.Cancelled }, ""},
+		"trial forgotten":     {tried, func(r *casebook.Remediation) { r.Status.Trial = nil }, "trial of the change can't be changed"},
+		"trial changed":       {tried, func(r *casebook.Remediation) { r.Status.Trial = &casebook.Trial{At: now} }, "trial of the change can't be changed"},
+		"a look":              {watched, watch(casebook.Watch{Until: now.Add(time.Hour), State: casebook.Watching, At: now.Add(time.Minute)}), ""},
+		"undone":              {watched, watch(casebook.Watch{Until: now.Add(time.Hour), State: casebook.Undone, At: now.Add(time.Minute)}), ""},
+		"watched longer":      {watched, watch(casebook.Watch{Until: now.Add(2 * time.Hour), State: casebook.Watching, At: now}), "how long"},
+		"watched no more":     {watched, func(r *casebook.Remediation) { r.Status.Watch = nil }, "how long"},
+		"a look before":       {watched, watch(casebook.Watch{Until: now.Add(time.Hour), State: casebook.Watching, At: now.Add(-time.Minute)}), "can't go back"},
+		"another state":       {watched, watch(casebook.Watch{Until: now.Add(time.Hour), State: "Lost", At: now}), "no state of a watch"},
+		"held and undone":     {held, watch(casebook.Watch{Until: now.Add(time.Hour), State: casebook.Undone, At: now}), "the watch has ended"},
+		"watched once more":   {held, watch(casebook.Watch{Until: now.Add(time.Hour), State: casebook.Watching, At: now}), "the watch has ended"},
+		"looked at once more": {held, watch(casebook.Watch{Until: now.Add(time.Hour), State: casebook.Held, At: now.Add(time.Minute)}), "the watch has ended"},
+	} {
+		next := c.from
+		c.change(&next)
+		switch err := casebook.Check(c.from, next); {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.want != "" && (!errors.Is(err, casebook.ErrIllegal) || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: %v, want ErrIllegal with %q", name, err, c.want)
+		}
 	}
 }
 

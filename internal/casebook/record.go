@@ -171,9 +171,37 @@ const (
 	StepUndone   StepState = "Undone"
 )
 
+// Trial is the change tried without effect by an executor before anybody is asked to approve it: nobody should decide on
+// what can't be made.
+type Trial struct {
+	At      time.Time `json:"at"`
+	Refused string    `json:"refused,omitempty"` // for people: why it can't be made, and which permission is missing
+}
+
+// WatchState is Watching, Held or Undone.
+type WatchState string
+
+// The states of a Watch. Held and Undone are final.
+const (
+	Watching WatchState = "Watching"
+	Held     WatchState = "Held"   // the change was still in effect once its owner would have reverted it
+	Undone   WatchState = "Undone" // something took the change back
+)
+
+// Watch is the look after a change that has succeeded: what owns the changed thing may revert it later. It moves on
+// though the Remediation is over, and locks no target.
+type Watch struct {
+	Until time.Time  `json:"until"` // when an owner would have reverted the change
+	State WatchState `json:"state"`
+	// At is when an executor last began to look; whoever stores it looks, so it is the claim too. A look changes nothing,
+	// so that one too many does no harm.
+	At time.Time `json:"at"`
+}
+
 // RemediationStatus is what was decided and done.
 type RemediationStatus struct {
 	Phase     Phase           `json:"phase"`
+	Trial     *Trial          `json:"trial,omitempty"`
 	Decisions []Decision      `json:"decisions,omitempty"`
 	Nonce     string          `json:"nonce,omitempty"` // that the buttons of the current card carry
 	Card      Message         `json:"card,omitzero"`
@@ -188,6 +216,7 @@ type RemediationStatus struct {
 	Notes    []Note    `json:"notes,omitempty"`
 	Outcome  string    `json:"outcome,omitempty"` // one sentence, once terminal
 	Finished time.Time `json:"finished,omitzero"`
+	Watch    *Watch    `json:"watch,omitempty"`
 	// Posted holds the ts of each message that was posted, by key.
 	Posted map[string]string `json:"posted,omitempty"`
 }

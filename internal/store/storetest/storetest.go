@@ -180,6 +180,7 @@ func testSurvives(t *testing.T, s casebook.Store) {
 	at := question().At
 	undo := remedy.Action{RevokeIngress: &remedy.RevokeIngress{Group: "sg-1", Rule: "sgr-1", Source: "sg-2", Port: 8080}}
 	for _, step := range []func(*casebook.RemediationStatus){
+		func(s *casebook.RemediationStatus) { s.Trial = &casebook.Trial{At: at} },
 		func(s *casebook.RemediationStatus) { s.Phase, s.Nonce = casebook.AwaitingApproval, "00" },
 		func(s *casebook.RemediationStatus) {
 			s.Card, s.Posted = casebook.Message{Channel: "C1", TS: "1.1"}, map[string]string{"card": "1.1"}
@@ -201,6 +202,10 @@ func testSurvives(t *testing.T, s casebook.Store) {
 		func(s *casebook.RemediationStatus) {
 			s.Phase, s.Step, s.Outcome, s.Finished = casebook.Succeeded, casebook.StepVerified, "Done.", at.Add(time.Minute)
 			s.Notes = []casebook.Note{{Key: "outcome", At: at, Text: "Done."}}
+			s.Watch = &casebook.Watch{Until: at.Add(time.Hour), State: casebook.Watching, At: at}
+		},
+		func(s *casebook.RemediationStatus) {
+			s.Watch = &casebook.Watch{Until: at.Add(time.Hour), State: casebook.Held, At: at.Add(time.Hour)}
 		},
 	} {
 		want := r
