@@ -63,7 +63,8 @@ func (s *Server) ending(q *request, old *unstructured.Unstructured, o metav1.Del
 	if grace == 0 && len(old.GetFinalizers()) == 0 {
 		return nil, nil
 	}
-	if old.GetDeletionTimestamp() != nil && grace > 0 {
+	// A second deletion may hurry a pod up, never give it more time.
+	if old.GetDeletionTimestamp() != nil && grace > 0 && (old.GetDeletionGracePeriodSeconds() == nil || grace >= *old.GetDeletionGracePeriodSeconds()) {
 		return old, nil
 	}
 	now := old.DeepCopy()
