@@ -47,6 +47,8 @@ type Options struct {
 	Within time.Duration
 	// Poll is how long to wait between two looks at a running change; 0 means 5 seconds.
 	Poll time.Duration
+	// Now is the clock by which a thing is old enough to be left over; nil means time.Now.
+	Now func() time.Time
 	// Observe is told of every call and its answer, by several goroutines at once; nil where nobody wants to know.
 	Observe func(Answer)
 }
@@ -68,6 +70,7 @@ type Client struct {
 	ec2Writes   ec2Writes
 	eksWrites   eksWrites
 	poll        time.Duration
+	now         func() time.Time
 	region      string
 }
 
@@ -110,7 +113,10 @@ func New(ctx context.Context, o Options) (*Client, error) {
 		ec2: reads, elb: elb.NewFromConfig(slow), eks: eks.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
 		cloudwatch: cloudwatch.NewFromConfig(cfg), cloudtrail: cloudtrail.NewFromConfig(cfg), autoscaling: autoscaling.NewFromConfig(cfg),
 		ec2Writes: writes, eksWrites: eks.NewFromConfig(cfg, func(o *eks.Options) { o.Retryer = aws.NopRetryer{} }),
-		poll: cmp.Or(o.Poll, 5*time.Second), region: cfg.Region,
+		poll: cmp.Or(o.Poll, 5*time.Second), now: o.Now, region: cfg.Region,
+	}
+	if c.now == nil {
+		c.now = time.Now
 	}
 	return c, nil
 }

@@ -34,6 +34,10 @@ func (h *Hands) hand(a remedy.Action) (hand, error) {
 		return allowHand{h.c, *a.AllowIngress}, nil
 	case a.RevokeIngress != nil:
 		return revokeHand{h.c, *a.RevokeIngress}, nil
+	case a.DeleteInterfaces != nil:
+		return interfacesHand{h.c, *a.DeleteInterfaces}, nil
+	case a.Tag != nil:
+		return tagHand{h.c, *a.Tag}, nil
 	}
 	return nil, refuse("carry out "+a.Kind(), fmt.Errorf("it doesn't go through AWS"))
 }

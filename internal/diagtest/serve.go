@@ -35,12 +35,14 @@ type Served struct {
 	stops []func()
 }
 
-// Serve serves a world on loopback until Close. now is the clock of the simulators; nil means that the world's own time stands still.
+// Serve serves a world on loopback until Close. now is the clock of the simulators; nil means that the world's own time
+// stands still. Where it goes on, addresses that were given back show in their subnet a second later.
 func Serve(w *world.World, now func() time.Time) (*Served, error) {
+	lag := time.Second
 	if now == nil {
-		now = func() time.Time { return w.Meta.Now }
+		now, lag = func() time.Time { return w.Meta.Now }, 0
 	}
-	return serve(w, simaws.Options{Now: now}, simkube.Options{Now: now})
+	return serve(w, simaws.Options{Now: now, Lag: lag}, simkube.Options{Now: now})
 }
 
 // ServeFleet serves a generated cluster on loopback until Close, at its own time.

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Most of one kind that an action may name: one that touches more is a plan to be made in parts.
+// Most of one kind that an action may name: what touches more is to be done in parts.
 const (
-	maxInterfaces = 200
-	maxPods       = 100
+	MaxInterfaces = 25 // each is looked at, tried and deleted by itself, within the time of one change
+	MaxPods       = 100
 )
 
 // How AWS and Kubernetes write the names of things. Ids of EC2 have 8 hex digits, newer ones 17; a cluster's name has 1 to
@@ -46,8 +46,8 @@ func (r *DeleteInterfaces) validate() error {
 	if !clusterName.MatchString(r.Cluster) {
 		return fmt.Errorf("delete interfaces: %q is no cluster", r.Cluster)
 	}
-	if n := len(r.Interfaces); n < 1 || n > maxInterfaces {
-		return fmt.Errorf("delete interfaces of %s: names %d, not 1 to %d", r.Cluster, n, maxInterfaces)
+	if n := len(r.Interfaces); n < 1 || n > MaxInterfaces {
+		return fmt.Errorf("delete interfaces of %s: names %d, not 1 to %d", r.Cluster, n, MaxInterfaces)
 	}
 	for _, id := range r.Interfaces {
 		if !interfaceID.MatchString(id) {
@@ -82,8 +82,8 @@ func (r *RestartPods) validate() error {
 	if r.Namespace != "kube-system" || r.DaemonSet != "aws-node" {
 		return fmt.Errorf("restart pods of %q/%q: only those of kube-system/aws-node", r.Namespace, r.DaemonSet)
 	}
-	if n := len(r.Pods); n < 1 || n > maxPods {
-		return fmt.Errorf("restart pods of aws-node: names %d, not 1 to %d", n, maxPods)
+	if n := len(r.Pods); n < 1 || n > MaxPods {
+		return fmt.Errorf("restart pods of aws-node: names %d, not 1 to %d", n, MaxPods)
 	}
 	for _, p := range r.Pods {
 		if !objectName.MatchString(p.Name) || !objectUID.MatchString(p.UID) || !objectName.MatchString(p.Node) {
@@ -97,8 +97,8 @@ func (r *MovePods) validate() error {
 	if !objectName.MatchString(r.Node) {
 		return fmt.Errorf("move pods: %q is no node", r.Node)
 	}
-	if n := len(r.Pods); n < 1 || n > maxPods {
-		return fmt.Errorf("move pods off %s: names %d, not 1 to %d", r.Node, n, maxPods)
+	if n := len(r.Pods); n < 1 || n > MaxPods {
+		return fmt.Errorf("move pods off %s: names %d, not 1 to %d", r.Node, n, MaxPods)
 	}
 	for _, p := range r.Pods {
 		if !spaceName.MatchString(p.Namespace) || !objectName.MatchString(p.Name) || !objectUID.MatchString(p.UID) {

@@ -232,19 +232,36 @@ func (t Tenancy) classifyService(i NetworkInterface) Class {
 	return OtherInstance
 }
 
-// leaked proves that nobody needs an interface any more: the CNI of this cluster made it for an instance that is gone, at
-// least LeakAge ago, and it is attached to nothing.
-func (t Tenancy) leaked(i NetworkInterface) bool {
-	instance := i.Tags["node.k8s.amazonaws.com/instance_id"]
-	if i.Status != "available" || i.Managed || instance == "" || i.Tags["cluster.k8s.amazonaws.com/name"] != t.Cluster {
-		return false
-	}
+// leaked proves that nobody needs an interface any more.
+func (t Tenancy) leaked(i NetworkInterface) bool { return t.Needed(i) == "" }
+
+// Needed says why an interface isn't proved to be leaked; empty where it is: the CNI of this cluster made it for an instance
+// that is gone, at least LeakAge ago, and it is attached to nothing.
+func (t Tenancy) Needed(i NetworkInterface) string {
+	instance, cluster := i.Tags["node.k8s.amazonaws.com/instance_id"], i.Tags["cluster.k8s.amazonaws.com/name"]
 	made, err := time.Parse(time.RFC3339, i.Tags["node.k8s.amazonaws.com/createdAt"])
-	if err != nil || t.Now.Sub(made) < LeakAge {
-		return false
+	state, asked := t.States[instance]
+	switch {
+	case i.Status != "available":
+		return "it is " + i.Status
+	case i.Managed:
+		return "AWS manages it"
+	case instance == "":
+		return "it has no tag node.k8s.amazonaws.com/instance_id"
+	case cluster == "" || cluster != t.Cluster:
+		return "its tag cluster.k8s.amazonaws.com/name is not " + t.Cluster
+	case err != nil:
+		return "its tag node.k8s.amazonaws.com/createdAt tells no time"
+	case t.Now.Sub(made) < LeakAge:
+		return "it was made less than an hour ago"
+	case t.Nodes[instance]:
+		return "its instance " + instance + " is a node"
+	case !asked:
+		return "its instance " + instance + " was not asked for"
+	case state != "gone" && state != "terminated":
+		return "its instance " + instance + " is " + state
 	}
-	state := t.States[instance]
-	return !t.Nodes[instance] && (state == "gone" || state == "terminated")
+	return ""
 }
 
 // Cluster is the name of the EKS cluster that an interface says it belongs to; empty where it names none.

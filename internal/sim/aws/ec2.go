@@ -38,6 +38,7 @@ var describes = map[string]describe{
 	"DescribeVpcs": {list: "Vpcs", out: "Vpcs", ids: "VpcId", id: "VpcId", unknown: "InvalidVpcID.NotFound", noun: "vpc ID", filters: vpcFilters},
 	"DescribeSubnets": {
 		list: "Subnets", out: "Subnets", ids: "SubnetId", id: "SubnetId", unknown: "InvalidSubnetID.NotFound", noun: "subnet ID", filters: subnetFilters,
+		prepare: withLag,
 	},
 	"DescribeNetworkInterfaces": {
 		list: "NetworkInterfaces", out: "NetworkInterfaces", ids: "NetworkInterfaceId", id: "NetworkInterfaceId",

@@ -3,6 +3,7 @@ package aws
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 func insufficientAddresses() *apiError {
@@ -15,6 +16,7 @@ func insufficientBlocks() *apiError {
 
 // space is the addresses of a subnet: what AWS keeps, what interfaces hold and what is reserved.
 type space struct {
+	s      *Server
 	subnet object
 	cidr   netip.Prefix
 	taken  map[netip.Addr]bool
@@ -31,7 +33,7 @@ func (s *Server) spaceOf(subnetID string) (*space, error) {
 	if err != nil {
 		return nil, invalid("subnet %s has no IPv4 block", subnetID)
 	}
-	sp := &space{subnet: subnet, cidr: cidr.Masked(), taken: map[netip.Addr]bool{}}
+	sp := &space{s: s, subnet: subnet, cidr: cidr.Masked(), taken: map[netip.Addr]bool{}}
 	a := sp.cidr.Addr()
 	for range 4 { // the network, the router, DNS and one for later
 		sp.taken[a] = true
@@ -77,7 +79,40 @@ func within(blocks []netip.Prefix, a netip.Addr) bool {
 // available is AvailableIpAddressCount, the truth even where more addresses look free.
 func (sp *space) available() int { return integer(sp.subnet["AvailableIpAddressCount"]) }
 
-func (sp *space) use(n int) { sp.subnet["AvailableIpAddressCount"] = sp.available() - n }
+// use takes n of the available addresses, or gives -n back: those can be taken at once, and are shown after the lag of the account.
+func (sp *space) use(n int) {
+	sp.subnet["AvailableIpAddressCount"] = sp.available() - n
+	if n < 0 && sp.s.lag > 0 {
+		sp.s.unshown = append(sp.s.unshown, freed{text(sp.subnet["SubnetId"]), -n, sp.s.now().Add(sp.s.lag)})
+	}
+}
+
+// freed is addresses that a subnet doesn't show as available yet.
+type freed struct {
+	subnet string
+	n      int
+	until  time.Time
+}
+
+// withLag shows subnets without the addresses that came back only now.
+func withLag(s *Server, items []object) []object {
+	now := s.now()
+	s.unshown = slices.DeleteFunc(s.unshown, func(f freed) bool { return !now.Before(f.until) })
+	if len(s.unshown) == 0 {
+		return items
+	}
+	out := slices.Clone(items)
+	for i, o := range out {
+		for _, f := range s.unshown {
+			if f.subnet == text(o["SubnetId"]) {
+				o = clone(o)
+				o["AvailableIpAddressCount"] = max(integer(o["AvailableIpAddressCount"])-f.n, 0)
+			}
+		}
+		out[i] = o
+	}
+	return out
+}
 
 // pick takes n free addresses, the lowest first.
 func (sp *space) pick(n int) ([]string, error) {

@@ -24,6 +24,9 @@ type Options struct {
 	Page int
 	// Trusted lists access key ids to which the world's denied and throttled don't apply: those of whatever plays the CNI or a controller.
 	Trusted []string
+	// Lag is how long addresses that were given back are missing in what a subnet shows as available, as they can be in EC2,
+	// which is consistent only in the end; 0 means that they show at once.
+	Lag time.Duration
 	// Crowd has further resources of EC2, which are made when they are asked for; nil has none.
 	Crowd Crowd
 }
@@ -40,6 +43,7 @@ type Server struct {
 	now   func() time.Time
 	page  int
 	crowd Crowd
+	lag   time.Duration
 
 	mu       sync.Mutex
 	world    *world.World
@@ -53,13 +57,14 @@ type Server struct {
 	sessions map[string]session // access key id → what STS handed out
 	tokens   []string           // web identity tokens seen, oldest first
 	updates  []*addonUpdate
+	unshown  []freed // oldest first
 	serial   int
 }
 
 // New makes a server of a loaded world. The world itself is not changed by writes.
 func New(w *world.World, o Options) *Server {
 	s := &Server{
-		now: o.Now, page: o.Page, crowd: o.Crowd, world: w, lists: decodeLists(w.AWS),
+		now: o.Now, page: o.Page, crowd: o.Crowd, lag: o.Lag, world: w, lists: decodeLists(w.AWS),
 		denied: map[string]bool{}, trusted: map[string]bool{}, sessions: map[string]session{},
 	}
 	if s.now == nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -86,6 +87,38 @@ func setAvailable(t *testing.T, w *world.World, subnet string, n int) {
 		t.Fatal(err)
 	}
 	w.AWS["ec2"]["Subnets"] = raw
+}
+
+// TestLag: addresses that come back can be taken at once, and are counted later.
+func TestLag(t *testing.T) {
+	ctx := context.Background()
+	w := load(t, "alb-c01-health-path-404")
+	subnet := list(t, w, "ec2", "Instances")[0]["SubnetId"].(string)
+	setAvailable(t, w, subnet, 2)
+	now := w.Meta.Now
+	a := open(t, w, simaws.Options{Lag: time.Minute, Now: func() time.Time { return now }})
+	create := &ec2.CreateNetworkInterfaceInput{SubnetId: &subnet, SecondaryPrivateIpAddressCount: sdk.Int32(1)}
+	made, err := a.ec2.CreateNetworkInterface(ctx, create)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.wantAvailable(subnet, 0)
+	if _, err := a.ec2.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: made.NetworkInterface.NetworkInterfaceId}); err != nil {
+		t.Fatal(err)
+	}
+	a.wantAvailable(subnet, 0)
+	now = now.Add(time.Minute)
+	a.wantAvailable(subnet, 2)
+	if made, err = a.ec2.CreateNetworkInterface(ctx, create); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.ec2.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: made.NetworkInterface.NetworkInterfaceId}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.ec2.CreateNetworkInterface(ctx, create); err != nil {
+		t.Errorf("addresses that aren't shown yet can't be taken: %v", err)
+	}
+	a.wantAvailable(subnet, 0)
 }
 
 // TestAddresses follows an interface from its creation to its end: the subnet's count is true at every step.
