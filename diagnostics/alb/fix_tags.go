@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/remedy"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -21,6 +22,7 @@ func (a *analysis) fixTags(f diagnostics.Finding, b *block) {
 	}
 	x.Commands = []string{"aws ec2 describe-security-groups --group-ids " + strings.Join(groups, " ") + " --query 'SecurityGroups[].{id:GroupId,name:GroupName,tags:Tags}'"}
 	if len(tagged) == 0 {
+		x.Action = a.tagAction(b, groups[0], key, groups[0], nil, new("owned"))
 		x.Title = fmt.Sprintf("Tag one group of %s with the cluster", b.pairs[0].t.eni.ID)
 		x.Proof = fmt.Sprintf("%d groups and none tagged; with exactly 1 the controller can choose%s", len(groups), a.ruleIn(b, groups[0]))
 		x.Owner = groupOwner(a.s.group(groups[0]))
@@ -42,31 +44,65 @@ func (a *analysis) fixTags(f diagnostics.Finding, b *block) {
 	}
 	x.Blast += fmt.Sprintf("; %d interfaces seen here carry %s", a.carrying(extra), extra) + drift(x.Owner)
 	value := cmp.Or(a.s.group(extra).Tags[key], "owned")
+	switch {
+	case a.ofEKS(extra):
+		a.refuse("tag-security-group", "%s is the cluster security group: EKS puts the tag back that is taken from it", extra)
+		return
+	case len(kept) == 1:
+		x.Action = a.tagAction(b, extra, key, kept[0], &value, nil)
+	}
 	x.Undo = fmt.Sprintf("aws ec2 create-tags --resources %s --tags Key=%s,Value=%s", extra, key, value)
 	x.Commands = append(x.Commands, fmt.Sprintf("aws ec2 delete-tags --resources %s --tags Key=%s", extra, key))
 	a.offer(f, x)
 }
 
+// tagAction changes one tag of a group; nil where it isn't proved that the rule which the controller would then write in
+// chosen opens every blocked path.
+func (a *analysis) tagAction(b *block, group, key, chosen string, was, value *string) *remedy.Action {
+	if opened, all, _ := a.ruleOpens(b, chosen); all == 0 || opened < all {
+		return nil
+	}
+	action := &remedy.Action{Tag: &remedy.Tag{Resource: group, Key: key, Value: value, Was: was}}
+	if action.Validate() != nil {
+		return nil
+	}
+	return action
+}
+
 // ruleIn says what the rule that the controller would then write opens.
 func (a *analysis) ruleIn(b *block, group string) string {
+	opened, all, known := a.ruleOpens(b, group)
+	if !known {
+		return ""
+	}
+	return fmt.Sprintf(", and its rule in %s opens %d of %d blocked paths", group, opened, all)
+}
+
+// ruleOpens counts the blocked paths that the controller's rule in a group opens; known is false where no group is its source.
+func (a *analysis) ruleOpens(b *block, group string) (opened, all int, known bool) {
 	source := a.source()
 	if source == "" {
-		return ""
+		return 0, 0, false
 	}
 	fw := a.s.Firewall
 	for _, port := range b.ports() {
 		fw = fw.With(vpc.SecurityGroupRule{ID: "new rule", Group: group, Protocol: "tcp", From: port, To: port, Source: source})
 	}
-	opened, all, _ := a.proveAll(b, fw)
-	return fmt.Sprintf(", and its rule in %s opens %d of %d blocked paths", group, opened, all)
+	opened, all, _ = a.proveAll(b, fw)
+	return opened, all, true
 }
 
 // extra picks the tagged group that should lose its tag: not the one that EKS made, because EKS puts its tag back.
 func (a *analysis) extra(tagged []string) string {
 	for _, g := range tagged {
-		if !strings.HasPrefix(a.s.group(g).Name, "eks-cluster-sg-") && (a.s.EKS == nil || a.s.EKS.SecurityGroup != g) {
+		if !a.ofEKS(g) {
 			return g
 		}
 	}
 	return tagged[len(tagged)-1]
+}
+
+// ofEKS reports the cluster security group.
+func (a *analysis) ofEKS(group string) bool {
+	return strings.HasPrefix(a.s.group(group).Name, "eks-cluster-sg-") || a.s.EKS != nil && a.s.EKS.SecurityGroup == group
 }

@@ -100,19 +100,19 @@ func (a *analysis) fixDiscovery(f *diagnostics.Finding) {
 		return
 	}
 	if o := a.podSubnet(s.Zone, len(f.Affects)); o != nil && o.ID != s.ID {
-		a.offer("add-pod-subnet", diagnostics.Fix{Title: "Let the CNI use subnet " + o.ID + " for pods", Frees: o.Available, Needs: len(f.Affects),
+		fix := diagnostics.Fix{Title: "Let the CNI use subnet " + o.ID + " for pods", Frees: o.Available, Needs: len(f.Affects),
 			Proof:   fmt.Sprintf("subnet %s of %s has %d free addresses for %s; %s keeps the CNI out of the node's own subnet %s", o.ID, o.Zone, o.Available, plural(len(f.Affects), "pod"), tagCNI+"=0", s.ID),
-			Blast:   "running pods stay as they are; new ones may get addresses of another block, which firewalls and security groups that name blocks must know",
-			Changes: []string{"subnet " + o.ID + ": tag " + tagCNI + " → 1"}, Undo: "set the tag to 0", SettlesIn: "3m",
-			Commands: []string{fmt.Sprintf("aws ec2 create-tags --resources %s --tags Key=%s,Value=1 Key=%s%s,Value=shared", o.ID, tagCNI, tagCNICluster, a.s.Target.Cluster)}}, f)
+			Blast:   forPods,
+			Changes: []string{"subnet " + o.ID + ": tag " + tagCNI + " → 1"}, SettlesIn: "3m"}
+		a.offer("add-pod-subnet", a.tagSubnet(fix, o, s, new("1")), f)
 	} else {
 		a.fixAddSubnet(f)
 	}
 	if s.Available >= len(f.Affects) {
-		a.offer("add-pod-subnet", diagnostics.Fix{Title: "Let the CNI use subnet " + s.ID + " again", Frees: s.Available, Needs: len(f.Affects),
+		fix := diagnostics.Fix{Title: "Let the CNI use subnet " + s.ID + " again", Frees: s.Available, Needs: len(f.Affects),
 			Proof: fmt.Sprintf("subnet %s has %d free addresses; only the tag %s=0 keeps the CNI out of it", s.ID, s.Available, tagCNI), Blast: "pods and nodes share the subnet again",
-			Changes: []string{"subnet " + s.ID + ": tag " + tagCNI + "=0 taken away"}, Undo: "set the tag to 0 again", SettlesIn: "3m",
-			Commands: []string{fmt.Sprintf("aws ec2 delete-tags --resources %s --tags Key=%s", s.ID, tagCNI)}}, f)
+			Changes: []string{"subnet " + s.ID + ": tag " + tagCNI + "=0 taken away"}, SettlesIn: "3m"}
+		a.offer("add-pod-subnet", a.tagSubnet(fix, s, s, nil), f)
 	}
 }
 

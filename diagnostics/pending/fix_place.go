@@ -153,12 +153,23 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 			return // there is one
 		}
 	}
+	if o := a.unused(s, len(f.Affects)+len(here)); o != nil {
+		fix := diagnostics.Fix{Title: fmt.Sprintf("Give subnet %s to pods: it is there, and lacks the tag %s", o.ID, tagCNI), Frees: o.Available, Needs: len(f.Affects),
+			Proof:   fmt.Sprintf("nothing is in subnet %s (%s): it gives %d addresses in %s; %d of %s have a place for an interface there", o.ID, o.CIDR, o.Available, o.Zone, able, plural(len(here), "affected node")),
+			Blast:   forPods,
+			Changes: []string{"subnet " + o.ID + ": tag " + tagCNI + " unset → 1"}, SettlesIn: "5m"}
+		if able < len(here) {
+			fix.Blast += fmt.Sprintf("; %d nodes have no place for a further interface and must be replaced", len(here)-able)
+		}
+		a.offer("add-pod-subnet", a.tagSubnet(fix, o, s, new("1")), f)
+		return
+	}
 	block, ok := a.freeBlock()
 	gain := vpc.Usable(block)
 	table, route := a.routes(s)
 	fix := diagnostics.Fix{Title: fmt.Sprintf("Add a subnet for pods in %s: %s, tagged kubernetes.io/role/cni=1", s.Zone, block), Frees: gain, Needs: len(f.Affects),
 		Proof: fmt.Sprintf("%s is unused in the VPC and gives %d addresses in %s; %d of %s have a place for an interface there", block, gain, s.Zone, able, plural(len(here), "affected node")),
-		Blast: "running pods stay as they are; new ones may get addresses of another block, which firewalls and security groups that name blocks must know",
+		Blast: forPods,
 		Undo:  "take the tag away, drain the nodes, delete the subnet", SettlesIn: "5m",
 		Changes: []string{fmt.Sprintf("a new subnet %s in %s, with the route table of %s", block, s.Zone, s.ID)},
 		Commands: []string{

@@ -3,8 +3,10 @@ package pending
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/remedy"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -68,22 +70,44 @@ func (a *analysis) fixLeaked(f *diagnostics.Finding) {
 		return
 	}
 	needs := len(f.Affects)
-	fix := diagnostics.Fix{Title: fmt.Sprintf("Delete %s of instances that are gone", plural(h.Interfaces, "leaked interface")), Frees: h.Addresses, Needs: needs,
+	chosen := h.IDs[:min(len(h.IDs), remedy.MaxInterfaces)]
+	frees, title := h.Addresses, fmt.Sprintf("Delete %s of instances that are gone", plural(h.Interfaces, "leaked interface"))
+	fix := diagnostics.Fix{Needs: needs,
 		Proof: fmt.Sprintf("%s hold %d addresses in subnet %s, and %s missing there; each is unattached, made by this cluster's CNI over an hour ago, for an instance that is gone", plural(h.Interfaces, "interface"), h.Addresses, f.Subject, areMissing(needs)),
 		Blast: "only these interfaces; a wrong one is an outage for whoever attaches it later", Undo: "none: a deleted interface can't be brought back", SettlesIn: "5m"}
-	for _, id := range h.IDs[:min(len(h.IDs), 5)] {
-		fix.Changes = append(fix.Changes, "delete interface "+id)
+	if more := len(h.IDs) - len(chosen); more > 0 {
+		frees, title = a.heldBy(chosen), fmt.Sprintf("Delete %d of %d leaked interfaces of instances that are gone", len(chosen), len(h.IDs))
+		fix.Proof += fmt.Sprintf("; these %d free %d, and the other %d can go afterwards", len(chosen), frees, more)
 	}
-	if more := len(h.IDs) - 5; more > 0 {
-		fix.Changes = append(fix.Changes, fmt.Sprintf("and %d more", more))
+	fix.Title, fix.Frees = title, frees
+	for n := 0; n < len(chosen); n += 5 {
+		fix.Changes = append(fix.Changes, "delete "+strings.Join(chosen[n:min(n+5, len(chosen))], ", "))
 	}
-	for _, id := range h.IDs[:min(len(h.IDs), 5)] {
-		fix.Commands = append(fix.Commands, "aws ec2 delete-network-interface --network-interface-id "+id)
-	}
+	fix.Commands = []string{fmt.Sprintf("for eni in %s; do aws ec2 delete-network-interface --network-interface-id $eni; done", strings.Join(chosen, " "))}
 	if why, e := a.noCleanup(); why != "" {
 		fix.Changes = append(fix.Changes, fmt.Sprintf("afterwards, so that the CNI cleans up itself, since %s: %s is %s", why, e.What, e.Value))
 	}
-	a.offer("delete-leaked-enis", fix, f)
+	fix.Action = &remedy.Action{DeleteInterfaces: &remedy.DeleteInterfaces{Cluster: a.s.Target.Cluster, Interfaces: chosen}}
+	a.offer("delete-leaked-enis", a.executable(fix), f)
+}
+
+// heldBy counts the addresses that these interfaces hold.
+func (a *analysis) heldBy(ids []string) (n int) {
+	for _, i := range a.s.Interfaces {
+		if slices.Contains(ids, i.ID) {
+			n += i.Held()
+		}
+	}
+	return n
+}
+
+// executable marks a fix that has an action which can be carried out; one whose names aren't those of AWS stays a text.
+func (a *analysis) executable(f diagnostics.Fix) diagnostics.Fix {
+	if f.Action != nil && f.Action.Validate() != nil {
+		f.Action = nil
+	}
+	f.Executable = f.Action != nil
+	return f
 }
 
 // reserveNew keeps a subnet that is to be made for prefixes to them alone: while it is empty a reservation holds whole blocks.
