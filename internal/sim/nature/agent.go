@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netdiag/netdiag/internal/cni"
 )
@@ -23,7 +24,10 @@ type agent struct {
 	// keeps them. Another setting lifts it.
 	held bool
 	// refused means that EC2 lets this CNI change nothing, for want of a permission, which no setting lifts.
-	refused       bool
+	refused bool
+	pod     types.UID // of the CNI's pod that ran last; empty where none did when Run began
+	// restarted means that another pod of the CNI runs than when Run began: whatever the old one had wrong in memory is gone.
+	restarted     bool
 	release, wait time.Duration // until it may release, or ask EC2 for more, again
 }
 
@@ -48,6 +52,7 @@ func newAgent(node *corev1.Node, l cni.Limits, pod *corev1.Pod, env map[string]s
 	}
 	ag := &agent{name: node.Name, instance: instance, limits: l, maxPods: int(node.Status.Allocatable.Pods().Value())}
 	if pod != nil {
+		ag.pod = pod.UID
 		if own := environment(pod.Spec); len(own) > 0 {
 			env = own
 		}
@@ -72,8 +77,9 @@ func (ag *agent) adopt(pod *corev1.Pod, env map[string]string) bool {
 	if _, problems := cni.ParseSettings(env); len(problems) > 0 {
 		return false
 	}
-	if s := newSetting(env); s.text != ag.setting.text {
-		ag.setting, ag.settled, ag.held = s, false, ag.held && ag.refused
+	if s := newSetting(env); s.text != ag.setting.text || pod.UID != ag.pod {
+		ag.restarted = ag.restarted || pod.UID != ag.pod
+		ag.setting, ag.pod, ag.settled, ag.held = s, pod.UID, false, ag.held && ag.refused
 		ag.release, ag.wait = 0, 0 // after a restart the first release is immediate
 	}
 	return true

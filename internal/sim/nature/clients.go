@@ -48,6 +48,9 @@ type clients struct {
 
 	pods, nodes, events, services, daemons, ingresses watched
 	bindings                                          watched // nil where the cluster serves no TargetGroupBindings
+
+	births *births
+	plane  bool // the cluster counts its pods itself
 }
 
 func (n *Nature) connect(ctx context.Context) (*clients, error) {
@@ -66,11 +69,12 @@ func (n *Nature) connect(ctx context.Context) (*clients, error) {
 		return nil, fmt.Errorf("client for AWS: %w", err)
 	}
 	c := &clients{
-		kube: typed, dynamic: dyn, reads: reads,
+		kube: typed, dynamic: dyn, reads: reads, plane: n.o.ControlPlane,
 		ec2: ec2.NewFromConfig(n.o.AWS), elb: elb.NewFromConfig(n.o.AWS), eks: eks.NewFromConfig(n.o.AWS),
 	}
 	core := typed.CoreV1().RESTClient()
 	c.pods = n.follow(listWatch(core, "pods"), &corev1.Pod{})
+	c.births = newBirths(c.pods)
 	c.nodes = n.follow(listWatch(core, "nodes"), &corev1.Node{})
 	c.events = n.follow(listWatch(core, "events"), &corev1.Event{})
 	c.services = n.follow(listWatch(core, "services"), &corev1.Service{})

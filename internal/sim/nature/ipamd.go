@@ -1,6 +1,7 @@
 package nature
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -31,11 +32,12 @@ type agents struct {
 	env    map[string]string        // of the DaemonSet when Run began: what pods run with that say nothing themselves
 	nodes  map[string]*agent        // of when Run began
 	leased map[types.UID]netip.Addr // to pods whose status isn't seen yet
+	asked  map[types.UID]int        // turns in which a pod that was made since got none
 	types  map[string]cni.Limits
 }
 
 func newAgents(n *Nature, c *clients) *agents {
-	return &agents{n: n, c: c, leased: map[types.UID]netip.Addr{}, types: map[string]cni.Limits{}}
+	return &agents{n: n, c: c, leased: map[types.UID]netip.Addr{}, asked: map[types.UID]int{}, types: map[string]cni.Limits{}}
 }
 
 // scene is what a turn of one node looks at.
@@ -44,6 +46,7 @@ type scene struct {
 	waiting []*corev1.Pod
 	used    map[netip.Addr]bool
 	pool    *pool
+	frozen  bool // the node is cordoned: its pool stays as it is
 }
 
 func (a *agents) round(ctx context.Context) error {
@@ -75,11 +78,29 @@ func (a *agents) round(ctx context.Context) error {
 	for _, s := range scenes {
 		if first {
 			a.hold(s, available)
-		} else if err := a.serve(ctx, s, available); err != nil && trouble == nil {
+		} else if err := cmp.Or(a.serve(ctx, s, available), a.complain(ctx, s)); err != nil && trouble == nil {
 			trouble = fmt.Errorf("node %s: %w", s.agent.name, err)
 		}
 	}
 	return trouble
+}
+
+// complain says by an event of each pod that was made since Run began that there is no address for it, once that was so
+// for a second turn.
+func (a *agents) complain(ctx context.Context, s *scene) error {
+	for _, p := range s.waiting {
+		if _, leased := a.leased[p.UID]; leased || !a.c.births.born(p) {
+			continue
+		}
+		if a.asked[p.UID]++; a.asked[p.UID] != 2 {
+			continue
+		}
+		message := fmt.Sprintf(`Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "%s": plugin type="aws-cni" name="aws-cni" failed (add): add cmd: %s`, digest(string(p.UID)), noAddress)
+		if err := a.c.warn(ctx, p, "kubelet", "FailedCreatePodSandBox", message, a.n.o.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin looks at all nodes for the first time.
@@ -103,7 +124,7 @@ func (a *agents) hold(s *scene, available map[string]int) {
 	for _, m := range s.pool.members {
 		free += len(m.free)
 	}
-	if s.agent.held = free > 0 || s.pool.grow(available) != nil; s.agent.held {
+	if s.agent.held = free > 0 || !s.frozen && s.pool.grow(available) != nil; s.agent.held {
 		a.n.say("ipamd %s: %d pods wait although an address could be had: something else holds them", s.agent.name, len(s.waiting))
 	}
 }
@@ -128,16 +149,16 @@ func (a *agents) scenes() []*scene {
 		}
 		ag.release, ag.wait = max(ag.release-poolLoop, 0), max(ag.wait-poolLoop, 0)
 		here := pods[node.Name]
-		if !ag.adopt(agentPod(here), a.env) || node.Spec.Unschedulable && !ag.setting.Cordoned {
-			continue // on nodes that are cordoned ipamd leaves the pool as it is
+		if !ag.adopt(agentPod(here), a.env) {
+			continue
 		}
-		s := &scene{agent: ag, used: a.used(here)}
+		s := &scene{agent: ag, used: a.used(here), frozen: node.Spec.Unschedulable && !ag.setting.Cordoned}
 		for _, p := range here {
-			if _, leased := a.leased[p.UID]; !leased && waits(p) && short(p, events) {
+			if _, leased := a.leased[p.UID]; !leased && waits(p) && (a.c.births.born(p) || short(p, events) || ag.restarted && cut(p, events)) {
 				s.waiting = append(s.waiting, p)
 			}
 		}
-		changed := ag.setting.text != ag.began.text && !ag.settled && !ag.refused
+		changed := ag.setting.text != ag.began.text && !ag.settled && !ag.refused && !s.frozen
 		if changed || len(s.waiting) > 0 && !ag.held && !ag.refused {
 			out = append(out, s)
 		}

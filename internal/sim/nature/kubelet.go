@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,15 +35,27 @@ func waits(p *corev1.Pod) bool {
 	return true
 }
 
-// short reports whether the last thing for which a pod's sandbox failed is the want of an address.
-func short(p *corev1.Pod, events []*corev1.Event) bool {
+// lastWarning is the last warning about a pod with one of these reasons; nil where there is none.
+func lastWarning(p *corev1.Pod, events []*corev1.Event, reasons ...string) *corev1.Event {
 	var last *corev1.Event
 	for _, e := range events {
-		if e.Reason == "FailedCreatePodSandBox" && e.InvolvedObject.UID == p.UID && (last == nil || seen(e).After(seen(last))) {
+		if slices.Contains(reasons, e.Reason) && e.InvolvedObject.UID == p.UID && (last == nil || seen(e).After(seen(last))) {
 			last = e
 		}
 	}
+	return last
+}
+
+// short reports whether the last thing for which a pod's sandbox failed is the want of an address.
+func short(p *corev1.Pod, events []*corev1.Event) bool {
+	last := lastWarning(p, events, "FailedCreatePodSandBox")
 	return last != nil && strings.Contains(last.Message, noAddress)
+}
+
+// cut reports whether the last thing that is known to keep a pod from starting is its network, or nothing is known.
+func cut(p *corev1.Pod, events []*corev1.Event) bool {
+	last := lastWarning(p, events, "FailedCreatePodSandBox", "NetworkNotReady", "FailedMount", "FailedAttachVolume", "FailedMapVolume")
+	return last == nil || last.Reason == "NetworkNotReady" || last.Reason == "FailedCreatePodSandBox" && strings.Contains(last.Message, "network")
 }
 
 // seen is when an event happened last.

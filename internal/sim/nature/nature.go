@@ -1,8 +1,9 @@
 // Package nature plays what a cluster and AWS do by themselves about a change: EKS carries out updates of the VPC CNI
-// add-on, the DaemonSet controller rolls it out, the CNI of each node takes and gives back addresses, kubelets start the
-// pods that waited for one, the load balancer controller follows annotations, and the health checkers of load balancers
-// see what the network lets through. All of it works as a client, the same against the simulated and a real API server;
-// only what no client can do goes through EKS and Health.
+// add-on and puts back what it owns, the DaemonSet controller rolls it out, controllers make deleted pods again and the
+// scheduler places them, the CNI of each node takes and gives back addresses, kubelets start the pods that waited for one
+// and end those that are deleted, the load balancer controller follows annotations, and the health checkers of load
+// balancers see what the network lets through. All of it works as a client, the same against the simulated and a real API
+// server; only what no client can do goes through EKS and Health.
 //
 // A recorded world is in a steady state, held there by causes that nature can't see, such as a missing permission. So
 // nature acts on what has changed since Run began, and leaves alone what could have moved before and hasn't.
@@ -36,10 +37,13 @@ type Health interface {
 type Options struct {
 	Kube    *rest.Config
 	AWS     aws.Config
-	EKS     EKS              // nil where nobody's updates are to be carried out
-	Health  Health           // nil where nobody's targets are to be checked
-	Cluster string           // name of the EKS cluster
-	Now     func() time.Time // stamps what nature writes; nil means time.Now
+	EKS     EKS    // nil where nobody's updates are to be carried out
+	Health  Health // nil where nobody's targets are to be checked
+	Cluster string // name of the EKS cluster
+	// ControlPlane means that the cluster has controllers and a scheduler of its own, as a real one: nature makes and
+	// places no pods then, and counts none.
+	ControlPlane bool
+	Now          func() time.Time // stamps what nature writes; nil means time.Now
 	// Speed divides every timer: with 10, what takes a minute in life takes six seconds. 0 means 1.
 	Speed float64
 	After func(time.Duration) <-chan time.Time // nil means time.After
@@ -79,8 +83,15 @@ type actor struct {
 
 func (n *Nature) actors(c *clients) []actor {
 	out := []actor{
-		{"daemonset", rolloutLoop, []watched{c.daemons}, newRollout(n, c).round},
+		{"kubelets", kubeletLoop, []watched{c.pods, c.nodes}, newKubelets(n, c).round},
 		{"ipamd", poolLoop, []watched{c.daemons, c.pods, c.nodes, c.events}, newAgents(n, c).round},
+	}
+	if !n.o.ControlPlane {
+		out = append(out,
+			actor{"daemonset", rolloutLoop, []watched{c.daemons, c.pods}, newRollout(n, c).round},
+			actor{"controllers", makerLoop, []watched{c.pods, c.nodes}, newMakers(n, c).round},
+			actor{"scheduler", schedulerLoop, []watched{c.pods, c.nodes}, newScheduler(n, c).round},
+			actor{"node controller", cordonLoop, []watched{c.nodes}, newCordons(n, c).round})
 	}
 	if n.o.EKS != nil {
 		out = append(out, actor{"eks", addonLoop, []watched{c.daemons}, newAddons(n, c).round})

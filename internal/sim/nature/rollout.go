@@ -16,18 +16,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/util/retry"
-
-	"github.com/netdiag/netdiag/internal/cni"
 )
 
 const (
 	rolloutLoop = time.Second
-	// agentStart is how long a new aws-node pod takes until it is ready: its init container, then ipamd's own start.
-	agentStart = 20 * time.Second
+	lostAfter   = 10 * time.Second // until a new pod that isn't there any more is looked for
 )
 
-// rollout replaces the pods of the CNI, a few at a time, when its DaemonSet changes: the DaemonSet controller and the
-// kubelets together.
+// rollout is the DaemonSet controller as far as it replaces the pods of the CNI, a few at a time, when its DaemonSet
+// changes. The kubelets start the new ones.
 type rollout struct {
 	n *Nature
 	c *clients
@@ -37,7 +34,6 @@ type rollout struct {
 	starting   map[string]time.Duration
 	updated    int32
 	ready      int32 // of all pods, old ones included
-	refused    bool  // ipamd doesn't start with the new settings
 }
 
 func newRollout(n *Nature, c *clients) *rollout { return &rollout{n: n, c: c} }
@@ -63,6 +59,7 @@ func (r *rollout) round(ctx context.Context) error {
 	if len(r.old)+len(r.starting) == 0 {
 		r.n.say("daemonset: %s is rolled out to %d nodes", agentName, r.updated)
 		r.generation = 0
+		r.c.births.setRolling(false)
 	}
 	return nil
 }
@@ -106,24 +103,23 @@ func (r *rollout) begin(ctx context.Context, d *appsv1.DaemonSet) error {
 		}
 		return 1
 	})
-	_, problems := cni.ParseSettings(environment(d.Spec.Template.Spec))
-	r.refused = len(problems) > 0
 	r.generation = d.Generation
+	r.c.births.setRolling(true)
 	r.n.say("daemonset: %s generation %d: %d pods to replace", d.Name, d.Generation, len(r.old))
 	return nil
 }
 
-// advance lets new pods become ready and replaces as many old ones as may be down.
+// advance counts the new pods that have become ready and replaces as many old ones as may be down.
 func (r *rollout) advance(ctx context.Context, d *appsv1.DaemonSet) error {
 	for _, name := range slices.Sorted(maps.Keys(r.starting)) {
-		if r.starting[name] += rolloutLoop; r.starting[name] < agentStart || r.refused {
-			continue
+		p := got[*corev1.Pod](r.c.pods, d.Namespace, name)
+		switch r.starting[name] += rolloutLoop; {
+		case p == nil && r.starting[name] >= lostAfter: // somebody has deleted it
+			return r.begin(ctx, d)
+		case p != nil && isReady(p):
+			delete(r.starting, name)
+			r.ready++
 		}
-		if err := r.c.started(ctx, d.Namespace, name, "", r.n.o.Now()); err != nil {
-			return err
-		}
-		delete(r.starting, name)
-		r.ready++
 	}
 	for len(r.old) > 0 {
 		next := r.old[0]
@@ -146,54 +142,15 @@ func (r *rollout) advance(ctx context.Context, d *appsv1.DaemonSet) error {
 // replace deletes a pod and makes a new one on its node.
 func (r *rollout) replace(ctx context.Context, d *appsv1.DaemonSet, old *corev1.Pod) (name string, err error) {
 	pods, now := r.c.kube.CoreV1().Pods(d.Namespace), int64(0)
+	r.c.births.replace(old)
 	if err := pods.Delete(ctx, old.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}); err != nil && !apierrors.IsNotFound(err) {
 		return "", fmt.Errorf("delete pod %s: %w", old.Name, err)
 	}
-	labels := maps.Clone(d.Spec.Template.Labels)
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	labels[appsv1.ControllerRevisionHashLabelKey] = revisionOf(d)
-	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			GenerateName: d.Name + "-", Labels: labels, Annotations: d.Spec.Template.Annotations,
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(d, appsv1.SchemeGroupVersion.WithKind("DaemonSet"))},
-		},
-		Spec: *d.Spec.Template.Spec.DeepCopy(),
-	}
-	p.Spec.NodeName = old.Spec.NodeName
-	if p, err = pods.Create(ctx, p, metav1.CreateOptions{}); err != nil {
+	p, err := pods.Create(ctx, podOf(d, old.Spec.NodeName), metav1.CreateOptions{})
+	if err != nil {
 		return "", fmt.Errorf("create pod of daemonset %s on node %s: %w", d.Name, old.Spec.NodeName, err)
 	}
-	p.Status = r.initial(p, old)
-	if _, err := pods.UpdateStatus(ctx, p, metav1.UpdateOptions{}); err != nil {
-		return "", fmt.Errorf("update status of pod %s: %w", p.Name, err)
-	}
 	return p.Name, nil
-}
-
-// initial is the status of a pod that the kubelet has just taken up; its address is that of the node.
-func (r *rollout) initial(p, old *corev1.Pod) corev1.PodStatus {
-	now := metav1.NewTime(r.n.o.Now().UTC())
-	s := corev1.PodStatus{
-		Phase: corev1.PodPending, QOSClass: old.Status.QOSClass, StartTime: &now, HostIP: old.Status.HostIP, HostIPs: old.Status.HostIPs,
-		PodIP: old.Status.PodIP, PodIPs: old.Status.PodIPs,
-		Conditions: []corev1.PodCondition{
-			{Type: corev1.PodInitialized, Status: corev1.ConditionTrue, LastTransitionTime: now},
-			{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "ContainersNotReady", LastTransitionTime: now},
-			{Type: corev1.ContainersReady, Status: corev1.ConditionFalse, Reason: "ContainersNotReady", LastTransitionTime: now},
-			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: now},
-		},
-	}
-	for _, c := range p.Spec.Containers {
-		state := corev1.ContainerStatus{Name: c.Name, Image: c.Image, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}}
-		if r.refused && c.Name == agentName {
-			state.RestartCount = 1
-			state.State.Waiting = &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff", Message: "back-off restarting failed container=" + agentName}
-		}
-		s.ContainerStatuses = append(s.ContainerStatuses, state)
-	}
-	return s
 }
 
 // status writes how far the rollout is.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -27,12 +28,18 @@ func (a *agents) serve(ctx context.Context, s *scene, available map[string]int) 
 		a.leased[p.UID] = addr
 		if err := a.c.started(ctx, p.Namespace, p.Name, addr.String(), a.n.o.Now()); err != nil {
 			delete(a.leased, p.UID)
+			if apierrors.IsNotFound(err) { // it was deleted meanwhile
+				continue
+			}
 			return err
 		}
 		a.n.say("kubelet %s: pod %s/%s runs with %s", ag.name, p.Namespace, p.Name, addr)
-		if err := a.c.counted(ctx, p, a.n.o.Now()); err != nil {
+		if err := a.c.counted(ctx, p, 1, a.n.o.Now()); err != nil {
 			return err
 		}
+	}
+	if s.frozen {
+		return nil
 	}
 	if g := s.pool.grow(available); g != nil {
 		if ag.wait > 0 {

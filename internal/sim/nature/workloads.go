@@ -13,11 +13,12 @@ import (
 	"k8s.io/client-go/util/retry"
 )
 
-// counted tells the controllers above a pod that one more of theirs is ready: the ReplicaSet and its Deployment, the
-// StatefulSet, or the DaemonSet. It adds to what was counted, because not every pod of a workload has to be in a world.
-func (c *clients) counted(ctx context.Context, p *corev1.Pod, at time.Time) error {
+// counted tells the controllers above a pod that one more of theirs is ready, or, with -1 for more, one less: the
+// ReplicaSet and its Deployment, the StatefulSet, or the DaemonSet. It adds to what was counted, because not every pod of
+// a workload has to be in a world.
+func (c *clients) counted(ctx context.Context, p *corev1.Pod, more int32, at time.Time) error {
 	owner := metav1.GetControllerOf(p)
-	if owner == nil || !strings.HasPrefix(owner.APIVersion, appsv1.GroupName+"/") {
+	if c.plane || owner == nil || !strings.HasPrefix(owner.APIVersion, appsv1.GroupName+"/") {
 		return nil
 	}
 	apps := c.kube.AppsV1()
@@ -27,23 +28,23 @@ func (c *clients) counted(ctx context.Context, p *corev1.Pod, at time.Time) erro
 		var set *appsv1.ReplicaSet
 		set, err = statusChanged(ctx, apps.ReplicaSets(p.Namespace), owner.Name, func(r *appsv1.ReplicaSet) {
 			s := &r.Status
-			s.ReadyReplicas, s.AvailableReplicas = min(s.ReadyReplicas+1, s.Replicas), min(s.AvailableReplicas+1, s.Replicas)
+			s.ReadyReplicas, s.AvailableReplicas = within(s.ReadyReplicas+more, s.Replicas), within(s.AvailableReplicas+more, s.Replicas)
 		})
 		if err != nil {
 			break
 		}
 		if above := metav1.GetControllerOf(set); above != nil && above.Kind == "Deployment" {
-			_, err = statusChanged(ctx, apps.Deployments(p.Namespace), above.Name, func(d *appsv1.Deployment) { countedIn(d, at) })
+			_, err = statusChanged(ctx, apps.Deployments(p.Namespace), above.Name, func(d *appsv1.Deployment) { countedIn(d, more, at) })
 		}
 	case "StatefulSet":
 		_, err = statusChanged(ctx, apps.StatefulSets(p.Namespace), owner.Name, func(r *appsv1.StatefulSet) {
 			s := &r.Status
-			s.ReadyReplicas, s.AvailableReplicas = min(s.ReadyReplicas+1, s.Replicas), min(s.AvailableReplicas+1, s.Replicas)
+			s.ReadyReplicas, s.AvailableReplicas = within(s.ReadyReplicas+more, s.Replicas), within(s.AvailableReplicas+more, s.Replicas)
 		})
 	case "DaemonSet":
 		_, err = statusChanged(ctx, apps.DaemonSets(p.Namespace), owner.Name, func(d *appsv1.DaemonSet) {
 			s := &d.Status
-			s.NumberReady, s.NumberAvailable = min(s.NumberReady+1, s.DesiredNumberScheduled), min(s.NumberAvailable+1, s.DesiredNumberScheduled)
+			s.NumberReady, s.NumberAvailable = within(s.NumberReady+more, s.DesiredNumberScheduled), within(s.NumberAvailable+more, s.DesiredNumberScheduled)
 			s.NumberUnavailable = s.DesiredNumberScheduled - s.NumberAvailable
 		})
 	}
@@ -53,9 +54,11 @@ func (c *clients) counted(ctx context.Context, p *corev1.Pod, at time.Time) erro
 	return nil
 }
 
-func countedIn(d *appsv1.Deployment, at time.Time) {
+func within(n, most int32) int32 { return min(max(n, 0), most) }
+
+func countedIn(d *appsv1.Deployment, more int32, at time.Time) {
 	s := &d.Status
-	s.ReadyReplicas, s.AvailableReplicas = min(s.ReadyReplicas+1, s.Replicas), min(s.AvailableReplicas+1, s.Replicas)
+	s.ReadyReplicas, s.AvailableReplicas = within(s.ReadyReplicas+more, s.Replicas), within(s.AvailableReplicas+more, s.Replicas)
 	s.UnavailableReplicas = s.Replicas - s.AvailableReplicas
 	for i := range s.Conditions {
 		if k := &s.Conditions[i]; k.Type == appsv1.DeploymentAvailable && k.Status != corev1.ConditionTrue && s.UnavailableReplicas == 0 {
