@@ -132,6 +132,13 @@ func TestFromQuestionToVerifiedFix(t *testing.T) {
 	if err != nil || len(rs) != 1 {
 		t.Fatalf("%d fixes proposed, error %v", len(rs), err)
 	}
+	eventually(t, "people are asked", func() bool {
+		rs[0], err = fronts[0].Ask(ctx, rs[0].Name)
+		return err == nil && rs[0].Status.Phase == casebook.AwaitingApproval
+	})
+	if rs[0].Status.Trial == nil {
+		t.Error("people are asked, and no executor has tried the change")
+	}
 	barrier := make(chan struct{})
 	var clicks sync.WaitGroup
 	for i := range 20 {

@@ -39,7 +39,7 @@ func inBubble(t *testing.T, f func(*testing.T, *bubble)) {
 		o.RateLimits = true
 		s := slack.New(o)
 		b := &bubble{rig: &rig{Server: s, t: t, url: "http://slack.invalid", logs: logs, log: zap.New(core), world: &world{t: t}, patience: time.Hour}, wire: s.Wire()}
-		b.book = &casebook.Book{Store: memory.New(time.Now), Policy: rules(), Now: time.Now}
+		b.book = &casebook.Book{Store: memory.New(time.Now), Policy: rules(), Now: time.Now, Patience: -1}
 		t.Cleanup(func() {
 			if t.Failed() {
 				b.printLog()

@@ -94,6 +94,9 @@ func (t *teller) tellRemediation(ctx context.Context, inv casebook.Investigation
 	if err != nil {
 		return err
 	}
+	if rem, err = t.Book.Ask(ctx, name); err != nil {
+		return err
+	}
 	channel, thread := inv.Status.Root.Channel, threadOf(inv)
 	if direct(channel) && !rem.Plan.SelfApproval { // who asked can't approve it, and nobody else would see it
 		t.forget(inv.Name, name)

@@ -162,7 +162,7 @@ func (b *Bot) Run(ctx context.Context) error {
 		workers.Go(func() { b.work(taking, life) })
 	}
 	g.Go(func() error { return b.tell.run(life) })
-	g.Go(func() error { return b.every(taking, b.LookEvery, "expire what nobody decided", b.Book.Expire) })
+	g.Go(func() error { return b.every(taking, b.LookEvery, "look after fixes", b.Book.Tend) })
 	g.Go(func() error { return b.every(taking, b.LookEvery, "take over what was left", b.adopt) })
 	g.Go(func() error {
 		l := newLine(b.Config, b.http, b.pulse, b.meters)

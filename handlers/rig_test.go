@@ -61,7 +61,7 @@ func newRig(t *testing.T, change ...func(*slack.Options)) *rig {
 	core, logs := observer.New(zap.DebugLevel)
 	c := &clock{now: time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC)}
 	r := &rig{Server: s, t: t, url: h.URL, logs: logs, clock: c, log: zap.New(core), world: &world{t: t}, patience: 20 * time.Second}
-	r.book = &casebook.Book{Store: memory.New(c.Now), Policy: rules(), Now: c.Now}
+	r.book = &casebook.Book{Store: memory.New(c.Now), Policy: rules(), Now: c.Now, Patience: -1}
 	t.Cleanup(r.noSecrets)
 	t.Cleanup(func() {
 		if t.Failed() {

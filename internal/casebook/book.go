@@ -18,11 +18,14 @@ import (
 const ApprovalTTL = 30 * time.Minute
 
 // Book opens questions, keeps their reports, proposes the fixes that can be carried out and takes decisions. Any number
-// of replicas may work on one Store. All fields are required.
+// of replicas may work on one Store. Store, Policy and Now are required.
 type Book struct {
 	Store  Store
 	Policy Policy
 	Now    func() time.Time
+	// Patience is how long people are not asked while no executor has tried a proposed change; 10 s where it is 0, and
+	// where it is negative people are asked at once.
+	Patience time.Duration
 
 	mu   sync.Mutex
 	seen sightings
@@ -80,7 +83,7 @@ func (b *Book) Renew(ctx context.Context, inv Investigation) (Investigation, err
 }
 
 // Report stores the answer to inv, which the caller has claimed, and proposes each executable fix of it: one
-// Remediation each, AwaitingApproval, with the nonce for its card. ErrLost where another has the claim by now.
+// Remediation each, Proposed until Ask puts it to people. ErrLost where another has the claim by now.
 func (b *Book) Report(ctx context.Context, inv Investigation, r diagnostics.Report) (Investigation, []Remediation, error) {
 	inv, err := b.underClaim(ctx, inv, func(s *InvestigationStatus) { s.Phase, s.Report = Reported, &r })
 	if err != nil {
@@ -159,18 +162,13 @@ func (b *Book) propose(ctx context.Context, inv Investigation, fix diagnostics.F
 		Risk: kind.Risk, Approvals: approvals(kind.Risk), SelfApproval: kind.Risk == "low", Expires: now.Add(ApprovalTTL),
 	}
 	name := RemediationName(inv.Name, plan.Hash)
-	r, err := b.Store.Remediations.Create(ctx, Remediation{
+	_, err := b.Store.Remediations.Create(ctx, Remediation{
 		Name: name, Created: now, Plan: plan, Status: RemediationStatus{Phase: Proposed},
 	})
 	if err != nil && !errors.Is(err, ErrExists) {
-		return r, err
+		return Remediation{}, err
 	}
-	return b.ChangeRemediation(ctx, name, func(s *RemediationStatus) error {
-		if s.Phase == Proposed || s.Phase == "" {
-			s.Phase, s.Nonce = AwaitingApproval, nonce()
-		}
-		return nil
-	})
+	return b.Ask(ctx, name)
 }
 
 // nonce is 128 random bits in hex.

@@ -88,17 +88,11 @@ func undecided(r diagnostics.Report) bool {
 // rehearse tries the change without effect.
 func (e *Executor) rehearse(ctx context.Context, h *hold) error {
 	me := h.record()
-	for n := 1; ; n++ {
-		err := e.call(ctx, func(ctx context.Context) error { return e.Hands.DryRun(ctx, *me.Plan.Fix.Action, mark(me)) })
-		if err == nil {
-			break
-		}
-		if errors.Is(err, remedy.ErrRefused) || n == attempts {
-			return h.finish(ctx, Failed, fmt.Sprintf("Not applied, nothing was changed: the dry run was refused (%v).", err))
-		}
-		if err := e.pause(ctx, time.Duration(n)*2*time.Second); err != nil {
-			return err
-		}
+	switch err := e.dryRun(ctx, me); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return h.finish(ctx, Failed, fmt.Sprintf("Not applied, nothing was changed: the dry run was refused (%v).", err))
 	}
 	if why := e.halted(ctx); why != "" && ctx.Err() == nil {
 		return h.stopped(ctx, Cancelled, why)

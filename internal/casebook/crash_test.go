@@ -79,7 +79,7 @@ func crashAt(t *testing.T, n int, made bool, lose int) (crashed bool) {
 	if lose == 0 {
 		c.lag = 50 * time.Second // longer than it takes until the other executor takes over
 	}
-	b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+	b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now, Patience: -1}
 	r := approve(t, b, ask(t, b, c, "k"))
 
 	ctx, kill := context.WithCancel(t.Context())
@@ -118,7 +118,7 @@ func crashAt(t *testing.T, n int, made bool, lose int) (crashed bool) {
 func TestTheStoreStutters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{now: time.Now, heals: 40 * time.Second}
-		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now, Patience: -1}
 		r := approve(t, b, ask(t, b, c, "k"))
 		ctx, cancel := context.WithCancel(t.Context())
 		s := casebook.Store{Halt: b.Store.Halt, Investigations: b.Store.Investigations, Remediations: &stuttering{Records: b.Store.Remediations}}
@@ -156,7 +156,7 @@ func (s *stuttering) Update(ctx context.Context, r casebook.Remediation) (casebo
 func TestALostClaimStopsTheHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{now: time.Now, heals: 40 * time.Second}
-		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now, Patience: -1}
 		r := approve(t, b, ask(t, b, c, "k"))
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -217,7 +217,7 @@ func (s *slowHands) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (
 func TestAWatchThatLagsMakesNoBusyLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{now: time.Now}
-		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now, Patience: -1}
 		r := approve(t, b, ask(t, b, c, "k"))
 		c.healthy = true
 		ctx, cancel := context.WithCancel(t.Context())

@@ -224,20 +224,22 @@ func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 // startWithin is how long an approval waits for somebody to carry it out.
 const startWithin = 5 * time.Minute
 
-// Expire closes what nobody decided on in time, and what was approved and not started in time. Call it every few seconds.
-func (b *Book) Expire(ctx context.Context) error {
+// Tend closes what nobody decided on in time, and what was approved and not started in time; and it asks people about
+// what no executor has tried. Call it every few seconds.
+func (b *Book) Tend(ctx context.Context) error {
 	all, err := b.Store.Remediations.List(ctx)
 	if err != nil {
 		return fmt.Errorf("list remediations: %w", err)
 	}
 	var errs []error
 	for _, r := range all {
-		if !overdue(r, b.Now()) {
+		if overdue(r, b.Now()) {
+			expire(&r.Status, b.Now())
+		} else if !b.ask(&r) {
 			continue
 		}
-		expire(&r.Status, b.Now())
 		if _, err := b.Store.Remediations.Update(ctx, r); err != nil && !errors.Is(err, ErrConflict) { // a conflict comes round again
-			errs = append(errs, fmt.Errorf("expire %s: %w", r.Name, err))
+			errs = append(errs, fmt.Errorf("move %s to %s: %w", r.Name, r.Status.Phase, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -34,7 +34,7 @@ func (h *hand) pass(d time.Duration) {
 }
 
 func newBook(now func() time.Time) *casebook.Book {
-	return &casebook.Book{Store: memory.New(now), Policy: anyone{}, Now: now}
+	return &casebook.Book{Store: memory.New(now), Policy: anyone{}, Now: now, Patience: -1}
 }
 
 func refusal(err error) string {
@@ -261,7 +261,7 @@ func TestLateAndWrongClicksAreAnswered(t *testing.T) {
 		}, want: "expired", phase: casebook.Expired},
 		"expired by the timer": {before: func(t *testing.T, h *hand, b *casebook.Book, _ casebook.Remediation) {
 			h.pass(31 * time.Minute)
-			if err := b.Expire(t.Context()); err != nil {
+			if err := b.Tend(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}, want: "expired", phase: casebook.Expired},
@@ -306,7 +306,7 @@ func TestExpireLeavesTheRest(t *testing.T) {
 	approved := approve(t, b, ask(t, b, &cluster{now: h.now}, "2"))
 	phases := func() string {
 		t.Helper()
-		if err := b.Expire(t.Context()); err != nil {
+		if err := b.Tend(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		w, err1 := b.Store.Remediations.Get(t.Context(), waiting.Name)

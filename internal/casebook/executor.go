@@ -44,11 +44,8 @@ func (e *Executor) Run(ctx context.Context) error {
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	open := map[string]Remediation{}
-	busy := map[string]bool{}
-	tried := map[string]attempt{}
-	seen := sightings{}
-	finished := make(chan Remediation)
+	a := agenda{open: map[string]Remediation{}, busy: map[string]chore{}, tried: map[string]attempt{}, seen: sightings{}}
+	finished := make(chan attempt)
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,37 +54,24 @@ func (e *Executor) Run(ctx context.Context) error {
 			if !ok {
 				return cmp.Or(ctx.Err(), errors.New("watch remediations: ended"))
 			}
-			if open[r.Name] = r; r.Status.Phase.Terminal() {
-				delete(open, r.Name)
-				delete(seen, r.Name)
-				delete(tried, r.Name)
-			}
-		case r := <-finished:
-			delete(busy, r.Name)
-			tried[r.Name] = attempt{r.Version, e.Now()}
+			a.note(r)
+		case t := <-finished:
+			a.done(t)
 		case <-e.After(scan):
 		}
-		for _, r := range byAge(open) {
-			if len(busy) >= cmp.Or(e.Limit, 4) {
-				break
-			}
-			if busy[r.Name] || !workable(r.Status.Phase) || !seen.stale(r.Name, r.Status.Claim, e.Now()) {
+		for _, r := range byAge(a.open) {
+			c := a.next(r, e.Now(), cmp.Or(e.Limit, 4))
+			if c == idle {
 				continue
 			}
-			// What the watch shows may be what this executor has long changed itself, or failed on.
-			if t := tried[r.Name]; t.version == r.Version && e.Now().Sub(t.at) < scan {
-				continue
-			}
-			if r.Status.Claim.Holder == "" && contested(r, open) { // another on the same target is under way
-				continue
-			}
-			busy[r.Name] = true
+			a.busy[r.Name] = c
 			wg.Go(func() {
-				if err := e.carry(ctx, r); err != nil {
+				err := e.work(ctx, c, r)
+				if err != nil && ctx.Err() == nil {
 					e.fault(r.Name, err)
 				}
 				select {
-				case finished <- r:
+				case finished <- attempt{name: r.Name, version: r.Version, at: e.Now(), gone: errors.Is(err, ErrNotFound)}:
 				case <-ctx.Done():
 				}
 			})
@@ -95,15 +79,13 @@ func (e *Executor) Run(ctx context.Context) error {
 	}
 }
 
-// attempt is the version of a Remediation that was last taken up, and when that was over.
-type attempt struct {
-	version string
-	at      time.Time
-}
-
-// workable reports whether an executor has something to do in a phase.
-func workable(p Phase) bool {
-	return p == Approved || p == Preflight || p == Applying || p == Verifying
+func (e *Executor) work(ctx context.Context, c chore, r Remediation) error {
+	switch c {
+	case trying:
+		return e.try(ctx, r)
+	default:
+		return e.carry(ctx, r)
+	}
 }
 
 func byAge(open map[string]Remediation) []Remediation {

@@ -23,7 +23,7 @@ func newExecutor(s casebook.Store, c *cluster, holder string) *casebook.Executor
 func run(t *testing.T, c *cluster, executors int, disturb func(*casebook.Book, casebook.Remediation)) casebook.Remediation {
 	t.Helper()
 	c.now = time.Now
-	b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+	b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now, Patience: -1}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for i := range executors {
@@ -109,7 +109,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 		want    string // in the outcome
 	}{
 		"diagnosis fails for a while":      {&cluster{}, casebook.Succeeded, 1, "is gone"},
-		"dry run refused":                  {&cluster{deny: fmt.Errorf("%w: UnauthorizedOperation", remedy.ErrRefused)}, casebook.Failed, 0, "dry run was refused"},
+		"dry run refused":                  {&cluster{}, casebook.Failed, 0, "dry run was refused"},
 		"change refused":                   {&cluster{refuse: fmt.Errorf("%w: RulesPerSecurityGroupLimitExceeded", remedy.ErrRefused)}, casebook.Failed, 0, "nothing was changed"},
 		"change never arrives":             {&cluster{refuse: errors.New("dial: connection refused")}, casebook.Failed, 0, "tried 3 times and is not there"},
 		"answer lost":                      {&cluster{lose: 1}, casebook.Succeeded, 1, "is gone"},
@@ -139,6 +139,9 @@ func TestWhatCanGoWrong(t *testing.T) {
 						})
 					}
 					switch name {
+					case "dry run refused":
+						synctest.Wait() // the trial is over
+						set(func() { w.deny = fmt.Errorf("%w: UnauthorizedOperation", remedy.ErrRefused) })
 					case "diagnosis fails for a while":
 						set(func() { w.outage = 5 })
 						verifying(func() { w.outage = 5 })
@@ -168,7 +171,7 @@ func TestWhatIsThereAlreadyIsNobodysReceipt(t *testing.T) {
 		// Somebody makes the same rule by hand between the diagnosis and the change.
 		hands := &meddled{cluster: c}
 		c.now = time.Now
-		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now, Patience: -1}
 		r := approve(t, b, ask(t, b, c, "k"))
 		e := newExecutor(b.Store, c, "executor-1")
 		e.Hands = hands
@@ -199,7 +202,7 @@ func (m *meddled) DryRun(context.Context, remedy.Action, remedy.Mark) error {
 func TestUnapprovedIsNeverCarriedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{now: time.Now}
-		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now, Patience: -1}
 		r := ask(t, b, c, "k")
 		for _, p := range []casebook.Phase{casebook.Approved, casebook.Preflight, casebook.Applying} {
 			forged := r

@@ -89,7 +89,7 @@ func TestNoBrake(t *testing.T) {
 func runBraked(t *testing.T, w *cluster, n int, pull func() (casebook.Halt, error)) casebook.Remediation {
 	t.Helper()
 	w.now = time.Now
-	b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+	b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now, Patience: -1}
 	s := b.Store
 	if s.Halt = nil; pull != nil {
 		s.Halt = &lever{Brake: b.Store.Halt, n: n, pull: pull}
@@ -99,7 +99,7 @@ func runBraked(t *testing.T, w *cluster, n int, pull func() (casebook.Halt, erro
 	wg.Go(func() { _ = newExecutor(s, w, "executor-1").Run(ctx) })
 	wg.Go(func() {
 		for ctx.Err() == nil {
-			if err := b.Expire(ctx); err != nil && ctx.Err() == nil {
+			if err := b.Tend(ctx); err != nil && ctx.Err() == nil {
 				t.Error(err)
 			}
 			time.Sleep(5 * time.Second)

@@ -62,7 +62,7 @@ func (p *ports) Apply(ctx context.Context, a remedy.Action, _ remedy.Mark) (reme
 func TestOneChangeOfATargetAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &ports{open: map[int]int{}}
-		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now}
+		b := &casebook.Book{Store: memory.New(time.Now), Policy: anyone{}, Now: time.Now, Patience: -1}
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for i := range 4 {

@@ -158,7 +158,7 @@ func newLife(t *testing.T, dir string, change func(*world.World)) *life {
 		t.Fatal(err)
 	}
 	l := &life{t: t, served: s, src: src, ask: c, book: &casebook.Book{
-		Store: memory.New(time.Now), Now: time.Now,
+		Store: memory.New(time.Now), Now: time.Now, Patience: -1,
 		Policy: policy.Policy{Team: team, Askers: []string{policy.Anyone}, Approvers: []policy.Grant{{Users: []string{requester, approver, second}}}},
 	}}
 	ctx, stop := context.WithCancel(context.Background())

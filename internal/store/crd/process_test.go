@@ -132,6 +132,15 @@ func TestFromQuestionToVerifiedFix(t *testing.T) {
 	if len(rs) != 1 {
 		t.Fatalf("%d fixes proposed", len(rs))
 	}
+	insist(func() (err error) { // asked once an executor has tried it
+		if rs[0], err = fronts[0].Ask(ctx, rs[0].Name); err == nil && rs[0].Status.Phase == casebook.Proposed {
+			err = errors.New("not tried yet")
+		}
+		return err
+	})
+	if rs[0].Status.Trial == nil || rs[0].Status.Phase != casebook.AwaitingApproval {
+		t.Fatalf("phase %s, trial %+v", rs[0].Status.Phase, rs[0].Status.Trial)
+	}
 
 	barrier := make(chan struct{})
 	var clicks sync.WaitGroup
