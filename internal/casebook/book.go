@@ -138,7 +138,7 @@ func (b *Book) Propose(ctx context.Context, inv Investigation) ([]Remediation, e
 			continue
 		}
 		seen[fix.Action.Hash()] = true
-		r, err := b.propose(ctx, inv, fix)
+		r, err := b.proposeFix(ctx, inv, fix)
 		if err != nil {
 			return out, fmt.Errorf("propose %s for %s: %w", fix.ID, inv.Name, err)
 		}
@@ -147,28 +147,38 @@ func (b *Book) Propose(ctx context.Context, inv Investigation) ([]Remediation, e
 	return out, nil
 }
 
-func (b *Book) propose(ctx context.Context, inv Investigation, fix diagnostics.Fix) (Remediation, error) {
+func (b *Book) proposeFix(ctx context.Context, inv Investigation, fix diagnostics.Fix) (Remediation, error) {
 	if len(fix.Resolves) == 0 { // then it has to resolve all that was found
 		for _, f := range inv.Status.Report.Causes {
 			fix.Resolves = append(fix.Resolves, f.Key())
 		}
 	}
-	kind := diagnostics.FixByID(fix.ID)
-	now := b.Now()
 	question := inv.Question
 	question.Target.Namespace = cmp.Or(question.Target.Namespace, inv.Status.Report.Target.Namespace) // found by the diagnosis
-	plan := Plan{
-		Investigation: inv.Name, Question: question, Fix: fix, Hash: fix.Action.Hash(), Target: fix.Action.Target(),
-		Risk: kind.Risk, Approvals: approvals(kind.Risk), SelfApproval: kind.Risk == "low", Expires: now.Add(ApprovalTTL),
-	}
+	plan := planOf(inv.Name, question, fix, b.Now())
 	name := RemediationName(inv.Name, plan.Hash)
-	_, err := b.Store.Remediations.Create(ctx, Remediation{
-		Name: name, Created: now, Plan: plan, Status: RemediationStatus{Phase: Proposed},
-	})
-	if err != nil && !errors.Is(err, ErrExists) {
+	if r, err := b.propose(ctx, name, plan); !errors.Is(err, ErrExists) {
+		return r, err
+	}
+	return b.Ask(ctx, name)
+}
+
+// propose makes a Remediation, and asks people at once where nobody has to try it first. ErrExists where it is there.
+func (b *Book) propose(ctx context.Context, name string, p Plan) (Remediation, error) {
+	_, err := b.Store.Remediations.Create(ctx, Remediation{Name: name, Created: b.Now(), Plan: p, Status: RemediationStatus{Phase: Proposed}})
+	if err != nil {
 		return Remediation{}, err
 	}
 	return b.Ask(ctx, name)
+}
+
+// planOf is the plan to carry out a fix, with what the catalogue asks for.
+func planOf(investigation string, q Question, fix diagnostics.Fix, now time.Time) Plan {
+	kind := diagnostics.FixByID(fix.ID)
+	return Plan{
+		Investigation: investigation, Question: q, Fix: fix, Hash: fix.Action.Hash(), Target: fix.Action.Target(),
+		Risk: kind.Risk, Approvals: approvals(kind.Risk), SelfApproval: kind.Risk == "low", Expires: now.Add(ApprovalTTL),
+	}
 }
 
 // nonce is 128 random bits in hex.

@@ -31,6 +31,9 @@ func (e *Executor) preflight(ctx context.Context, h *hold) error {
 		return h.stopped(ctx, Cancelled, why)
 	}
 	plan := h.record().Plan
+	if plan.Undoes != "" {
+		return e.preflightUndo(ctx, h)
+	}
 	begun := e.Now()
 	for {
 		r, err := e.diagnose(ctx, plan)
@@ -92,7 +95,7 @@ func (e *Executor) rehearse(ctx context.Context, h *hold) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return h.finish(ctx, Failed, fmt.Sprintf("Not applied, nothing was changed: the dry run was refused (%v).", err))
+		return h.finish(ctx, Failed, untouched(me.Plan)+fmt.Sprintf("the dry run was refused (%v).", err))
 	}
 	if why := e.halted(ctx); why != "" && ctx.Err() == nil {
 		return h.stopped(ctx, Cancelled, why)
@@ -101,8 +104,16 @@ func (e *Executor) rehearse(ctx context.Context, h *hold) error {
 	h.intent = true
 	return h.change(ctx, func(s *RemediationStatus) {
 		s.Phase, s.Step, s.Attempts, s.Started = Applying, StepInFlight, 1, now
-		s.note("applying", now, "Diagnosed again: the same fix is still right. Applying: "+strings.Join(me.Plan.Fix.Changes, "; "))
+		s.note("applying", now, begins(me.Plan))
 	})
+}
+
+// begins says what is about to be done.
+func begins(p Plan) string {
+	if p.Undoes != "" {
+		return "It is still as the fix left it. Undoing: " + strings.Join(p.Fix.Changes, "; ")
+	}
+	return "Diagnosed again: the same fix is still right. Applying: " + strings.Join(p.Fix.Changes, "; ")
 }
 
 func (e *Executor) call(ctx context.Context, f func(context.Context) error) error {
@@ -135,21 +146,24 @@ func (e *Executor) apply(ctx context.Context, h *hold) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && !unanswered:
-			return h.finish(ctx, Failed, fmt.Sprintf("Not applied, nothing was changed: %s could not be looked at before the change (%v).", me.Plan.Target, err))
+			return h.finish(ctx, Failed, untouched(me.Plan)+fmt.Sprintf("%s could not be looked at before the change (%v).", me.Plan.Target, err))
 		case err != nil:
 			return h.finish(ctx, NeedsHuman, fmt.Sprintf(
 				"The change was begun, and whether it was made could not be seen (%v). Look at %s; to undo it: %s", err, me.Plan.Target, me.Plan.Fix.Undo))
 		case done:
 			return e.applied(ctx, h, receipt)
 		case refused != nil:
-			return h.finish(ctx, Failed, fmt.Sprintf("The change was refused (%v); nothing was changed.", refused))
+			return h.giveUp(ctx, receipt, fmt.Sprintf("The change was refused (%v)", refused))
 		}
 		if why := e.halted(ctx); why != "" && ctx.Err() == nil { // the last moment at which it can be kept from happening
+			if len(receipt.Did) > 0 {
+				return h.giveUp(ctx, receipt, "Changes are stopped")
+			}
 			return h.stopped(ctx, Failed, why)
 		}
 		if unanswered {
 			if me.Status.Attempts >= attempts {
-				return h.finish(ctx, Failed, fmt.Sprintf("The change was tried %d times and is not there; nothing was changed.", me.Status.Attempts))
+				return h.giveUp(ctx, receipt, fmt.Sprintf("The change was tried %d times and is not there", me.Status.Attempts))
 			}
 			me.Status.Attempts++
 			if err := h.change(ctx, func(s *RemediationStatus) { s.Attempts = me.Status.Attempts }); err != nil {
@@ -174,6 +188,24 @@ func (e *Executor) apply(ctx context.Context, h *hold) error {
 	}
 }
 
+// giveUp ends a change that is not there. Where a part of it is, the receipt of that part is stored, and a person has to
+// look: half a change is neither nothing nor the whole.
+func (h *hold) giveUp(ctx context.Context, receipt remedy.Receipt, why string) error {
+	me := h.record()
+	if len(receipt.Did) == 0 {
+		return h.finish(ctx, Failed, why+"; nothing was changed.")
+	}
+	now := h.e.Now()
+	text := fmt.Sprintf("%s, and only a part of it was made: %s. A person has to look. To undo it: %s", why, strings.Join(receipt.Did, "; "), me.Plan.Fix.Undo)
+	return h.change(ctx, func(s *RemediationStatus) {
+		if s.Receipt == nil {
+			s.Receipt = &receipt
+		}
+		s.Phase, s.Outcome = NeedsHuman, text
+		s.note("outcome", now, text)
+	})
+}
+
 // look asks whether the change is in effect; after a call without answer again and again until it would surely show.
 func (e *Executor) look(ctx context.Context, a remedy.Action, m remedy.Mark, unanswered bool) (done bool, r remedy.Receipt, err error) {
 	for _, wait := range settle() {
@@ -194,10 +226,7 @@ func (e *Executor) look(ctx context.Context, a remedy.Action, m remedy.Mark, una
 // applied stores what was done, and until when it has to show.
 func (e *Executor) applied(ctx context.Context, h *hold, receipt remedy.Receipt) error {
 	me, now := h.record(), e.Now()
-	text := "Applied. Watching until it shows, at most " + spellTime(patience(me.Plan.Fix)) + "."
-	if !receipt.Owned {
-		text = "It was in place already, made by somebody else; nothing was changed. Watching whether it helps."
-	}
+	text := made(me.Plan, receipt)
 	return h.change(ctx, func(s *RemediationStatus) {
 		if s.Receipt == nil {
 			s.Receipt = &receipt
@@ -205,6 +234,23 @@ func (e *Executor) applied(ctx context.Context, h *hold, receipt remedy.Receipt)
 		s.Phase, s.Step, s.Applied, s.Deadline = Verifying, StepApplied, now, now.Add(patience(me.Plan.Fix))
 		s.note("applied", now, text)
 	})
+}
+
+// made says what was done, and what comes next.
+func made(p Plan, receipt remedy.Receipt) string {
+	switch {
+	case p.Undoes != "" && !receipt.Owned:
+		return "It was undone already, by somebody else. Looking whether it stays so."
+	case p.Undoes != "":
+		return "The change is taken back. Looking until it is seen to be gone, at most " + spellTime(patience(p.Fix)) + "."
+	case !receipt.Owned:
+		return "It was in place already, made by somebody else; nothing was changed. Watching whether it helps."
+	}
+	text := "Applied"
+	if len(receipt.Did) > 0 {
+		text += ": " + strings.Join(receipt.Did, "; ")
+	}
+	return text + ". Watching until it shows, at most " + spellTime(patience(p.Fix)) + "."
 }
 
 // patience is how long a change may take to show: twice the time that it usually takes, and 5 minutes at least, for the

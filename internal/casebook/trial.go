@@ -55,7 +55,13 @@ func (b *Book) patience() time.Duration {
 // try makes the change without effect, before anybody is asked to approve it, and stores what came of that.
 func (e *Executor) try(ctx context.Context, r Remediation) error {
 	t := Trial{At: e.Now()}
-	switch err := e.dryRun(ctx, r); {
+	err := e.dryRun(ctx, r)
+	if r.Plan.Undoes != "" && err == nil {
+		if t.Refused, err = e.undoable(ctx, r.Plan); t.Refused != "" {
+			t.Refused = untouched(r.Plan) + t.Refused
+		}
+	}
+	switch {
 	case ctx.Err() != nil:
 		return nil
 	case errors.Is(err, remedy.ErrRefused):
@@ -65,7 +71,7 @@ func (e *Executor) try(ctx context.Context, r Remediation) error {
 	}
 	call, done := context.WithTimeout(ctx, callTimeout)
 	defer done()
-	_, err := change(call, e.Store.Remediations, r.Name, func(r *Remediation) error {
+	_, err = change(call, e.Store.Remediations, r.Name, func(r *Remediation) error {
 		if s := &r.Status; s.Trial == nil && (s.Phase == Proposed || s.Phase == AwaitingApproval) {
 			s.Trial = &t
 		}
@@ -74,8 +80,16 @@ func (e *Executor) try(ctx context.Context, r Remediation) error {
 	return err
 }
 
-// dryRun tries the change without effect, several times where that fails for another reason than a refusal.
+// dryRun tries the change without effect.
 func (e *Executor) dryRun(ctx context.Context, r Remediation) error {
+	if r.Plan.Undoes != "" {
+		return e.tryUndo(ctx, r)
+	}
+	return e.tryAction(ctx, r)
+}
+
+// tryAction tries several times where that fails for another reason than a refusal.
+func (e *Executor) tryAction(ctx context.Context, r Remediation) error {
 	for n := 1; ; n++ {
 		err := e.call(ctx, func(ctx context.Context) error { return e.Hands.DryRun(ctx, *r.Plan.Fix.Action, mark(r)) })
 		if err == nil || errors.Is(err, remedy.ErrRefused) || n == attempts {

@@ -25,6 +25,9 @@ type view struct {
 // only for what it saw: twice in a row, with every read that decides it.
 func (e *Executor) verify(ctx context.Context, h *hold) error {
 	me := h.record()
+	if me.Plan.Undoes != "" {
+		return e.verifyUndo(ctx, h)
+	}
 	before := e.before(ctx, me.Plan)
 	clean := 0
 	var last *view // that could be had

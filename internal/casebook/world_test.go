@@ -54,6 +54,17 @@ type cluster struct {
 	lookErr error
 	looks   int
 	runs    int
+	revoked int       // calls that took the rule back
+	changed bool      // somebody changed the rule since it was made: it is nobody's to take back
+	parts   []string  // what Look says of a change that is not done
+	alarm   []alarm   // further findings, once the rule is there
+	gone    time.Time // of the rule: when it was taken back
+}
+
+// alarm is trouble that a change makes.
+type alarm struct {
+	after, until time.Duration // from the rule
+	cause        diagnostics.Finding
 }
 
 const trouble = "alb/sg.target-ingress sg-1"
@@ -85,6 +96,11 @@ func (c *cluster) Diagnose(ctx context.Context, diagnosis string, t diagnostics.
 	add := func(id, subject string) {
 		r.Causes = append(r.Causes, diagnostics.Finding{ID: id, Subject: subject, Confidence: diagnostics.Confirmed})
 	}
+	for _, x := range c.alarm {
+		if on := c.now().Sub(c.since); c.rule && on >= x.after && on < x.until {
+			r.Causes = append(r.Causes, x.cause)
+		}
+	}
 	if c.blind {
 		r.Gaps = []diagnostics.Gap{{Permission: "ec2:DescribeSecurityGroupRules", Reason: diagnostics.Denied, Caps: []string{"alb/sg.target-ingress"}}}
 		r.Summary = "the rules can't be read"
@@ -110,20 +126,41 @@ func (c *cluster) Diagnose(ctx context.Context, diagnosis string, t diagnostics.
 	return r, nil
 }
 
-func (c *cluster) DryRun(context.Context, remedy.Action, remedy.Mark) error {
+func (c *cluster) DryRun(_ context.Context, a remedy.Action, _ remedy.Mark) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if a.RevokeIngress != nil && (c.changed || !c.rule) {
+		return fmt.Errorf("%w: rule sgr-1 is not the one that was made", remedy.ErrRefused)
+	}
 	return c.deny
 }
 
-func (c *cluster) Look(ctx context.Context, _ remedy.Action, _ remedy.Mark) (bool, remedy.Receipt, error) {
+// receipt is what a change that is in effect left behind.
+func (c *cluster) receipt(a remedy.Action) remedy.Receipt {
+	if a.RevokeIngress != nil {
+		return remedy.Receipt{ID: "sgr-1", Owned: c.revoked > 0}
+	}
+	if c.foreign {
+		return remedy.Receipt{ID: "sgr-1"}
+	}
+	return remedy.Receipt{ID: "sgr-1", Owned: true, Undo: &remedy.Action{RevokeIngress: &remedy.RevokeIngress{Group: "sg-1", Rule: "sgr-1", Source: "sg-2", Port: 8080}}}
+}
+
+func (c *cluster) Look(ctx context.Context, a remedy.Action, _ remedy.Mark) (bool, remedy.Receipt, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looks++
 	if err := errors.Join(ctx.Err(), c.lookErr); err != nil {
 		return false, remedy.Receipt{}, err
 	}
-	return c.rule && c.now().Sub(c.since) >= c.lag, remedy.Receipt{ID: "sgr-1", Owned: !c.foreign}, nil
+	shows, since := c.rule, c.since
+	if a.RevokeIngress != nil {
+		shows, since = !c.rule, c.gone
+	}
+	if !shows || c.now().Sub(since) < c.lag {
+		return false, remedy.Receipt{Did: c.parts}, nil
+	}
+	return true, c.receipt(a), nil
 }
 
 func (c *cluster) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (remedy.Receipt, error) {
@@ -132,19 +169,27 @@ func (c *cluster) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (re
 	if err := ctx.Err(); err != nil {
 		return remedy.Receipt{}, err
 	}
-	if m.Requester != requester || m.Approver == "" || m.Remediation == "" {
+	if m.Requester == "" || m.Approver == "" || m.Remediation == "" {
 		return remedy.Receipt{}, fmt.Errorf("%w: unmarked %+v", remedy.ErrRefused, m)
 	}
 	if c.refuse != nil {
 		return remedy.Receipt{}, c.refuse
 	}
-	c.applied++
-	c.rule, c.since = true, c.now()
+	if a.RevokeIngress != nil {
+		if c.changed || !c.rule {
+			return remedy.Receipt{}, fmt.Errorf("%w: rule sgr-1 is not the one that was made", remedy.ErrRefused)
+		}
+		c.revoked++
+		c.rule, c.gone = false, c.now()
+	} else {
+		c.applied++
+		c.rule, c.since = true, c.now()
+	}
 	if c.lose > 0 {
 		c.lose--
-		return remedy.Receipt{}, errors.New("authorize security group ingress: connection reset")
+		return remedy.Receipt{}, errors.New("change of sg-1: connection reset")
 	}
-	return remedy.Receipt{ID: "sgr-1", Owned: true, Undo: &remedy.Action{RevokeIngress: &remedy.RevokeIngress{Group: "sg-1", Rule: "sgr-1"}}}, nil
+	return c.receipt(a), nil
 }
 
 // question is what all tests ask.
