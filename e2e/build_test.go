@@ -11,25 +11,51 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
 // version is that of the control plane. Without it in the binary, discovery reports v0.0.0, which clients refuse to read.
 const version = "v1.37.2"
 
-// tools are the programs of the tests, each with the module below e2e that pins it.
-var tools = map[string]struct{ module, pkg, flags string }{
-	"etcd":           {"controlplane", "go.etcd.io/etcd/server/v3", "-s -w"},
-	"kube-apiserver": {"controlplane", "k8s.io/kubernetes/cmd/kube-apiserver", "-s -w -X k8s.io/component-base/version.gitVersion=" + version},
-	"render":         {"render", ".", "-s -w"},
+// A module below e2e pins programs, each with its package. All of one module are built by one call of go build: they share
+// most of what they import, and one is linked while another compiles.
+type module struct {
+	flags    string
+	programs map[string]string
 }
 
-// tool finds a program, or builds it once into the user's cache folder: KUBEBUILDER_ASSETS comes first, as envtest has it.
+var modules = map[string]module{
+	"controlplane": {"-s -w -X k8s.io/component-base/version.gitVersion=" + version, map[string]string{
+		"etcd":                    "go.etcd.io/etcd/server/v3",
+		"kube-apiserver":          "k8s.io/kubernetes/cmd/kube-apiserver",
+		"kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+		"kube-scheduler":          "k8s.io/kubernetes/cmd/kube-scheduler",
+		"kwok":                    "sigs.k8s.io/kwok/cmd/kwok",
+	}},
+	"render": {"-s -w", map[string]string{"render": "."}},
+}
+
+// builtAs is how go build calls a program whose package has another name.
+var builtAs = map[string]string{"etcd": "server"}
+
+// tool finds a program, or builds its module once into the user's cache folder: KUBEBUILDER_ASSETS comes first, as envtest has it.
 func tool(ctx context.Context, name string) (string, error) {
 	if p := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), name); os.Getenv("KUBEBUILDER_ASSETS") != "" && exists(p) {
 		return p, nil
 	}
-	t := tools[name]
-	key, err := fingerprint(t.module, t.pkg+t.flags)
+	for folder, m := range modules {
+		if m.programs[name] == "" {
+			continue
+		}
+		built, err := m.build(ctx, folder)
+		return filepath.Join(built, name), err
+	}
+	return "", fmt.Errorf("no module below e2e has the program %s", name)
+}
+
+// build builds the programs of the module in a folder, if they aren't there yet, and says where they are.
+func (m module) build(ctx context.Context, folder string) (string, error) {
+	key, err := fingerprint(folder, fmt.Sprint(m))
 	if err != nil {
 		return "", err
 	}
@@ -37,29 +63,42 @@ func tool(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folder := filepath.Join(cache, "netdiag", "e2e", key)
-	p := filepath.Join(folder, name)
-	if exists(p) {
-		return p, nil
+	to := filepath.Join(cache, "netdiag", "e2e", key)
+	if exists(to) {
+		return to, nil
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	half := fmt.Sprintf("%s.%d", to, os.Getpid()) // a build that is broken off leaves nothing that looks finished
+	if err := os.MkdirAll(half, 0o755); err != nil {
 		return "", err
 	}
-	fmt.Fprintf(os.Stderr, "building %s; the first time takes minutes\n", name)
-	half := fmt.Sprintf("%s.%d", p, os.Getpid()) // a build that is broken off leaves nothing that looks finished
-	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", t.flags, "-o", half, t.pkg)
-	cmd.Dir = t.module
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+	defer func() { _ = os.RemoveAll(half) }()
+	fmt.Fprintf(os.Stderr, "building %s; the first time takes minutes\n", folder)
+	began := time.Now()
+	args := []string{"build", "-ldflags", m.flags, "-o", half + string(filepath.Separator)}
+	for _, pkg := range m.programs {
+		args = append(args, pkg)
 	}
-	return p, os.Rename(half, p)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", folder, err, out)
+	}
+	fmt.Fprintf(os.Stderr, "built %s in %s\n", folder, time.Since(began).Round(time.Second))
+	for name := range m.programs {
+		if as := builtAs[name]; as != "" {
+			if err := os.Rename(filepath.Join(half, as), filepath.Join(half, name)); err != nil {
+				return "", err
+			}
+		}
+	}
+	return to, os.Rename(half, to)
 }
 
 // fingerprint changes whenever a build would give something else.
-func fingerprint(module, how string) (string, error) {
+func fingerprint(folder, how string) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, runtime.Version(), runtime.GOARCH, how)
-	names, err := filepath.Glob(filepath.Join(module, "*"))
+	names, err := filepath.Glob(filepath.Join(folder, "*"))
 	for _, name := range names {
 		b, err := os.ReadFile(name)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -25,8 +26,8 @@ import (
 // values switch everything of the chart on that the tests need.
 const values = `{"cluster":"prod","region":"us-west-2","slack":{"team":"T0TEAM"},"fixes":{"enabled":true}}`
 
-// install applies the chart as somebody would who installs it, with strict validation, and waits until its rules hold.
-func (p *plane) install(ctx context.Context) error {
+// install applies the chart as somebody would who installs it, with strict validation, and waits until the custom resources are served.
+func (p *plane) install(ctx context.Context, values string) error {
 	path, err := tool(ctx, "render")
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (p *plane) install(ctx context.Context) error {
 	for {
 		document, err := documents.Read()
 		if errors.Is(err, io.EOF) {
-			return p.settled(ctx, dyn)
+			return served(ctx, dyn, []schema.GroupVersionResource{records.WithResource("investigations"), records.WithResource("remediations")})
 		}
 		if err != nil {
 			return err
@@ -63,6 +64,11 @@ func (p *plane) install(ctx context.Context) error {
 		}
 		if u.GetKind() == "" { // only comments
 			continue
+		}
+		if u.GetKind() == "Deployment" { // the tests run the programs beside the cluster
+			if err := unstructured.SetNestedField(u.Object, int64(0), "spec", "replicas"); err != nil {
+				return err
+			}
 		}
 		mapping, err := mapper.RESTMapping(u.GroupVersionKind().GroupKind(), u.GroupVersionKind().Version)
 		if err != nil {
@@ -79,15 +85,15 @@ func (p *plane) install(ctx context.Context) error {
 	}
 }
 
-// settled waits until the custom resources are served.
-func (p *plane) settled(ctx context.Context, dyn dynamic.Interface) error {
+// served waits until these kinds are.
+func served(ctx context.Context, client dynamic.Interface, kinds []schema.GroupVersionResource) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for _, resource := range []string{"investigations", "remediations"} {
+	for _, kind := range kinds {
 		for {
-			_, err := dyn.Resource(records.WithResource(resource)).Namespace("netdiag").List(ctx, metav1.ListOptions{})
+			_, err := client.Resource(kind).List(ctx, metav1.ListOptions{})
 			if err == nil {
 				break
 			}
@@ -97,7 +103,7 @@ func (p *plane) settled(ctx context.Context, dyn dynamic.Interface) error {
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
-				return fmt.Errorf("%s are not served: %w", resource, err)
+				return fmt.Errorf("%s are not served: %w", kind.Resource, err)
 			}
 		}
 	}

@@ -30,6 +30,9 @@ import (
 type plane struct {
 	admin *rest.Config // of system:masters
 	chart string       // the manifests of deploy/helm, as they were applied
+
+	folder, etcd, key string // etcd is its URL, key the file that signs the tokens of service accounts
+	running           []*process
 }
 
 // the is the control plane of this run; nil where the tests are not asked for.
@@ -45,12 +48,11 @@ func TestMain(m *testing.M) {
 		folder, err := os.MkdirTemp("", "netdiag-e2e-")
 		if err == nil {
 			defer func() { _ = os.RemoveAll(folder) }()
-			var stop func()
-			the, stop, err = start(ctx, folder)
-			defer stop()
+			the, err = start(ctx, folder)
+			defer the.stop()
 		}
 		if err == nil {
-			err = the.install(ctx)
+			err = the.install(ctx, values)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -69,55 +71,63 @@ func need(t *testing.T) *plane {
 	return the
 }
 
-// start starts etcd and the API server in a folder, and waits until it is ready. stop is never nil.
-func start(ctx context.Context, folder string) (p *plane, stop func(), err error) {
-	var running []*process
-	stop = func() {
-		for _, r := range slices.Backward(running) {
-			r.stop()
-		}
-	}
-	run := func(name string, args ...string) (*process, error) {
-		path, err := tool(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		q, err := begin(path, filepath.Join(folder, name+".log"), args...)
-		if err == nil {
-			running = append(running, q)
-		}
-		return q, err
-	}
+// start starts etcd and the API server in a folder, with further flags of the API server, and waits until it is ready. The
+// plane is never nil; stop ends what has started.
+func start(ctx context.Context, folder string, flags ...string) (p *plane, err error) {
+	p = &plane{folder: folder, key: filepath.Join(folder, "sa.key")}
 	ports, err := freePorts(3)
 	if err != nil {
-		return nil, stop, err
+		return p, err
 	}
-	etcd, peer := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	if _, err := run("etcd", "--data-dir", filepath.Join(folder, "etcd"), "--listen-client-urls", etcd, "--advertise-client-urls", etcd,
+	p.etcd = fmt.Sprintf("http://127.0.0.1:%d", ports[0])
+	peer := fmt.Sprintf("http://127.0.0.1:%d", ports[1])
+	if _, err := p.run(ctx, "etcd", "--data-dir", filepath.Join(folder, "etcd"), "--listen-client-urls", p.etcd, "--advertise-client-urls", p.etcd,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer); err != nil {
-		return nil, stop, err
+		return p, err
 	}
-	key, tokens := filepath.Join(folder, "sa.key"), filepath.Join(folder, "tokens.csv")
-	if err := writeKey(key); err != nil {
-		return nil, stop, err
+	tokens := filepath.Join(folder, "tokens.csv")
+	if err := writeKey(p.key); err != nil {
+		return p, err
 	}
 	admin := rand.Text()
 	if err := os.WriteFile(tokens, []byte(admin+`,admin,admin,"system:masters"`+"\n"), 0o600); err != nil {
-		return nil, stop, err
+		return p, err
 	}
-	server, err := run("kube-apiserver", "--etcd-servers="+etcd, "--cert-dir="+filepath.Join(folder, "certs"),
+	server, err := p.run(ctx, "kube-apiserver", append([]string{
+		"--etcd-servers=" + p.etcd, "--cert-dir=" + filepath.Join(folder, "certs"),
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", fmt.Sprintf("--secure-port=%d", ports[2]),
-		"--authorization-mode=RBAC", "--token-auth-file="+tokens, "--service-account-issuer=https://netdiag.test",
-		"--service-account-key-file="+key, "--service-account-signing-key-file="+key, "--service-cluster-ip-range=10.96.0.0/16",
-		"--allow-privileged", "--disable-admission-plugins=ServiceAccount") // nobody makes the default service accounts here
+		"--authorization-mode=RBAC", "--token-auth-file=" + tokens, "--service-account-issuer=https://netdiag.test",
+		"--service-account-key-file=" + p.key, "--service-account-signing-key-file=" + p.key, "--service-cluster-ip-range=172.20.0.0/16",
+		"--allow-privileged", "--disable-admission-plugins=ServiceAccount", // not every plane has who makes the default service accounts
+	}, flags...)...)
 	if err != nil {
-		return nil, stop, err
+		return p, err
 	}
-	p = &plane{admin: &rest.Config{
+	p.admin = &rest.Config{
 		Host: fmt.Sprintf("https://127.0.0.1:%d", ports[2]), BearerToken: admin, QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{CAFile: filepath.Join(folder, "certs", "apiserver.crt")},
-	}}
-	return p, stop, p.ready(ctx, server)
+	}
+	return p, p.ready(ctx, server)
+}
+
+// run starts a program of the control plane; stop ends it.
+func (p *plane) run(ctx context.Context, name string, args ...string) (*process, error) {
+	path, err := tool(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	q, err := begin(exec.Command(path, args...), filepath.Join(p.folder, name+".log"))
+	if err == nil {
+		p.running = append(p.running, q)
+	}
+	return q, err
+}
+
+// stop ends everything of the plane, the last first.
+func (p *plane) stop() {
+	for _, r := range slices.Backward(p.running) {
+		r.stop()
+	}
 }
 
 // ready waits until the API server says that it is, or has ended.
@@ -181,17 +191,18 @@ type process struct {
 	ended chan struct{}
 }
 
-func begin(path, log string, args ...string) (*process, error) {
-	out, err := os.Create(log)
+// begin starts a program that writes into a log, at its end where there is one.
+func begin(cmd *exec.Cmd, log string) (*process, error) {
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(path, args...), log: log, ended: make(chan struct{})}
+	p := &process{cmd: cmd, log: log, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that is killed leaves nothing behind
 	if err := p.cmd.Start(); err != nil {
 		_ = out.Close()
-		return nil, fmt.Errorf("start %s: %w", path, err)
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	go func() { // ends with the process; stop waits for it
 		defer close(p.ended)
