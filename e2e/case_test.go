@@ -96,6 +96,7 @@ func advance(s casebook.RemediationStatus, to casebook.Phase, plan casebook.Plan
 	s.Phase = to
 	if to != casebook.Proposed && s.Nonce == "" {
 		s.Nonce, s.Card, s.Posted = "00", casebook.Message{Channel: "C1", TS: "1.1"}, map[string]string{"card": "1.1"}
+		s.Delivery = casebook.Claim{Holder: "serve-1", Epoch: 2, Renewed: at, TTL: 30 * time.Second}
 	}
 	switch to {
 	case casebook.Approved:

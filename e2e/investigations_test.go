@@ -51,6 +51,7 @@ func looked(s casebook.InvestigationStatus, to casebook.InvestigationPhase) case
 		s.Root, s.Posted = casebook.Message{Channel: "C1", TS: "1.1"}, map[string]string{"root": "1.1"}
 	case casebook.Diagnosing:
 		s.Claim = casebook.Claim{Holder: "serve-1", Epoch: 1, Renewed: at, TTL: 30 * time.Second}
+		s.Delivery = s.Claim
 	case casebook.Reported:
 		s.Report, s.Wanted = &diagnostics.Report{Summary: "all is well", Severity: "P4", At: at, Tables: []diagnostics.Table{{Title: "Nodes"}}}, map[string]string{"evidence": "U1"}
 	case casebook.Faulted:
@@ -90,6 +91,7 @@ func TestInvestigationBegins(t *testing.T) {
 		"answered":   {Phase: casebook.Reported, Report: &diagnostics.Report{}},
 		"failed":     {Phase: casebook.Faulted},
 		"claimed":    {Phase: casebook.Received, Claim: casebook.Claim{Holder: "serve-1", Epoch: 1, Renewed: at}},
+		"told":       {Phase: casebook.Received, Delivery: casebook.Claim{Holder: "serve-1", Epoch: 1, Renewed: at}},
 		"in error":   {Phase: casebook.Received, Error: "Nothing could be read."},
 	} {
 		u, err := d.api.Create(t.Context(), object(t, "Investigation", strings.ReplaceAll(name, " ", "-"), storetest.Investigation("").Question, nil), metav1.CreateOptions{})
@@ -125,6 +127,8 @@ func TestInvestigationRules(t *testing.T) {
 		"more wanted too early":      {casebook.Diagnosing, func(s *status) { s.Wanted = map[string]string{"evidence": "U1"} }, "more of an answer can be wanted only once it is there"},
 		"wanted by another":          {casebook.Reported, func(s *status) { s.Wanted = map[string]string{"evidence": "U2"} }, "what was wanted can't be forgotten"},
 		"a claim without its turn":   {casebook.Diagnosing, func(s *status) { s.Claim.Holder = "serve-2" }, "a new holder needs a higher one"},
+		"a telling without its turn": {casebook.Reported, func(s *status) { s.Delivery.Holder = "serve-2" }, "the epoch of a delivery can't go back"},
+		"a telling thrown away":      {casebook.Reported, func(s *status) { s.Delivery = casebook.Claim{} }, "the epoch of a delivery can't go back"},
 	} {
 		u, s := d.asked(c.from)
 		s.Posted = maps.Clone(s.Posted)

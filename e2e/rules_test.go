@@ -30,6 +30,7 @@ func TestRules(t *testing.T) {
 		early          = "a decision can be added only while the phase is AwaitingApproval"
 		approvals      = "needs spec.approvals approvals of spec.hash"
 		epoch          = "the epoch of a claim can't go back, and a new holder needs a higher one"
+		telling        = "the epoch of a delivery can't go back, and a new holder needs a higher one"
 		stands         = "what was decided and done stands"
 		step           = "the step can not go from"
 		posted         = "a message that was posted can't be forgotten"
@@ -56,6 +57,9 @@ func TestRules(t *testing.T) {
 			s.Decisions = append(s.Decisions, advance(*s, casebook.Rejected, plan()).Decisions[0])
 			s.Decisions[1].User = "U1"
 		}, approvals},
+		"a telling taken without its turn":   {casebook.Applying, func(s *status) { s.Delivery.Holder = "serve-2" }, telling},
+		"a telling that goes back":           {casebook.Succeeded, func(s *status) { s.Delivery.Epoch = 1 }, telling},
+		"a telling thrown away":              {casebook.Applying, func(s *status) { s.Delivery = casebook.Claim{} }, telling},
 		"a decision taken back":              {casebook.Applying, func(s *status) { s.Decisions = nil }, added},
 		"a decision changed":                 {casebook.Applying, func(s *status) { s.Decisions[0].Reason = "other" }, changed},
 		"a decision for another":             {casebook.Applying, func(s *status) { s.Decisions[0].User = "U1" }, added},
@@ -111,6 +115,7 @@ func TestRules(t *testing.T) {
 	for name, spoil := range map[string]func(*status){
 		"begun decided":  func(s *status) { s.Decisions = []casebook.Decision{approval("U1", plan())} },
 		"begun claimed":  func(s *status) { s.Claim = casebook.Claim{Holder: "x", Epoch: 1, Renewed: at} },
+		"begun to tell":  func(s *status) { s.Delivery = casebook.Claim{Holder: "x", Epoch: 1, Renewed: at} },
 		"begun begun":    func(s *status) { s.Step = casebook.StepPending },
 		"begun tried":    func(s *status) { s.Attempts = 1 },
 		"begun applied":  func(s *status) { s.Applied = at },
@@ -191,15 +196,17 @@ func TestStatusMoves(t *testing.T) {
 		from   casebook.Phase
 		change func(*status)
 	}{
-		"the claim renewed":    {casebook.Applying, func(s *status) { s.Claim.Renewed = at.Add(time.Second) }},
-		"the claim taken over": {casebook.Applying, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "executor-2", 2 }},
-		"the claim given back": {casebook.Applying, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "", 2 }},
-		"tried once more":      {casebook.Applying, func(s *status) { s.Attempts = 2 }},
-		"one of two approvals": {casebook.AwaitingApproval, func(s *status) { s.Decisions = []casebook.Decision{approval("U1", plan())} }},
-		"a rejection":          {casebook.AwaitingApproval, func(s *status) { *s = advance(*s, casebook.Rejected, plan()) }},
-		"told once over":       {casebook.Succeeded, func(s *status) { s.Posted = maps.Clone(s.Posted); s.Posted["settled"] = "3.3" }},
-		"another note":         {casebook.Verifying, func(s *status) { s.Notes = append(s.Notes, casebook.Note{Key: "b", At: at, Text: "more"}) }},
-		"settled by a person":  {casebook.NeedsHuman, func(s *status) { s.Phase = casebook.Succeeded }},
+		"the claim renewed":                   {casebook.Applying, func(s *status) { s.Claim.Renewed = at.Add(time.Second) }},
+		"the claim taken over":                {casebook.Applying, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "executor-2", 2 }},
+		"the telling taken over":              {casebook.Applying, func(s *status) { s.Delivery.Holder, s.Delivery.Epoch = "serve-2", 3 }},
+		"the telling taken after it was over": {casebook.Failed, func(s *status) { s.Delivery.Holder, s.Delivery.Epoch, s.Shown = "serve-2", 3, "00" }},
+		"the claim given back":                {casebook.Applying, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "", 2 }},
+		"tried once more":                     {casebook.Applying, func(s *status) { s.Attempts = 2 }},
+		"one of two approvals":                {casebook.AwaitingApproval, func(s *status) { s.Decisions = []casebook.Decision{approval("U1", plan())} }},
+		"a rejection":                         {casebook.AwaitingApproval, func(s *status) { *s = advance(*s, casebook.Rejected, plan()) }},
+		"told once over":                      {casebook.Succeeded, func(s *status) { s.Posted = maps.Clone(s.Posted); s.Posted["settled"] = "3.3" }},
+		"another note":                        {casebook.Verifying, func(s *status) { s.Notes = append(s.Notes, casebook.Note{Key: "b", At: at, Text: "more"}) }},
+		"settled by a person":                 {casebook.NeedsHuman, func(s *status) { s.Phase = casebook.Succeeded }},
 		"decided at the last moment": {casebook.AwaitingApproval, func(s *status) {
 			x := approval("U1", plan())
 			x.At = plan().Expires

@@ -27,7 +27,7 @@ func Check(old, new Remediation) error {
 		return illegal("%s can't go from %s to %s", old.Name, spell(was.Phase), spell(is.Phase))
 	}
 	for _, err := range []error{
-		checkDecisions(new.Plan, was, is), checkApprovals(new), checkClaim(was.Claim, is.Claim), checkStep(was, is),
+		checkDecisions(new.Plan, was, is), checkApprovals(new), checkClaim(was.Claim, is.Claim), checkClaim(was.Delivery, is.Delivery), checkStep(was, is),
 		checkKept(was.Posted, is.Posted), checkNotes(was.Notes, is.Notes), checkTrial(was, is), checkWatch(was, is),
 	} {
 		if err != nil {
@@ -43,7 +43,7 @@ func Check(old, new Remediation) error {
 // settled is the part of a status that stays as it is once the phase is terminal; the thread may still be told, and a
 // watch goes on by rules of its own.
 func settled(s RemediationStatus) RemediationStatus {
-	s.Notes, s.Posted, s.Card, s.Nonce, s.Watch = nil, nil, Message{}, "", nil
+	s.Notes, s.Posted, s.Card, s.Nonce, s.Watch, s.Delivery, s.Shown = nil, nil, Message{}, "", nil, Claim{}, ""
 	return s
 }
 

@@ -40,7 +40,7 @@ func CheckInvestigation(old, new Investigation) error {
 			return illegal("%s: %q was wanted by %s: that can't be forgotten", old.Name, what, user)
 		}
 	}
-	for _, err := range []error{checkClaim(was.Claim, is.Claim), checkKept(was.Posted, is.Posted)} {
+	for _, err := range []error{checkClaim(was.Claim, is.Claim), checkClaim(was.Delivery, is.Delivery), checkKept(was.Posted, is.Posted)} {
 		if err != nil {
 			return fmt.Errorf("%s: %w", old.Name, err)
 		}

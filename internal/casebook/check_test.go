@@ -147,8 +147,10 @@ func TestCheckRefuses(t *testing.T) {
 			r.Status.Decisions = slices.Clone(r.Status.Decisions)
 			r.Status.Decisions[0].User = second
 		}, "only ever added"},
-		"epoch back":   {casebook.Preflight, func(r *casebook.Remediation) { r.Status.Claim.Epoch = 2 }, "can't go back from 3 to 2"},
-		"claim stolen": {casebook.Preflight, func(r *casebook.Remediation) { r.Status.Claim.Holder = "executor-2" }, "higher epoch than 3"},
+		"epoch back":     {casebook.Preflight, func(r *casebook.Remediation) { r.Status.Claim.Epoch = 2 }, "can't go back from 3 to 2"},
+		"claim stolen":   {casebook.Preflight, func(r *casebook.Remediation) { r.Status.Claim.Holder = "executor-2" }, "higher epoch than 3"},
+		"telling back":   {casebook.Preflight, func(r *casebook.Remediation) { r.Status.Delivery.Epoch = 1 }, "can't go back from 2 to 1"},
+		"telling stolen": {casebook.Succeeded, func(r *casebook.Remediation) { r.Status.Delivery.Holder = "front-2" }, "higher epoch than 2"},
 		"step without a claim": {casebook.Preflight, func(r *casebook.Remediation) {
 			r.Status.Phase, r.Status.Step = casebook.Applying, casebook.StepInFlight
 			r.Status.Claim = casebook.Claim{Epoch: 4}
@@ -179,6 +181,7 @@ func TestCheckRefuses(t *testing.T) {
 			old := inPhase(c.from)
 			old.Status.Posted = map[string]string{"card": "1.1"}
 			old.Status.Notes = []casebook.Note{{Key: "applying", Text: "…"}}
+			old.Status.Delivery = casebook.Claim{Holder: "front-1", Epoch: 2}
 			new := old
 			new.Status.Posted = maps.Clone(old.Status.Posted)
 			if err := casebook.Check(old, new); err != nil {
@@ -273,7 +276,7 @@ func TestCheckInvestigationRefuses(t *testing.T) {
 	reported := casebook.Investigation{Name: "inv-1", Question: question(time.Time{}), Status: casebook.InvestigationStatus{
 		Phase: casebook.Reported, Claim: casebook.Claim{Holder: "front-1", Epoch: 2}, Root: casebook.Message{Channel: "C1", TS: "1.1"},
 		Report: &diagnostics.Report{Summary: "all is well"}, Posted: map[string]string{"root": "1.1"},
-		Wanted: map[string]string{"evidence": requester},
+		Wanted: map[string]string{"evidence": requester}, Delivery: casebook.Claim{Holder: "front-1", Epoch: 1},
 	}}
 	for name, c := range map[string]struct {
 		change func(*casebook.Investigation)
@@ -289,6 +292,7 @@ func TestCheckInvestigationRefuses(t *testing.T) {
 		"wish of another":   {func(i *casebook.Investigation) { i.Status.Wanted = map[string]string{"evidence": second} }, "was wanted by"},
 		"another leader":    {func(i *casebook.Investigation) { i.Question.Follows = "inv-2" }, "question of inv-1"},
 		"claim stolen":      {func(i *casebook.Investigation) { i.Status.Claim.Holder = "front-2" }, "higher epoch"},
+		"telling stolen":    {func(i *casebook.Investigation) { i.Status.Delivery.Holder = "front-2" }, "higher epoch"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			new := reported

@@ -67,6 +67,8 @@ type InvestigationStatus struct {
 	Root   Message             `json:"root,omitzero"` // the root message; the answer is in its thread
 	Report *diagnostics.Report `json:"report,omitempty"`
 	Error  string              `json:"error,omitempty"` // for people: what happened and what to do
+	// Delivery says who tells Slack of it: of several front ends only its holder writes messages.
+	Delivery Claim `json:"delivery,omitzero"`
 	// Posted holds the ts of each message that was posted, by key: a restart posts none twice.
 	Posted map[string]string `json:"posted,omitempty"`
 	// Wanted holds what else of the answer is to be shown in the thread, with the user who asked for it first.
@@ -217,8 +219,12 @@ type RemediationStatus struct {
 	Outcome  string    `json:"outcome,omitempty"` // one sentence, once terminal
 	Finished time.Time `json:"finished,omitzero"`
 	Watch    *Watch    `json:"watch,omitempty"`
+	// Delivery says who tells Slack of it: of several front ends only its holder writes messages.
+	Delivery Claim `json:"delivery,omitzero"`
 	// Posted holds the ts of each message that was posted, by key.
 	Posted map[string]string `json:"posted,omitempty"`
+	// Shown is a digest of the card as it was last written: a restart edits only cards that say something else than they should.
+	Shown string `json:"shown,omitempty"`
 }
 
 // Note is one thing that the thread is told.

@@ -183,7 +183,8 @@ func testSurvives(t *testing.T, s casebook.Store) {
 		func(s *casebook.RemediationStatus) { s.Trial = &casebook.Trial{At: at} },
 		func(s *casebook.RemediationStatus) { s.Phase, s.Nonce = casebook.AwaitingApproval, "00" },
 		func(s *casebook.RemediationStatus) {
-			s.Card, s.Posted = casebook.Message{Channel: "C1", TS: "1.1"}, map[string]string{"card": "1.1"}
+			s.Card, s.Posted, s.Shown = casebook.Message{Channel: "C1", TS: "1.1"}, map[string]string{"card": "1.1"}, "0d1g"
+			s.Delivery = casebook.Claim{Holder: "serve-1", Epoch: 1, Renewed: at, TTL: 30 * time.Second}
 		},
 		func(s *casebook.RemediationStatus) {
 			s.Phase = casebook.Approved
