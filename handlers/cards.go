@@ -2,11 +2,15 @@ package handlers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+
+	"go.uber.org/zap"
 
 	"github.com/netdiag/netdiag/internal/casebook"
 	render "github.com/netdiag/netdiag/internal/render/slack"
@@ -16,7 +20,6 @@ import (
 func (t *teller) refresh(ctx context.Context, rem casebook.Remediation) {
 	t.mu.Lock()
 	t.stale[rem.Name] = true
-	delete(t.shown, rem.Name)
 	t.mu.Unlock()
 	t.follow(ctx, rem)
 }
@@ -24,14 +27,23 @@ func (t *teller) refresh(ctx context.Context, rem casebook.Remediation) {
 // follow sees to it that Slack shows a fix as it is stored. The fixes of one question are shown one after the other, in
 // the order of its report: the first one is the one to take.
 func (t *teller) follow(ctx context.Context, rem casebook.Remediation) {
+	t.outdated(rem)
+	t.fixesOf(ctx, rem.Plan.Investigation)
+}
+
+// outdated notes that Slack may not show a fix as it is.
+func (t *teller) outdated(rem casebook.Remediation) {
 	inv := rem.Plan.Investigation
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.fixes[inv] == nil {
 		t.fixes[inv] = map[string]bool{}
 	}
 	t.fixes[inv][rem.Name] = true
-	t.mu.Unlock()
-	t.desk.do("fixes of "+inv, func() { t.persist(ctx, inv, t.tellFixes) })
+}
+
+func (t *teller) fixesOf(ctx context.Context, investigation string) {
+	t.desk.do("fixes of "+investigation, func() { t.persist(ctx, investigation, t.tellFixes) })
 }
 
 func (t *teller) tellFixes(ctx context.Context, investigation string) error {
@@ -44,7 +56,16 @@ func (t *teller) tellFixes(ctx context.Context, investigation string) error {
 	}
 	var errs []error
 	for _, name := range t.inOrder(inv) {
-		errs = append(errs, t.tellRemediation(ctx, inv, name))
+		held, err := t.tellRemediation(ctx, inv, name)
+		if held { // its card comes before the next one's
+			t.lookLater("fixes of "+inv.Name, func() { t.fixesOf(ctx, inv.Name) })
+			break
+		}
+		if hopeless(err) {
+			t.Log.Error("it can't be shown in Slack", zap.String("record", name), zap.Error(err))
+			continue // until it changes
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -84,52 +105,107 @@ func noteKey(n casebook.Note) string { return "note-" + n.Key }
 // outcomeNote is the key of the note that says how a fix ended; what ends without an executor has none.
 const outcomeNote = "outcome"
 
-func (t *teller) tellRemediation(ctx context.Context, inv casebook.Investigation, name string) error {
-	stale := t.takeStale(name)
-	rem, err := t.Book.Store.Remediations.Get(ctx, name)
-	if errors.Is(err, casebook.ErrNotFound) || err == nil && settled(rem) && !stale {
-		t.forget(inv.Name, name)
-		return nil
+// up reports that Slack shows a fix as it is stored, as far as the store knows.
+func up(rem casebook.Remediation) bool {
+	s := rem.Status
+	switch {
+	case s.Card.TS == "":
+		return s.Phase == casebook.Proposed || s.Phase.Terminal() // not yet, or too late
+	case s.Shown != digest(render.Card(rem)), s.Phase.Terminal() && s.Posted[settledKey] == "":
+		return false
 	}
-	if err != nil {
-		return err
-	}
-	if rem, err = t.Book.Ask(ctx, name); err != nil {
-		return err
-	}
-	channel, thread := inv.Status.Root.Channel, threadOf(inv)
-	if direct(channel) && !rem.Plan.SelfApproval { // who asked can't approve it, and nobody else would see it
-		t.forget(inv.Name, name)
-		return nil
-	}
-	if rem, err = t.tellCard(ctx, rem, channel, thread); err != nil || rem.Status.Card.TS == "" {
-		return err
-	}
-	if rem, err = t.tellNotes(ctx, rem, thread); err != nil || !rem.Status.Phase.Terminal() {
-		return err
-	}
-	if rem, err = t.tellCard(ctx, rem, channel, thread); err != nil { // it may have ended meanwhile
-		return err
-	}
-	if _, err = t.noted(ctx, name, settledKey, rem.Status.Card.TS); err == nil {
-		t.forget(inv.Name, name)
-	}
-	return err
+	return !slices.ContainsFunc(s.Notes, func(n casebook.Note) bool { return s.Posted[noteKey(n)] == "" })
 }
 
-func (t *teller) takeStale(name string) bool {
+// digest tells one content of a message from another.
+func digest(m render.Message) string {
+	b, err := json.Marshal(m)
+	if err != nil { // blocks always have JSON
+		return ""
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// tellRemediation tells of a fix what there is to tell; held is true where another process does, and its card isn't there.
+func (t *teller) tellRemediation(ctx context.Context, inv casebook.Investigation, name string) (held bool, err error) {
+	stale := t.isStale(name)
+	rem, err := t.Book.Ask(ctx, name)
+	// In a direct message who asked can't approve what isn't of low risk, and nobody else would see it.
+	if errors.Is(err, casebook.ErrNotFound) || err == nil && (up(rem) || settled(rem) || t.hopeless(rem)) && !stale ||
+		err == nil && direct(inv.Status.Root.Channel) && !rem.Plan.SelfApproval {
+		t.forget(inv.Name, name)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	h, err := t.holdFix(ctx, name)
+	if errors.Is(err, casebook.ErrHeld) {
+		t.lookLater(name, func() { t.fixesOf(ctx, inv.Name) })
+		return rem.Status.Card.TS == "", nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if rem, err = t.Book.Store.Remediations.Get(h.ctx, name); err != nil { // as whoever told it before has left it
+		return false, err
+	}
+	if rem, err = t.tellFix(h.ctx, rem, inv, stale); err != nil {
+		if hopeless(err) {
+			t.mu.Lock()
+			t.gaveUp[name] = fixEssence(rem)
+			t.mu.Unlock()
+			t.giveBack(ctx, name)
+		}
+		return false, err
+	}
+	t.giveBack(ctx, name)
+	if up(rem) {
+		t.forget(inv.Name, name)
+	}
+	return false, nil
+}
+
+// fixEssence is what there is to tell of a fix.
+func fixEssence(rem casebook.Remediation) string {
+	return fmt.Sprint(rem.Status.Phase, len(rem.Status.Decisions), len(rem.Status.Notes))
+}
+
+// hopeless reports that Slack would not have what there is to tell of a fix.
+func (t *teller) hopeless(rem casebook.Remediation) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	stale := t.stale[name]
-	delete(t.stale, name)
-	return stale
+	return t.gaveUp[rem.Name] == fixEssence(rem)
+}
+
+// tellFix brings Slack up to date with a fix that this process tells.
+func (t *teller) tellFix(ctx context.Context, rem casebook.Remediation, inv casebook.Investigation, stale bool) (casebook.Remediation, error) {
+	channel, thread := inv.Status.Root.Channel, threadOf(inv)
+	rem, err := t.tellCard(ctx, rem, channel, thread, stale)
+	if err != nil || rem.Status.Card.TS == "" {
+		return rem, err
+	}
+	if rem, err = t.tellNotes(ctx, rem, thread); err != nil {
+		return rem, err
+	}
+	over := rem.Status.Phase.Terminal()
+	if rem, err = t.tellCard(ctx, rem, channel, thread, false); err != nil || !over { // what came meanwhile comes round again
+		return rem, err
+	}
+	return t.noted(ctx, rem.Name, settledKey, rem.Status.Card.TS)
+}
+
+func (t *teller) isStale(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.stale[name]
 }
 
 // forget drops a fix that is settled, or gone.
 func (t *teller) forget(investigation, name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.shown, name)
 	delete(t.fixes[investigation], name)
 	if len(t.fixes[investigation]) == 0 {
 		delete(t.fixes, investigation)
@@ -156,57 +232,53 @@ func (t *teller) tellNotes(ctx context.Context, rem casebook.Remediation, thread
 }
 
 // tellCard posts the card, or edits it where it shows something else than it should.
-func (t *teller) tellCard(ctx context.Context, rem casebook.Remediation, channel, thread string) (casebook.Remediation, error) {
+func (t *teller) tellCard(ctx context.Context, rem casebook.Remediation, channel, thread string, stale bool) (casebook.Remediation, error) {
 	m := render.Card(rem)
-	now, err := json.Marshal(m)
-	if err != nil {
-		return rem, fmt.Errorf("encode the card of %s: %w", rem.Name, err)
-	}
-	t.mu.Lock()
-	same := t.shown[rem.Name] == string(now)
-	t.mu.Unlock()
 	switch card := rem.Status.Card; {
 	case card.TS == "" && (rem.Status.Phase == casebook.Proposed || rem.Status.Phase.Terminal()):
 		return rem, nil // not yet, or too late
 	case card.TS == "":
-		ts, err := t.out.post(ctx, posting{
-			channel: channel, thread: thread, key: rem.Name + "/card", rank: rankAnswer, doubt: rem.Created.Before(t.began), message: m,
-		})
+		ts, err := t.out.post(ctx, t.of(rem.Name, posting{channel: channel, thread: thread, key: rem.Name + "/card", rank: rankAnswer, message: m}))
 		if err != nil {
 			return rem, fmt.Errorf("post the card of %s: %w", rem.Name, err)
 		}
-		if rem, err = t.carded(ctx, rem.Name, casebook.Message{Channel: channel, TS: ts}); err != nil {
+		if rem, err = t.carded(ctx, rem.Name, casebook.Message{Channel: channel, TS: ts}, digest(m)); err != nil {
 			return rem, err
 		}
-		t.show(rem.Name, string(now))
-		return t.tellCard(ctx, rem, channel, thread) // it may have changed meanwhile
-	case same:
+		return t.tellCard(ctx, rem, channel, thread, false) // it may have changed meanwhile
+	case rem.Status.Shown == digest(m) && !stale:
 		return rem, nil
 	default:
 		if err := t.edit(ctx, rem.Name, card, m); err != nil {
 			return rem, err
 		}
+		t.mu.Lock()
+		delete(t.stale, rem.Name)
+		t.mu.Unlock()
 	}
-	t.show(rem.Name, string(now))
-	return rem, nil
+	return t.shown(ctx, rem.Name, digest(m))
 }
 
-func (t *teller) carded(ctx context.Context, name string, card casebook.Message) (casebook.Remediation, error) {
+func (t *teller) carded(ctx context.Context, name string, card casebook.Message, shown string) (casebook.Remediation, error) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	return t.Book.ChangeRemediation(ctx, name, func(s *casebook.RemediationStatus) error {
+	rem, err := t.Book.ChangeRemediation(ctx, name, func(s *casebook.RemediationStatus) error {
 		if s.Card.TS == "" {
-			s.Card = card
+			s.Card, s.Shown = card, shown
 		}
 		return nil
 	})
+	return rem, t.recorded(ctx, err, name+"/card", card.Channel, card.TS, rem.Status.Card.TS)
 }
 
-// show remembers what a card says.
-func (t *teller) show(name, card string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.shown[name] = card
+// shown remembers what a card says.
+func (t *teller) shown(ctx context.Context, name, digest string) (casebook.Remediation, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	return t.Book.ChangeRemediation(ctx, name, func(s *casebook.RemediationStatus) error {
+		s.Shown = digest
+		return nil
+	})
 }
 
 // tellOnce posts a message into the thread, unless that was done before.
@@ -214,9 +286,9 @@ func (t *teller) tellOnce(ctx context.Context, rem casebook.Remediation, key, th
 	if rem.Status.Posted[key] != "" {
 		return rem, nil
 	}
-	ts, err := t.out.post(ctx, posting{
-		channel: rem.Status.Card.Channel, thread: thread, key: rem.Name + "/" + key, rank: rankOutcome, doubt: rem.Created.Before(t.began), message: m,
-	})
+	ts, err := t.out.post(ctx, t.of(rem.Name, posting{
+		channel: rem.Status.Card.Channel, thread: thread, key: rem.Name + "/" + key, rank: rankOutcome, message: m,
+	}))
 	if err != nil {
 		return rem, fmt.Errorf("post %s of %s: %w", key, rem.Name, err)
 	}
@@ -226,7 +298,7 @@ func (t *teller) tellOnce(ctx context.Context, rem casebook.Remediation, key, th
 func (t *teller) noted(ctx context.Context, name, key, ts string) (casebook.Remediation, error) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	return t.Book.ChangeRemediation(ctx, name, func(s *casebook.RemediationStatus) error {
+	rem, err := t.Book.ChangeRemediation(ctx, name, func(s *casebook.RemediationStatus) error {
 		if s.Posted == nil {
 			s.Posted = map[string]string{}
 		}
@@ -235,4 +307,5 @@ func (t *teller) noted(ctx context.Context, name, key, ts string) (casebook.Reme
 		}
 		return nil
 	})
+	return rem, t.recorded(ctx, err, name+"/"+key, rem.Status.Card.Channel, ts, rem.Status.Posted[key])
 }

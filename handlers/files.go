@@ -43,6 +43,8 @@ func (t *teller) tellFiles(ctx context.Context, inv casebook.Investigation) (cas
 	if snapshot, ok := t.snapshot(inv); ok {
 		files = append(files, upload{name: base + "-snapshot.json", title: "Snapshot", data: snapshot})
 		says = "The whole report, and the snapshot that it was made of: bot replay judges that again, without any cluster."
+	} else if t.leftForSnapshot(inv) {
+		return inv, errElsewhere
 	}
 	inv, err := t.tellUpload(ctx, inv, wantFile, says, files)
 	if err == nil && inv.Status.Posted[wantFile] == noFiles {
@@ -52,6 +54,14 @@ func (t *teller) tellFiles(ctx context.Context, inv casebook.Investigation) (cas
 		}
 	}
 	return inv, err
+}
+
+// leftForSnapshot reports that the process which looked into a question may still live and keep its snapshot.
+func (t *teller) leftForSnapshot(inv casebook.Investigation) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, waited := t.left[inv.Name]
+	return !waited && inv.Status.Claim.Holder != t.Holder
 }
 
 // snapshot is what the answer was made of, as a file without secrets; ok is false where it is no longer kept.
@@ -78,7 +88,11 @@ func (t *teller) snapshot(inv casebook.Investigation) (file []byte, ok bool) {
 // tellUpload posts files into the thread, and notes under key that it did, or that Slack would never have them.
 func (t *teller) tellUpload(ctx context.Context, inv casebook.Investigation, key, says string, files []upload) (casebook.Investigation, error) {
 	id := ""
+	may := t.of(inv.Name, posting{}).may
 	err := t.out.inLane(ctx, inv.Status.Root.Channel, rankAnswer, func() (err error) {
+		if err = may(); err != nil {
+			return err
+		}
 		id, err = t.web.upload(context.WithoutCancel(ctx), inv.Status.Root.Channel, threadOf(inv), says, files)
 		return err
 	})

@@ -21,32 +21,35 @@ func marked(key string) slack.MsgOption {
 // looked is how many of the newest messages are looked through.
 const looked = 200
 
-// find looks for a message that may have been posted, by its key; empty where it isn't there, or where the bot may not
-// read the channel. What is found is the bot's own: nobody else can write under its id.
-func (w *web) find(ctx context.Context, channel, thread, key string) (ts string, err error) {
+// find looks for a message that may have been posted, by its key; ts is empty where it isn't there, and seen is false where
+// the bot may not read the channel. What is found is the bot's own: nobody else can write under its id.
+func (w *web) find(ctx context.Context, channel, thread, key string) (ts string, seen bool, err error) {
 	w.mu.Lock()
 	blind := w.blind[channel]
 	w.mu.Unlock()
 	if blind {
-		return "", nil
+		return "", false, nil
 	}
 	ms, err := w.newest(ctx, channel, thread)
 	if permanent(codeOf(err)) || unreachable(err) {
 		w.mu.Lock()
 		w.blind[channel] = true
 		w.mu.Unlock()
-		return "", nil
+		return "", false, nil
+	}
+	if codeOf(err) != "" && !temporary(err) { // the thread is gone, say
+		return "", false, nil
 	}
 	if err != nil {
-		return "", clean(err)
+		return "", false, clean(err)
 	}
 	i := slices.IndexFunc(ms, func(m slack.Message) bool {
 		return m.BotID != "" && m.BotID == w.bot && m.Metadata.EventType == markType && m.Metadata.EventPayload[keyField] == key
 	})
 	if i < 0 {
-		return "", nil
+		return "", true, nil
 	}
-	return ms[i].Timestamp, nil
+	return ms[i].Timestamp, true, nil
 }
 
 func (w *web) newest(ctx context.Context, channel, thread string) ([]slack.Message, error) {

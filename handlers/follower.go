@@ -57,27 +57,27 @@ func (t *teller) share(ctx context.Context, name string) error {
 
 // tellFollower points whoever asked to the thread of the question that theirs follows, if that is where they asked; done
 // is false where theirs is to be answered by a message of its own: in another channel, or where nobody can post.
-func (t *teller) tellFollower(ctx context.Context, inv casebook.Investigation) (done bool, err error) {
+func (t *teller) tellFollower(ctx context.Context, inv casebook.Investigation) (_ casebook.Investigation, done bool, err error) {
 	leader, ok, err := t.leader(ctx, inv)
 	if err != nil || !ok || !together(inv.Question, leader.Question) {
-		return false, err
+		return inv, false, err
 	}
 	root := leader.Status.Root
 	if root.TS == "" || root.Channel != inv.Question.Channel { // not there yet, or answered to nobody else
-		return !over(leader) && !t.private(leader.Name) && root.TS == "", nil
+		return inv, !over(leader) && !t.private(leader.Name) && root.TS == "", nil
 	}
 	if inv.Status.Root != (casebook.Message{}) && inv.Status.Root != root {
-		return false, nil
+		return inv, false, nil
 	}
 	if inv.Status.Posted[pointedKey] == "" {
 		if inv, err = t.point(ctx, inv, root); err != nil {
-			return false, err
+			return inv, false, err
 		}
 	}
 	if over(inv) {
-		_, err = t.posted(ctx, inv.Name, toldKey, root.TS)
+		inv, err = t.posted(ctx, inv.Name, toldKey, root.TS)
 	}
-	return true, err
+	return inv, true, err
 }
 
 // point tells a person where the answer will be. That Slack won't have it must not keep the rest back: the answer names them too.

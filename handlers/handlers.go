@@ -165,6 +165,9 @@ func (b *Bot) Run(ctx context.Context) error {
 	g.Go(func() error { return b.every(taking, b.LookEvery, "look after fixes", b.Book.Tend) })
 	g.Go(func() error { return b.every(taking, b.LookEvery, "take over what was left", b.adopt) })
 	g.Go(func() error {
+		return b.every(taking, b.LookEvery, "tell what another process left", func(context.Context) error { b.tell.look(); return nil })
+	})
+	g.Go(func() error {
 		l := newLine(b.Config, b.http, b.pulse, b.meters)
 		defer l.handling.Wait()
 		err := l.run(online, func(e envelope) { b.receive(life, l, e) })
@@ -184,6 +187,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	err = g.Wait()
 	workers.Wait()
 	b.tell.desk.wait() // nobody is left who could ask for more
+	b.tell.giveAllBack(life)
 	b.errands.wait()
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return err

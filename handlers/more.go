@@ -42,7 +42,7 @@ func (b *Bot) more(ctx context.Context, c slack.InteractionCallback, ack func(co
 		b.answerClick(ctx, c, m)
 	}
 	if name, ok := render.ParseAsk(c.ActionCallback.BlockActions[0].Value); ok && err == nil {
-		b.tell.investigation(ctx, name) // what was given up is tried again; this goes on after the click
+		b.tell.again(ctx, name) // what was given up is tried again; this goes on after the click
 	}
 }
 

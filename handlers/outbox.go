@@ -9,6 +9,7 @@ import (
 	"github.com/slack-go/slack"
 	"golang.org/x/time/rate"
 
+	"github.com/netdiag/netdiag/internal/casebook"
 	render "github.com/netdiag/netdiag/internal/render/slack"
 )
 
@@ -22,6 +23,7 @@ type outbox struct {
 
 	mu    sync.Mutex
 	lanes map[string]*lane
+	sent  map[string]string // by key: ts of messages that the store does not know of yet
 }
 
 // rank says which message goes first where several wait.
@@ -38,7 +40,8 @@ type posting struct {
 	channel, thread string
 	key             string // tells this message from every other one; others can read it
 	rank            rank
-	doubt           bool // it may have been written before: a process ended in between
+	doubt           bool         // it may have been written before: a process ended in between
+	may             func() error // reports, by its error, that it is too late to begin; nil where it never is
 	message         render.Message
 }
 
@@ -52,7 +55,7 @@ type lane struct {
 const burst = 3
 
 func newOutbox(w *web, every time.Duration) *outbox {
-	return &outbox{web: w, every: every, edits: newEdits(w.update, every), lanes: map[string]*lane{}}
+	return &outbox{web: w, every: every, edits: newEdits(w.update, every), lanes: map[string]*lane{}, sent: map[string]string{}}
 }
 
 func (o *outbox) lane(channel string) *lane {
@@ -70,19 +73,48 @@ func (o *outbox) lane(channel string) *lane {
 // there before it writes it again; that needs the scope to read the channel's history, which netdiag asks for in direct
 // messages only. Elsewhere a lost answer may lead to a second message: the other way it could be lost.
 func (o *outbox) post(ctx context.Context, p posting) (ts string, err error) {
+	o.mu.Lock()
+	ts = o.sent[p.key]
+	o.mu.Unlock()
+	if ts != "" {
+		return ts, nil
+	}
 	err = o.inLane(ctx, p.channel, p.rank, func() error {
+		if p.may != nil {
+			if err := p.may(); err != nil {
+				return err
+			}
+		}
 		// A post that has begun is finished, though the bot is being stopped: cut off, nobody would know whether it came.
 		ctx := context.WithoutCancel(ctx)
 		if p.doubt {
-			if ts, err = o.web.find(ctx, p.channel, p.thread, p.key); ts != "" {
+			seen := false
+			if ts, seen, err = o.web.find(ctx, p.channel, p.thread, p.key); ts != "" || err != nil {
 				return err
+			}
+			if !seen {
+				p.message = render.Doubtful(p.message)
 			}
 		}
 		ts, err = o.web.post(ctx, p)
 		p.doubt = err != nil && codeOf(err) == "" && !toldToWait(err)
 		return err
 	})
+	if err == nil && p.may != nil {
+		o.mu.Lock()
+		o.sent[p.key] = ts
+		o.mu.Unlock()
+	}
 	return ts, err
+}
+
+// recorded says that the store knows of a message; it is false where none was posted under that key.
+func (o *outbox) recorded(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, posted := o.sent[key]
+	delete(o.sent, key)
+	return posted
 }
 
 // inLane does f, again where that may help, when it is its turn in the channel.
@@ -133,7 +165,7 @@ func toldToWait(err error) bool {
 func temporary(err error) bool {
 	switch code := codeOf(err); code {
 	case "": // no answer of Slack at all, or a status above 500
-		return !errors.Is(err, context.Canceled)
+		return !errors.Is(err, context.Canceled) && !errors.Is(err, casebook.ErrLost)
 	case "internal_error", "fatal_error", "service_unavailable", "request_timeout", "ratelimited", "team_added_to_org":
 		return true
 	}

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -39,9 +40,12 @@ func TestPostedByTheProcessBefore(t *testing.T) {
 	if _, _, err := client.PostMessage(ops, api.MsgOptionText("received", false), mark); err != nil {
 		t.Fatal(err)
 	}
+	if _, _, err := r.book.Deliver(t.Context(), inv.Name, "bot-0"); err != nil { // which does not live to give it back
+		t.Fatal(err)
+	}
 	r.clock.advance(time.Minute)
 	r.start(r.config())
-	r.root(0, "root cause found")
+	r.tick(func() bool { return strings.Contains(r.rootText(0), "root cause found") })
 	r.once()
 }
 

@@ -33,13 +33,21 @@ func threadOf(inv casebook.Investigation) string {
 // direct reports that a channel is a direct message: nobody but one person reads it.
 func direct(channel string) bool { return strings.HasPrefix(channel, "D") }
 
+// errElsewhere says that another process may tell a question better: the one where it was asked has its response URL, the
+// one that looked into it the snapshot.
+var errElsewhere = errors.New("better told by another process")
+
 // tellPrivately answers whoever asked in a channel that the bot is no member of: how to invite it, and then the verdict.
 // Cards are never shown so: an ephemeral message can't be edited, and nobody else sees it. Where there is no response URL
 // (the question came by a form, or before a restart), the answer goes on in a direct message.
 func (t *teller) tellPrivately(ctx context.Context, inv casebook.Investigation) (casebook.Investigation, error) {
 	t.mu.Lock()
-	r := t.urls[inv.Name]
+	r, here := t.urls[inv.Name]
+	_, waited := t.left[inv.Name]
 	t.mu.Unlock()
+	if !here && !waited {
+		return inv, errElsewhere
+	}
 	if r.moved || r.url == "" || t.Now().After(r.until) {
 		return t.tellDirectly(ctx, inv)
 	}
@@ -76,9 +84,7 @@ func (t *teller) tellDirectly(ctx context.Context, inv casebook.Investigation) (
 	channel, err := t.web.direct(ctx, inv.Question.User)
 	ts := ""
 	if err == nil {
-		ts, err = t.out.post(ctx, posting{
-			channel: channel, key: inv.Name + "/root", rank: rankRoot, doubt: inv.Created.Before(t.began), message: render.Root(inv, nil),
-		})
+		ts, err = t.out.post(ctx, t.of(inv.Name, posting{channel: channel, key: inv.Name + "/root", rank: rankRoot, message: render.Root(inv, nil)}))
 	}
 	switch {
 	case err == nil:
@@ -98,10 +104,13 @@ func (t *teller) tellDirectly(ctx context.Context, inv casebook.Investigation) (
 func (t *teller) rooted(ctx context.Context, name string, root casebook.Message) (casebook.Investigation, error) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	return t.Book.ChangeInvestigation(ctx, name, func(s *casebook.InvestigationStatus) error {
-		s.Root = root
+	inv, err := t.Book.ChangeInvestigation(ctx, name, func(s *casebook.InvestigationStatus) error {
+		if s.Root.TS == "" {
+			s.Root = root
+		}
 		return nil
 	})
+	return inv, t.recorded(ctx, err, name+"/root", root.Channel, root.TS, inv.Status.Root.TS)
 }
 
 // direct opens the direct message with a person and gives its channel.
@@ -150,10 +159,9 @@ func (t *teller) tellChannelsOnly(ctx context.Context, inv casebook.Investigatio
 		}) {
 		return inv, nil
 	}
-	ts, err := t.out.post(ctx, posting{
-		channel: inv.Status.Root.Channel, thread: threadOf(inv), key: inv.Name + "/" + key, rank: rankAnswer,
-		doubt: inv.Created.Before(t.began), message: render.ChannelsOnly(t.Command, inv),
-	})
+	ts, err := t.out.post(ctx, t.of(inv.Name, posting{
+		channel: inv.Status.Root.Channel, thread: threadOf(inv), key: inv.Name + "/" + key, rank: rankAnswer, message: render.ChannelsOnly(t.Command, inv),
+	}))
 	if err != nil {
 		return inv, fmt.Errorf("say in %s that fixes need a channel: %w", inv.Name, err)
 	}

@@ -121,9 +121,7 @@ func (b *Bot) question(ctx context.Context, r request, c ask.Command) (name stri
 	if !b.reserve() {
 		return "", errBusy
 	}
-	if r.url != "" { // before the record is there: who shows it looks for this at once
-		b.tell.remember(casebook.InvestigationName(r.key), r.url)
-	}
+	b.tell.remember(casebook.InvestigationName(r.key), r.url) // before the record is there: who shows it looks for this at once
 	inv, created, err := b.open(ctx, r, casebook.Question{
 		Command: c.String(), Diagnosis: c.Verb, Target: target, Team: r.team, User: r.user, Channel: r.channel, Thread: r.thread, At: b.Now(),
 	})

@@ -17,19 +17,22 @@ import (
 // posted. So it goes on after a restart, and says nothing twice.
 type teller struct {
 	*Bot
-	began time.Time // of this process: what is older, another one may have posted
-	desk  *desk
+	desk    *desk
+	keepers sync.WaitGroup // of the holdings
 
-	mu    sync.Mutex
-	urls  map[string]response        // by investigation
-	fixes map[string]map[string]bool // by investigation: the remediations that Slack may not show as they are
-	shown map[string]string          // the card of a remediation as it was last written
-	stale map[string]bool            // remediations whose card was clicked on though it should have no such button
+	mu     sync.Mutex
+	held   map[string]*holding        // by record: what this process tells
+	later  map[string]func()          // by record: what to look at again, for another process tells it, or should
+	left   map[string]time.Time       // by investigation: until when it is left to another process, that can tell it better
+	gaveUp map[string]string          // by record: how it was when Slack would not have it
+	urls   map[string]response        // by investigation, of those that were asked here
+	fixes  map[string]map[string]bool // by investigation: the remediations that Slack may not show as they are
+	stale  map[string]bool            // remediations whose card was clicked on though it should have no such button
 }
 
 // response is the right to answer whoever asked where the bot can't post. It is kept in memory only: it is a credential.
 type response struct {
-	url     string
+	url     string // empty where there is none
 	until   time.Time
 	invited bool // the person was told that the bot is no member
 	moved   bool // the person wants the answer in a direct message
@@ -39,7 +42,10 @@ type response struct {
 const responseLife = 30 * time.Minute
 
 func newTeller(b *Bot) *teller {
-	return &teller{Bot: b, began: b.Now(), desk: newDesk(16), urls: map[string]response{}, fixes: map[string]map[string]bool{}, shown: map[string]string{}, stale: map[string]bool{}}
+	return &teller{
+		Bot: b, desk: newDesk(16), held: map[string]*holding{}, later: map[string]func(){}, left: map[string]time.Time{}, gaveUp: map[string]string{},
+		urls: map[string]response{}, fixes: map[string]map[string]bool{}, stale: map[string]bool{},
+	}
 }
 
 // Keys of Posted.
@@ -74,7 +80,7 @@ func (t *teller) run(ctx context.Context) error {
 				return ended(ctx, "remediations")
 			}
 			t.index.remediation(rem)
-			if !settled(rem) {
+			if !settled(rem) && !up(rem) {
 				t.follow(ctx, rem)
 			}
 		}
@@ -99,7 +105,7 @@ func ended(ctx context.Context, what string) error {
 	return fmt.Errorf("watch %s: the store ended it", what)
 }
 
-// remember keeps the response URL of a question.
+// remember keeps that a question was asked here, and its response URL where there is one.
 func (t *teller) remember(investigation, url string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -119,6 +125,14 @@ func (t *teller) investigation(ctx context.Context, name string) {
 	t.desk.do("investigation "+name, func() { t.persist(ctx, name, t.tellInvestigation) })
 }
 
+// again is investigation for what Slack would not have before.
+func (t *teller) again(ctx context.Context, name string) {
+	t.mu.Lock()
+	delete(t.gaveUp, name)
+	t.mu.Unlock()
+	t.investigation(ctx, name)
+}
+
 // persist does f until it works, or Slack or the store will never have it.
 func (t *teller) persist(ctx context.Context, name string, f func(context.Context, string) error) {
 	defer t.recovered("tell " + name)
@@ -128,8 +142,9 @@ func (t *teller) persist(ctx context.Context, name string, f func(context.Contex
 			return
 		}
 		log := t.Log.With(zap.String("record", name), zap.Error(err))
-		if errors.Is(err, casebook.ErrIllegal) || codeOf(err) != "" && !temporary(err) {
+		if hopeless(err) {
 			log.Error("it can't be shown in Slack")
+			t.giveBack(ctx, name)
 			return
 		}
 		log.Warn("show in Slack", zap.Duration("again", wait))
@@ -139,49 +154,120 @@ func (t *teller) persist(ctx context.Context, name string, f func(context.Contex
 	}
 }
 
+// hopeless reports an error that no further attempt can mend.
+func hopeless(err error) bool {
+	return errors.Is(err, casebook.ErrIllegal) || codeOf(err) != "" && !temporary(err)
+}
+
+// tellInvestigation tells what there is to tell, if no other process does. The question is this process's to tell until
+// all is told, or it stops.
 func (t *teller) tellInvestigation(ctx context.Context, name string) error {
 	inv, err := t.Book.Store.Investigations.Get(ctx, name)
+	if err != nil || t.leave(ctx, inv) {
+		return err
+	}
+	h, err := t.holdInvestigation(ctx, name)
+	if errors.Is(err, casebook.ErrHeld) {
+		t.lookLater(name, func() { t.investigation(ctx, name) })
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	if inv, err = t.Book.Store.Investigations.Get(h.ctx, name); err != nil { // as whoever told it before has left it
+		return err
+	}
+	switch inv, err = t.tellAll(h.ctx, inv); {
+	case errors.Is(err, errElsewhere):
+		t.mu.Lock()
+		t.left[name] = time.Now().Add(t.LookEvery)
+		t.mu.Unlock()
+		t.giveBack(ctx, name)
+		t.lookLater(name, func() { t.investigation(ctx, name) })
+		return nil
+	case err != nil:
+		if hopeless(err) {
+			t.mu.Lock()
+			t.gaveUp[name] = essence(inv)
+			t.mu.Unlock()
+		}
+		return err
+	case complete(inv):
+		t.giveBack(ctx, name)
+		t.fixesOf(ctx, name) // their cards wait for the answer
+	}
+	return nil
+}
+
+// essence is what there is to tell of a question.
+func essence(inv casebook.Investigation) string {
+	return fmt.Sprint(inv.Status.Phase, len(inv.Status.Wanted))
+}
+
+// leave reports that there is nothing to tell of a question now, or nothing for this process.
+func (t *teller) leave(ctx context.Context, inv casebook.Investigation) bool {
+	moving := t.moving(inv.Name)
+	if complete(inv) && !moving {
+		t.giveBack(ctx, inv.Name)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.left, inv.Name)
+		delete(t.gaveUp, inv.Name)
+		return true
+	}
+	if !over(inv) && inv.Status.Root.TS != "" && inv.Question.Follows == "" { // the record comes again
+		return true
+	}
+	t.mu.Lock()
+	gaveUp, left := t.gaveUp[inv.Name] == essence(inv) && !moving, time.Now().Before(t.left[inv.Name])
+	t.mu.Unlock()
+	if left {
+		t.lookLater(inv.Name, func() { t.investigation(ctx, inv.Name) })
+	}
+	return gaveUp || left
+}
+
+func (t *teller) tellAll(ctx context.Context, inv casebook.Investigation) (_ casebook.Investigation, err error) {
+	name := inv.Name
 	if inv.Status.Posted[toldKey] != "" && !t.moving(name) {
 		return t.tellMore(ctx, inv)
 	}
-	if done, err := t.tellFollower(ctx, inv); done || err != nil {
-		return err
+	done := false
+	if inv, done, err = t.tellFollower(ctx, inv); done || err != nil {
+		return inv, err
 	}
 	if inv, err = t.tellRoot(ctx, inv); err != nil {
-		return err
+		return inv, err
 	}
 	if inv.Status.Root.TS == "" {
 		if inv, err = t.tellPrivately(ctx, inv); err != nil || inv.Status.Root.TS == "" {
-			return err
+			return inv, err
 		}
 	}
 	if !over(inv) {
-		return nil // the record comes again
+		return inv, nil // the record comes again
 	}
 	if err := t.edit(ctx, name, inv.Status.Root, render.Root(inv, nil)); err != nil {
-		return err
+		return inv, err
 	}
 	if inv, err = t.tellAnswer(ctx, inv); err != nil {
-		return err
+		return inv, err
 	}
 	if inv, err = t.tellChannelsOnly(ctx, inv); err != nil {
-		return err
+		return inv, err
 	}
 	var rems []casebook.Remediation
 	if t.fixable(inv.Question) && inv.Status.Report != nil { // the process that stored the report may have died before it proposed
 		if rems, err = t.Book.Propose(ctx, inv); err != nil {
-			return err
+			return inv, err
 		}
 	}
 	if inv, err = t.posted(ctx, name, toldKey, inv.Status.Root.TS); err != nil {
-		return err
+		return inv, err
 	}
 	t.moved(name)
 	for _, r := range rems {
-		t.follow(ctx, r)
+		t.outdated(r)
 	}
 	return t.tellMore(ctx, inv)
 }
@@ -192,9 +278,7 @@ func (t *teller) tellRoot(ctx context.Context, inv casebook.Investigation) (case
 		return inv, nil
 	}
 	q := inv.Question
-	ts, err := t.out.post(ctx, posting{
-		channel: q.Channel, thread: q.Thread, key: inv.Name + "/root", rank: rankRoot, doubt: inv.Created.Before(t.began), message: render.Root(inv, nil),
-	})
+	ts, err := t.out.post(ctx, t.of(inv.Name, posting{channel: q.Channel, thread: q.Thread, key: inv.Name + "/root", rank: rankRoot, message: render.Root(inv, nil)}))
 	if unreachable(err) {
 		return inv, nil
 	}
@@ -207,6 +291,9 @@ func (t *teller) tellRoot(ctx context.Context, inv casebook.Investigation) (case
 // edit changes a message of a record. That Slack won't have it, because somebody deleted the message for example, must
 // not keep the rest back.
 func (t *teller) edit(ctx context.Context, record string, at casebook.Message, m render.Message) error {
+	if err := t.of(record, posting{}).may(); err != nil {
+		return err
+	}
 	err := t.out.edits.update(ctx, at.Channel, at.TS, m)
 	if codeOf(err) != "" && !temporary(err) {
 		t.Log.Error("edit a message", zap.String("record", record), zap.Error(err))
@@ -249,7 +336,7 @@ func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 func (t *teller) posted(ctx context.Context, name, key, ts string) (casebook.Investigation, error) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	return t.Book.ChangeInvestigation(ctx, name, func(s *casebook.InvestigationStatus) error {
+	inv, err := t.Book.ChangeInvestigation(ctx, name, func(s *casebook.InvestigationStatus) error {
 		if s.Posted == nil {
 			s.Posted = map[string]string{}
 		}
@@ -258,4 +345,20 @@ func (t *teller) posted(ctx context.Context, name, key, ts string) (casebook.Inv
 		}
 		return nil
 	})
+	return inv, t.recorded(ctx, err, name+"/"+key, inv.Status.Root.Channel, ts, inv.Status.Posted[key])
+}
+
+// recorded says that a message is in the store under its key. Where it isn't, for another process posted it at the same
+// time, ours is one too many.
+func (t *teller) recorded(ctx context.Context, err error, key, channel, ts, kept string) error {
+	if err != nil {
+		return err
+	}
+	if t.out.recorded(key) && kept != ts {
+		t.Log.Warn("posted twice; one is taken back", zap.String("message", key))
+		if err := t.web.retract(ctx, channel, ts); err != nil {
+			t.Log.Error("take back a message", zap.String("message", key), zap.Error(err))
+		}
+	}
+	return nil
 }

@@ -23,9 +23,9 @@ func complete(inv casebook.Investigation) bool {
 }
 
 // tellMore posts what was asked for of an answer, each in one go: its last key says that all of it is there.
-func (t *teller) tellMore(ctx context.Context, inv casebook.Investigation) (err error) {
+func (t *teller) tellMore(ctx context.Context, inv casebook.Investigation) (_ casebook.Investigation, err error) {
 	if inv.Status.Report == nil || inv.Status.Root.TS == "" {
-		return nil
+		return inv, nil
 	}
 	for _, what := range []string{wantEvidence, wantCommands, wantFile} {
 		if inv.Status.Wanted[what] == "" || inv.Status.Posted[what] != "" {
@@ -37,10 +37,10 @@ func (t *teller) tellMore(ctx context.Context, inv casebook.Investigation) (err 
 			inv, err = t.tellFolded(ctx, inv, what)
 		}
 		if err != nil {
-			return err
+			return inv, err
 		}
 	}
-	return nil
+	return inv, nil
 }
 
 func (t *teller) tellFolded(ctx context.Context, inv casebook.Investigation, what string) (casebook.Investigation, error) {
@@ -65,10 +65,9 @@ func (t *teller) tellPart(ctx context.Context, inv casebook.Investigation, key s
 	if inv.Status.Posted[key] != "" {
 		return inv, nil
 	}
-	ts, err := t.out.post(ctx, posting{
-		channel: inv.Status.Root.Channel, thread: threadOf(inv), key: inv.Name + "/" + key,
-		rank: rankAnswer, doubt: inv.Created.Before(t.began), message: m,
-	})
+	ts, err := t.out.post(ctx, t.of(inv.Name, posting{
+		channel: inv.Status.Root.Channel, thread: threadOf(inv), key: inv.Name + "/" + key, rank: rankAnswer, message: m,
+	}))
 	if err != nil {
 		return inv, fmt.Errorf("post %s of %s: %w", key, inv.Name, err)
 	}

@@ -139,6 +139,15 @@ func (w *web) update(ctx context.Context, channel, ts string, m render.Message) 
 	})
 }
 
+// retract deletes a message of the bot.
+func (w *web) retract(ctx context.Context, channel, ts string) error {
+	_, _, err := w.api.DeleteMessageContext(ctx, channel, ts)
+	if codeOf(err) == "message_not_found" {
+		return nil
+	}
+	return clean(err)
+}
+
 // whisper shows a message to one person; thread may be empty.
 func (w *web) whisper(ctx context.Context, channel, thread, user string, m render.Message) error {
 	return w.plainly(m, func(m render.Message) error {

@@ -3,6 +3,7 @@
 package slack
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -90,4 +91,13 @@ func nonempty(s string) string {
 		return "–" // Slack refuses empty text
 	}
 	return s
+}
+
+// Doubtful marks a message that may have been posted before: whoever posted it was cut off, and can't look.
+func Doubtful(m Message) Message {
+	mark := context("This may stand here twice: netdiag was cut off while it was posting it.")
+	if len(m.Blocks) < maxBlocks {
+		m.Blocks = append(slices.Clip(m.Blocks), mark)
+	}
+	return m
 }
