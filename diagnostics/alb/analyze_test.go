@@ -86,6 +86,16 @@ func TestCauses(t *testing.T) {
 			f.sgs = append(f.sgs, vpc.SecurityGroup{ID: "sg-eks", Name: "eks-cluster-sg-prod-1", Tags: map[string]string{"kubernetes.io/cluster/prod": "owned"}})
 			f.denied = []string{"list events"} // the tags alone tell it
 		}, cause: "sg.target-ingress", reason: "tag-ambiguous", fix: "tag-security-group", refused: "reconcile-kick"},
+		"one tagged group, since the controller last tried": {broken: func(f *fake) {
+			blocked(f)
+			for i := range f.enis {
+				if f.enis[i].Instance != "" {
+					f.enis[i].Groups = []string{"sg-eks", "sg-node"}
+				}
+			}
+			f.sgs = append(f.sgs, vpc.SecurityGroup{ID: "sg-eks", Name: "eks-cluster-sg-prod-1", Tags: map[string]string{"kubernetes.io/cluster/prod": "owned"}})
+			f.complain("TargetGroupBinding", "k8s-shop-cart-1", "FailedNetworkReconcile", "expected exactly one securityGroup tagged with kubernetes.io/cluster/prod for eni eni-1, got: [sg-eks sg-node]")
+		}, cause: "sg.target-ingress", reason: "tag-ambiguous", refused: "tag-security-group"},
 		"controller not allowed": {broken: func(f *fake) {
 			blocked(f)
 			f.complain("TargetGroupBinding", "k8s-shop-cart-1", "FailedNetworkReconcile", "api error UnauthorizedOperation: You are not authorized to perform this operation")

@@ -32,6 +32,9 @@ func (a *analysis) fixGroup(f diagnostics.Finding) {
 	switch b.why.reason {
 	case "tag-ambiguous":
 		a.fixTags(f, b)
+		if len(a.tagged(b.pairs[0].hop.Groups)) == 1 {
+			return
+		}
 		a.refuse("reconcile-kick", "it would fail again: %d of the %d groups on %s carry the cluster tag, and the controller needs exactly 1", len(a.tagged(b.pairs[0].hop.Groups)), len(b.pairs[0].hop.Groups), b.pairs[0].t.eni.ID)
 		a.refuse("allow-pod-port", "which of the %d groups on %s gets the rules is what must be settled first; a rule of our own would stand beside those of the controller", len(b.pairs[0].hop.Groups), b.pairs[0].t.eni.ID)
 		return

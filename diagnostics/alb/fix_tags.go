@@ -15,6 +15,10 @@ import (
 func (a *analysis) fixTags(f diagnostics.Finding, b *block) {
 	groups := b.pairs[0].hop.Groups
 	tagged := a.tagged(groups)
+	if len(tagged) == 1 { // it has been settled since the controller last tried; it keeps what it read of groups for 10 minutes
+		a.refuse("tag-security-group", "exactly 1 of the %d groups on %s carries the cluster tag by now: the controller sees it within 10 minutes", len(groups), b.pairs[0].t.eni.ID)
+		return
+	}
 	key := "kubernetes.io/cluster/" + a.s.Cluster
 	x := diagnostics.Fix{
 		ID: "tag-security-group", Undo: "put the tag back", Frees: len(b.targets()), Needs: len(b.targets()), SettlesIn: "12m0s",

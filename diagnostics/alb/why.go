@@ -239,6 +239,9 @@ func (a *analysis) quotaEvidence(group string) diagnostics.Evidence {
 
 func (a *analysis) tagText(b *block) string {
 	groups := b.pairs[0].hop.Groups
+	if len(a.tagged(groups)) == 1 {
+		return fmt.Sprintf("when the controller last tried, not exactly one of the %d groups of interface %s carried the tag kubernetes.io/cluster/%s; now one does, and it tries again within 10 minutes", len(groups), b.pairs[0].t.eni.ID, a.s.Cluster)
+	}
 	return fmt.Sprintf("interface %s has %d groups of which %d carry the tag kubernetes.io/cluster/%s, and the controller needs exactly one", b.pairs[0].t.eni.ID, len(groups), len(a.tagged(groups)), a.s.Cluster)
 }
 

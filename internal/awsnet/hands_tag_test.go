@@ -70,11 +70,11 @@ func TestTag(t *testing.T) {
 		h = c.Hands()
 	}
 	for name, a := range map[string]remedy.Tag{
-		"the group of EKS":   {Resource: ofEKS, Key: key, Was: &was},
-		"another value":      {Resource: group, Key: key, Was: new("shared")},
-		"not set":            {Resource: subnets[0]["SubnetId"].(string), Key: "kubernetes.io/role/cni", Value: new("1"), Was: new("0")},
-		"no such group":      {Resource: "sg-0123456789abcdef0", Key: key, Was: &was},
-		"no such subnet":     {Resource: "subnet-0123456789abcdef0", Key: "kubernetes.io/role/cni", Value: new("1")},
+		"the group of EKS": {Resource: ofEKS, Key: key, Was: &was},
+		"another value":    {Resource: group, Key: key, Was: new("shared")},
+		"not set":          {Resource: subnets[0]["SubnetId"].(string), Key: "kubernetes.io/role/cni", Value: new("1"), Was: new("0")},
+		"no such group":    {Resource: "sg-0123456789abcdef0", Key: key, Was: &was},
+		"no such subnet":   {Resource: "subnet-0123456789abcdef0", Key: "kubernetes.io/role/cni", Value: new("1")},
 	} {
 		_, applied := h.Apply(ctx, remedy.Action{Tag: &a}, mark)
 		for what, err := range map[string]error{"dry run": h.DryRun(ctx, remedy.Action{Tag: &a}, mark), "apply": applied} {

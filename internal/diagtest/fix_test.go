@@ -3,6 +3,7 @@ package diagtest_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +42,27 @@ func unowned(w *world.World) {
 	}
 }
 
+// madeForPods adds an empty subnet beside the one that is full, with its routes.
+func madeForPods(w *world.World) {
+	var subnets, tables []map[string]any
+	for list, into := range map[string]*[]map[string]any{"Subnets": &subnets, "RouteTables": &tables} {
+		if err := json.Unmarshal(w.AWS["ec2"][list], into); err != nil {
+			panic(err) // the world was loaded
+		}
+	}
+	further := maps.Clone(subnets[0])
+	further["SubnetId"], further["CidrBlock"], further["AvailableIpAddressCount"], further["Tags"] = "subnet-0c0c0c0c0c0c0c0c0", "10.40.3.0/24", 251, []any{}
+	subnets = append(subnets, further)
+	tables[0]["Associations"] = append(tables[0]["Associations"].([]any), map[string]any{"RouteTableId": tables[0]["RouteTableId"], "SubnetId": further["SubnetId"]})
+	for list, from := range map[string]any{"Subnets": subnets, "RouteTables": tables} {
+		raw, err := json.Marshal(from)
+		if err != nil {
+			panic(err) // it came as JSON
+		}
+		w.AWS["ec2"][list] = raw
+	}
+}
+
 // Each fix that can be carried out, from the proposal to the verified end: the casebook, the executor, the real hands on
 // the real SDKs, and nature around them.
 func TestFixesHelp(t *testing.T) {
@@ -57,6 +79,9 @@ func TestFixesHelp(t *testing.T) {
 		{"one port for one security group", "seeds/seed-alb-502", "alb/allow-pod-port", "AllowIngress", nil},
 		{"a health check of what the readiness probe asks", "own/alb/hc-override-service-path", "alb/set-health-check", "Annotate", nil},
 		{"one more code that counts as healthy", "own/alb/hc-codes-no-content", "alb/set-success-codes", "Annotate", nil},
+		{"interfaces that nodes left behind", "public/pending-s17-leaked-enis", "pending/delete-leaked-enis", "DeleteInterfaces", nil},
+		{"a subnet that was made for pods and has no tag", "own/pending/subnet-full", "pending/add-pod-subnet", "Tag", madeForPods},
+		{"the cluster's tag on one group of the node only", "public/alb-s04-tag-ambiguous", "alb/tag-security-group", "Tag", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +117,7 @@ func TestFixesHelp(t *testing.T) {
 			if len(before.Causes) == 0 || len(after.Causes) != 0 {
 				t.Errorf("%d causes before, %d after; want some, and none", len(before.Causes), len(after.Causes))
 			}
-			if r.Status.Receipt == nil || r.Status.Receipt.Undo == nil && c.kind != "Annotate" {
+			if r.Status.Receipt == nil || r.Status.Receipt.Undo == nil && c.kind != "Annotate" && c.kind != "DeleteInterfaces" {
 				t.Errorf("no way back is stored: %+v", r.Status.Receipt)
 			}
 		})

@@ -154,11 +154,23 @@ func (k *controller) endpointGroups(ctx context.Context, r *awsnet.Reader, b *un
 			}
 		}
 		if len(tagged) != 1 {
-			return nil, fmt.Sprintf("expected exactly one securityGroup tagged with %s for eni %s, got: %v (clusterName: %s)", tag, eni.ID, tagged, k.n.o.Cluster), nil
+			return nil, fmt.Sprintf(ambiguous+" tagged with %s for eni %s, got: %v (clusterName: %s)", tag, eni.ID, tagged, k.n.o.Cluster), nil
 		}
 		set[tagged[0]] = true
 	}
 	return slices.Sorted(maps.Keys(set)), "", nil
+}
+
+// ambiguous begins what the controller says where it can't choose between the groups of an interface.
+const ambiguous = "expected exactly one securityGroup"
+
+// chooses reports a binding for which the controller couldn't choose a group, and now can.
+func (k *controller) chooses(ctx context.Context, b *unstructured.Unstructured) bool {
+	if !strings.Contains(k.failing(b), ambiguous) {
+		return false
+	}
+	_, problem, err := k.endpointGroups(ctx, k.c.reads.Reader(), b)
+	return err == nil && problem == ""
 }
 
 // targetInterfaces reads the interfaces that carry the targets of a target group.

@@ -20,6 +20,9 @@ import (
 // controllerLoop is how soon after a change the controller acts: its queue and the calls before.
 const controllerLoop = 2 * time.Second
 
+// requeue is how long the controller waits before it tries a binding again that it couldn't bring in line.
+const requeue = time.Minute
+
 // annotationPrefix begins every annotation of an ingress or Service that the controller reads.
 const annotationPrefix = "alb.ingress.kubernetes.io/"
 
@@ -32,6 +35,7 @@ type controller struct {
 	ingresses map[string]map[string]string // annotations that were last acted on, by namespace/name
 	services  map[string]map[string]string
 	bindings  map[string]mark // what was last acted on
+	waited    time.Duration   // since bindings were tried again
 }
 
 func newController(n *Nature, c *clients) *controller { return &controller{n: n, c: c} }
@@ -73,9 +77,15 @@ func (k *controller) round(ctx context.Context) error {
 		}
 		k.ingresses[id] = now
 	}
+	again := k.waited >= requeue
+	if k.waited += controllerLoop; again {
+		k.waited = 0
+	}
 	for _, b := range listed[*unstructured.Unstructured](k.c.bindings) {
 		id, now := key(b.GetNamespace(), b.GetName()), markOf(b)
-		if was, known := k.bindings[id]; first || !known || was.spec == now.spec && (was.unchecked || !now.unchecked) {
+		was, known := k.bindings[id]
+		changed := !first && known && (was.spec != now.spec || !was.unchecked && now.unchecked)
+		if !changed && !(again && k.chooses(ctx, b)) {
 			k.bindings[id] = now
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -199,21 +198,33 @@ func (a *agents) look(ctx context.Context, scenes []*scene) (map[string]int, err
 	if err != nil {
 		return nil, err
 	}
-	of, subnets := map[string][]vpc.NetworkInterface{}, map[string]bool{}
+	of, vpcs, subnets := map[string][]vpc.NetworkInterface{}, map[string]bool{}, map[string]bool{}
 	for _, e := range found {
 		of[e.Instance] = append(of[e.Instance], e)
-		subnets[e.Subnet] = true
+		vpcs[e.VPC], subnets[e.Subnet] = true, true
 	}
 	for _, s := range scenes {
 		s.pool = newPool(s.agent.setting.Settings, s.agent.limits, s.agent.maxPods, of[s.agent.instance], s.used)
 	}
-	list, err := r.Subnets(ctx, slices.Sorted(maps.Keys(subnets))...)
-	if err != nil {
-		return nil, err
+	var list []vpc.Subnet
+	for _, id := range sortedKeys(vpcs) {
+		all, err := r.SubnetsOf(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range all {
+			if subnets[s.ID] || forPods(s) {
+				list = append(list, s)
+			}
+		}
 	}
+	slices.SortStableFunc(list, func(a, b vpc.Subnet) int { return b.Available - a.Available })
 	available := map[string]int{}
 	for _, s := range list {
 		available[s.ID] = s.Available
+	}
+	for _, s := range scenes {
+		s.pool.discover(list)
 	}
 	return available, a.reserve(ctx, scenes, list)
 }

@@ -18,6 +18,7 @@ type pool struct {
 	taken    int      // interfaces that it can't use: trunk, EFA only, marked no_manage
 	// reserved counts the free /28 of reservations by subnet; they serve prefixes only, and aren't available otherwise.
 	reserved map[string]int
+	further  []string // subnets that are tagged for pods, the one with most addresses first
 }
 
 // member is one interface.
@@ -142,11 +143,13 @@ func (p *pool) grow(available map[string]int) *growth {
 	if from == nil || len(p.members) >= p.interfaces() {
 		return nil
 	}
-	g := p.step(short, p.limits.Addresses-1, available[from.Subnet]-1)
-	if g != nil {
-		g.subnet = from.Subnet
+	for _, subnet := range append([]string{from.Subnet}, p.further...) {
+		if g := p.step(short, p.limits.Addresses-1, available[subnet]-1); g != nil {
+			g.subnet = subnet
+			return g
+		}
 	}
-	return g
+	return nil
 }
 
 // reach is how many addresses a subnet has for an interface that is there.

@@ -122,6 +122,35 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
+// A further interface goes into a subnet that is tagged for pods where that of the node has no address.
+func TestGrowthIntoATaggedSubnet(t *testing.T) {
+	tags := func(v string) map[string]string { return map[string]string{"kubernetes.io/role/cni": v} }
+	tagged := vpc.Subnet{ID: "subnet-2", Zone: "a", Tags: tags("1"), Available: 50}
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		edit func(*vpc.Subnet)
+		want *growth
+	}{
+		{"tagged", nil, func(*vpc.Subnet) {}, &growth{"", "subnet-2", 9, 0}},
+		{"not tagged", nil, func(s *vpc.Subnet) { s.Tags = nil }, nil},
+		{"tagged 0", nil, func(s *vpc.Subnet) { s.Tags = tags("0") }, nil},
+		{"in another zone", nil, func(s *vpc.Subnet) { s.Zone = "b" }, nil},
+		{"in another VPC", nil, func(s *vpc.Subnet) { s.VPC = "vpc-2" }, nil},
+		{"full", nil, func(s *vpc.Subnet) { s.Available = 1 }, nil},
+		{"discovery is off", map[string]string{"ENABLE_SUBNET_DISCOVERY": "false"}, func(*vpc.Subnet) {}, nil},
+	} {
+		further := tagged
+		c.edit(&further)
+		p := newPool(parsed(c.env), m5Large(t), 0, []vpc.NetworkInterface{eni(0, 9, 0)}, uses("10.0.0.1", "10.0.0.2"))
+		p.discover([]vpc.Subnet{further, {ID: "subnet-1", Zone: "a"}})
+		got := p.grow(map[string]int{"subnet-1": 0, "subnet-2": further.Available})
+		if d := cmp.Diff(c.want, got, cmp.AllowUnexported(growth{})); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, d)
+		}
+	}
+}
+
 func TestTake(t *testing.T) {
 	p := newPool(parsed(prefixes), m5Large(t), 0, []vpc.NetworkInterface{eni(0, 3, 1)}, uses("10.1.0.0"))
 	seen := map[netip.Addr]bool{}
