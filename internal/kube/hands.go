@@ -25,8 +25,9 @@ const (
 	attempts = 5
 )
 
-// Hands is the Kubernetes half of remedy.Hands: it carries out DaemonSetEnv and Annotate. Each change reads the object,
-// refuses with a *Changed where it isn't as the plan found it, and patches exactly the version that it read.
+// Hands is the Kubernetes half of remedy.Hands: it carries out DaemonSetEnv, Annotate, Cordon, MovePods and RestartPods.
+// Each change reads the object, refuses with a *Changed where it isn't as the plan found it, and patches or deletes
+// exactly the version that it read. What the cluster doesn't permit is refused with a *Forbidden.
 //
 // An error that wraps remedy.ErrRefused means that nothing was changed; after any other, Look decides.
 type Hands struct{ client *Client }
@@ -51,23 +52,82 @@ func (e *Changed) Error() string {
 // Unwrap is remedy.ErrRefused: nothing was changed.
 func (e *Changed) Unwrap() error { return remedy.ErrRefused }
 
+// change is an action as it is carried out here.
+type change interface {
+	// apply makes the change; what of it is made already is taken as it is.
+	apply(ctx context.Context, h *Hands, m remedy.Mark, dryRun bool) (remedy.Receipt, error)
+	look(ctx context.Context, h *Hands, m remedy.Mark) (done bool, r remedy.Receipt, err error)
+}
+
 // DryRun lets the API server go through the change, admission included, without storing it.
 func (h *Hands) DryRun(ctx context.Context, a remedy.Action, m remedy.Mark) error {
-	_, err := h.apply(ctx, a, m, true)
+	c, err := changeOf(a)
+	if err != nil {
+		return err
+	}
+	_, err = c.apply(ctx, h, m, true)
 	return err
 }
 
 // Apply makes the change. Where somebody else made it already, the receipt isn't owned and has no undo.
 func (h *Hands) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (remedy.Receipt, error) {
-	return h.apply(ctx, a, m, false)
+	c, err := changeOf(a)
+	if err != nil {
+		return remedy.Receipt{}, err
+	}
+	return c.apply(ctx, h, m, false)
 }
 
 // Look reads whether the change is in effect, and by the mark on the object whether it was this Remediation's.
 func (h *Hands) Look(ctx context.Context, a remedy.Action, m remedy.Mark) (bool, remedy.Receipt, error) {
-	e, err := planOf(a)
+	c, err := changeOf(a)
 	if err != nil {
 		return false, remedy.Receipt{}, err
 	}
+	return c.look(ctx, h, m)
+}
+
+func changeOf(a remedy.Action) (change, error) {
+	if err := a.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: %w", remedy.ErrRefused, err)
+	}
+	switch {
+	case a.DaemonSetEnv != nil:
+		return single{daemonSetEnv{a.DaemonSetEnv}}, nil
+	case a.Annotate != nil:
+		e, err := newAnnotate(a.Annotate)
+		return single{e}, err
+	case a.Cordon != nil:
+		return single{cordon{a.Cordon}}, nil
+	case a.MovePods != nil:
+		return movePods{a.MovePods}, nil
+	case a.RestartPods != nil:
+		return restartPods{a.RestartPods}, nil
+	}
+	return nil, fmt.Errorf("%w: %s of %s is no change to Kubernetes", remedy.ErrRefused, a.Kind(), a.Target())
+}
+
+// edit is an action on one object of one kind.
+type edit interface {
+	object() (gvr schema.GroupVersionResource, namespace, name string)
+	// state compares the object with the plan.
+	state(o *unstructured.Unstructured) (state, error)
+	// patch is the change, for exactly this version of the object.
+	patch(o *unstructured.Unstructured, m remedy.Mark) (types.PatchType, any, error)
+	undo() remedy.Action
+	grant() grant
+}
+
+// state is how an object stands to a plan.
+type state struct {
+	done    bool     // it is as the plan wants it
+	changed *Changed // it isn't as the plan found it; nil where it is
+}
+
+// single is a change that is one edit.
+type single struct{ edit }
+
+func (e single) look(ctx context.Context, h *Hands, m remedy.Mark) (bool, remedy.Receipt, error) {
 	o, err := h.get(ctx, e)
 	if err != nil {
 		return false, remedy.Receipt{}, err
@@ -79,40 +139,7 @@ func (h *Hands) Look(ctx context.Context, a remedy.Action, m remedy.Mark) (bool,
 	return true, receipt(e, o, m), nil
 }
 
-// edit is an action on one object of one kind.
-type edit interface {
-	object() (gvr schema.GroupVersionResource, namespace, name string)
-	// state compares the object with the plan.
-	state(o *unstructured.Unstructured) (state, error)
-	// patch is the change, for exactly this version of the object.
-	patch(o *unstructured.Unstructured, m remedy.Mark) (types.PatchType, any, error)
-	undo() remedy.Action
-}
-
-// state is how an object stands to a plan.
-type state struct {
-	done    bool     // it is as the plan wants it
-	changed *Changed // it isn't as the plan found it; nil where it is
-}
-
-func planOf(a remedy.Action) (edit, error) {
-	if err := a.Validate(); err != nil {
-		return nil, fmt.Errorf("%w: %w", remedy.ErrRefused, err)
-	}
-	switch {
-	case a.DaemonSetEnv != nil:
-		return daemonSetEnv{a.DaemonSetEnv}, nil
-	case a.Annotate != nil:
-		return newAnnotate(a.Annotate)
-	}
-	return nil, fmt.Errorf("%w: %s of %s is no change to Kubernetes", remedy.ErrRefused, a.Kind(), a.Target())
-}
-
-func (h *Hands) apply(ctx context.Context, a remedy.Action, m remedy.Mark, dryRun bool) (remedy.Receipt, error) {
-	e, err := planOf(a)
-	if err != nil {
-		return remedy.Receipt{}, err
-	}
+func (e single) apply(ctx context.Context, h *Hands, m remedy.Mark, dryRun bool) (remedy.Receipt, error) {
 	for try := 1; ; try++ {
 		o, err := h.get(ctx, e)
 		if err != nil {
@@ -140,14 +167,10 @@ func (h *Hands) apply(ctx context.Context, a remedy.Action, m remedy.Mark, dryRu
 
 func (h *Hands) get(ctx context.Context, e edit) (*unstructured.Unstructured, error) {
 	gvr, namespace, name := e.object()
-	ctx, cancel := context.WithTimeout(ctx, h.client.within)
-	defer cancel()
-	ctx, _ = countTries(ctx)
-	o, err := h.client.dynamic.Resource(gvr).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return nil, writeError("get", e, err)
-	}
-	return o, nil
+	o, err := send(ctx, h, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		return h.client.dynamic.Resource(gvr).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+	})
+	return o, h.refusal(ctx, request{"get", gvr.GroupResource(), namespace, name, e.grant()}, err)
 }
 
 func (h *Hands) patch(ctx context.Context, e edit, o *unstructured.Unstructured, m remedy.Mark, dryRun bool) error {
@@ -164,23 +187,10 @@ func (h *Hands) patch(ctx context.Context, e edit, o *unstructured.Unstructured,
 	if dryRun {
 		opts.DryRun = []string{metav1.DryRunAll}
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.client.within)
-	defer cancel()
-	ctx, _ = countTries(ctx)
-	if _, err := h.client.dynamic.Resource(gvr).Namespace(namespace).Patch(ctx, name, kind, body, opts); err != nil {
-		return writeError("patch", e, err)
-	}
-	return nil
-}
-
-// writeError names the operation, and marks what the API server refused: an answer of the 4xx kind changed nothing. One
-// that asks to come back later (429) is left open, since trying again helps.
-func writeError(verb string, e edit, err error) error {
-	gvr, namespace, name := e.object()
-	if code := statusCode(err); code >= 400 && code < 500 && code != http.StatusTooManyRequests {
-		return fmt.Errorf("%w: %s %s %s/%s: %w", remedy.ErrRefused, verb, gvr.GroupResource(), namespace, name, err)
-	}
-	return fmt.Errorf("%s %s %s/%s: %w", verb, gvr.GroupResource(), namespace, name, err)
+	_, err = send(ctx, h, func(ctx context.Context) (*unstructured.Unstructured, error) {
+		return h.client.dynamic.Resource(gvr).Namespace(namespace).Patch(ctx, name, kind, body, opts)
+	})
+	return h.refusal(ctx, request{"patch", gvr.GroupResource(), namespace, name, e.grant()}, err)
 }
 
 // overtaken tells that another writer came in between: a conflict, or the failed test of a JSON patch.

@@ -54,3 +54,5 @@ func (a annotate) undo() remedy.Action {
 		APIVersion: a.APIVersion, Resource: a.Resource, Namespace: a.Namespace, Name: a.Name, Key: a.Key, Value: a.Was, Was: a.Value,
 	}}
 }
+
+func (annotate) grant() grant { return annotateGrant() }

@@ -175,3 +175,5 @@ func (d daemonSetEnv) undo() remedy.Action {
 	}
 	return remedy.Action{DaemonSetEnv: back}
 }
+
+func (daemonSetEnv) grant() grant { return cniGrant() }

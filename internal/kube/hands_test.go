@@ -299,7 +299,9 @@ func TestForbiddenChangeIsRefused(t *testing.T) {
 	w.Meta.Denied.Kubernetes = []string{"patch daemonsets.apps"}
 	_, client := serve(t, w)
 	_, err := client.Hands().Apply(context.Background(), envAction(), remedy.Mark{Remediation: "r"})
-	if !errors.Is(err, remedy.ErrRefused) || !strings.Contains(err.Error(), `cannot patch resource "daemonsets" in API group "apps" in the namespace "kube-system"`) {
-		t.Error(err)
+	const want = `netdiag may not patch daemonsets.apps aws-node in namespace kube-system; missing is {apiGroups: ["apps"], resources: [daemonsets], verbs: [patch]}, ` +
+		`which the chart gives with Role netdiag-fix-cni in kube-system (fixes.kinds.daemonSetEnv: true)`
+	if !errors.Is(err, remedy.ErrRefused) || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
