@@ -102,7 +102,7 @@ func ofDaemonSet(p *corev1.Pod) bool {
 }
 
 func agentOf(p *corev1.Pod) *Agent {
-	a := &Agent{Name: p.Name}
+	a := &Agent{Name: p.Name, UID: string(p.UID)}
 	for _, s := range p.Status.ContainerStatuses {
 		if s.Name == "aws-eks-nodeagent" && !s.Ready {
 			a.PolicyAgent = fmt.Sprintf("%s, with %s", state(s), plural(int(s.RestartCount), "restart"))

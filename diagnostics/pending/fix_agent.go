@@ -23,6 +23,7 @@ func (a *analysis) fixAgent(f *diagnostics.Finding) {
 	restart := diagnostics.Fix{Title: "Restart aws-node on " + node.Name, Needs: len(f.Affects), Proof: f.Summary, Changes: []string{"pod " + g.Name + " on " + node.Name + " is made again"},
 		Blast: "no pod gets an address on this node until it is up, as now; running pods keep theirs", Undo: "nothing to undo", SettlesIn: "2m",
 		Commands: []string{"kubectl delete pod -n kube-system " + g.Name}}
+	a.restarting(&restart, f, []*pool{a.pools[node.Name]})
 	work := func(title string, commands ...string) {
 		a.offer("fix-workload", diagnostics.Fix{Title: title, Needs: len(f.Affects), Owner: a.owned().owner, Proof: f.Summary, Undo: "revert the change", SettlesIn: "5m", Commands: commands}, f)
 	}

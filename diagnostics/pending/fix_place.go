@@ -51,7 +51,11 @@ func (a *analysis) fixMove(f *diagnostics.Finding) {
 		}
 		return
 	}
-	fix := diagnostics.Fix{Title: fmt.Sprintf("Cordon %s and let %s start elsewhere", plural(len(here), "node"), plural(len(movable), "pod")), Frees: room, Needs: len(movable),
+	which := plural(len(here), "node")
+	if len(here) == 1 {
+		which = "node " + here[0].node.Name
+	}
+	fix := diagnostics.Fix{Title: fmt.Sprintf("Cordon %s and let %s start elsewhere", which, plural(len(movable), "pod")), Frees: room, Needs: len(movable),
 		Proof:     fmt.Sprintf("%s have %d addresses ready that no pod uses, in whatever subnet, and %s", plural(nodes, "other node"), room, plural(len(movable), "pod")+" can move"),
 		Blast:     "the cordoned nodes take no new pods, and their CNI attaches nothing new, until they are uncordoned",
 		SettlesIn: "2m"}
@@ -62,12 +66,13 @@ func (a *analysis) fixMove(f *diagnostics.Finding) {
 		}
 	}
 	var names []string
-	for _, w := range movable[:min(len(movable), 10)] {
+	for _, w := range movable[:min(len(movable), mostMoved)] {
 		names = append(names, w.pod.Name)
 	}
 	fix.Changes = append(fix.Changes, fmt.Sprintf("delete %s that never started; their controllers make them again", plural(len(movable), "pod")))
 	fix.Commands = append(fix.Commands, fmt.Sprintf("kubectl delete pod -n %s %s", a.s.Target.Namespace, strings.Join(names, " ")))
 	fix.Undo = "kubectl uncordon the same nodes"
+	a.moving(&fix, f, here, movable)
 	a.offer("move-pods-off-node", fix, f)
 }
 

@@ -83,8 +83,10 @@ func (a *analysis) fixRestart(f *diagnostics.Finding) {
 		proof += "; waiting does it too, within two minutes"
 		a.refuseRoom(f)
 	}
-	a.offer("restart-ipamd", diagnostics.Fix{Title: title, Needs: len(f.Affects), Proof: proof, Changes: changes, Blast: "no new pod gets an address on this node for some seconds; running pods keep theirs",
-		Undo: "nothing to undo", SettlesIn: "1m", Commands: commands}, f)
+	fix := diagnostics.Fix{Title: title, Needs: len(f.Affects), Proof: proof, Changes: changes, Blast: "no new pod gets an address on this node for some seconds; running pods keep theirs",
+		Undo: "nothing to undo", SettlesIn: "1m", Commands: commands}
+	a.restarting(&fix, f, a.affected(f))
+	a.offer("restart-ipamd", fix, f)
 }
 
 // refuseRoom says that addresses are not what is missing.

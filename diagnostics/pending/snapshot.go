@@ -180,6 +180,7 @@ type Freed struct {
 // Agent is the aws-node pod of a node.
 type Agent struct {
 	Name     string    `json:"name"`
+	UID      string    `json:"uid,omitempty"`
 	Ready    bool      `json:"ready"`
 	Restarts int       `json:"restarts,omitempty"`
 	Waiting  string    `json:"waiting,omitempty"` // reason, such as CrashLoopBackOff, of its own container or of its init container
