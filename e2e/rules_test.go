@@ -89,6 +89,7 @@ func TestRules(t *testing.T) {
 		"renewed after it was over":          {casebook.Succeeded, func(s *status) { s.Claim.Renewed = at.Add(time.Hour) }, stands},
 		"a receipt for nothing":              {casebook.Failed, func(s *status) { s.Receipt = &remedy.Receipt{ID: "sgr-9"} }, stands},
 		"a claim on what nobody took":        {casebook.Expired, func(s *status) { s.Claim = casebook.Claim{Holder: "x", Epoch: 1, Renewed: at} }, stands},
+		"moot once it was over":              {casebook.Superseded, func(s *status) { s.Moot = true }, stands},
 		"finished at another time":           {casebook.Expired, func(s *status) { s.Finished = at.Add(time.Hour) }, stands},
 		"decided after it was cancelled":     {casebook.Cancelled, func(s *status) { s.Decisions = []casebook.Decision{approval("U1", plan())} }, early},
 		"claimed after it was over":          {casebook.Failed, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "executor-2", 9 }, stands},

@@ -183,6 +183,7 @@ func TestSides(t *testing.T) {
 		"the front end dates the change":        {front, casebook.Applying, func(s *status) { s.Applied = at }, record},
 		"the front end gives more time":         {front, casebook.Verifying, func(s *status) { s.Deadline = at.Add(time.Hour) }, record},
 		"the front end takes a claim over":      {front, casebook.Applying, func(s *status) { s.Claim.Holder, s.Claim.Epoch = "front", 2 }, claim},
+		"the front end calls it moot":           {front, casebook.Approved, func(s *status) { s.Moot = true }, record},
 		"the front end tries":                   {front, casebook.Proposed, func(s *status) { s.Trial = &casebook.Trial{At: at} }, record},
 		"the front end ends a watch":            {front, casebook.Succeeded, func(s *status) { s.Watch = watched(casebook.Held, at) }, record},
 		"the executor tries":                    {executor, casebook.Proposed, func(s *status) { s.Trial = &casebook.Trial{At: at} }, ""},

@@ -9,6 +9,7 @@ type chore int
 const (
 	idle chore = iota
 	trying
+	looking
 	carrying
 )
 
@@ -32,7 +33,7 @@ type attempt struct {
 
 // note takes in what the watch shows.
 func (a *agenda) note(r Remediation) {
-	if a.open[r.Name] = r; r.Status.Phase.Terminal() {
+	if a.open[r.Name] = r; r.Status.Phase.Terminal() && !watched(r) {
 		a.forget(r.Name)
 	}
 }
@@ -89,6 +90,10 @@ func due(r Remediation, now time.Time) chore {
 	case Proposed, AwaitingApproval:
 		if s.Trial == nil && now.Before(r.Created.Add(trialUntil)) {
 			return trying
+		}
+	case Succeeded:
+		if lookDue(r, now) {
+			return looking
 		}
 	}
 	return idle

@@ -178,6 +178,7 @@ func planOf(investigation string, q Question, fix diagnostics.Fix, now time.Time
 	return Plan{
 		Investigation: investigation, Question: q, Fix: fix, Hash: fix.Action.Hash(), Target: fix.Action.Target(),
 		Risk: kind.Risk, Approvals: approvals(kind.Risk), SelfApproval: kind.Risk == "low", Expires: now.Add(ApprovalTTL),
+		Follows: q.After,
 	}
 }
 

@@ -43,9 +43,10 @@ func (e *Executor) preflight(ctx context.Context, h *hold) error {
 		case err == nil && proposes(r, plan):
 			return e.rehearse(ctx, h)
 		case err == nil && (last || !undecided(r)):
-			return h.finish(ctx, Superseded, overtaken(r, plan))
+			text, moot := overtaken(r, plan)
+			return h.overtake(ctx, text, moot)
 		case errors.As(err, &refused):
-			return h.finish(ctx, Superseded, fmt.Sprintf("Not applied, nothing was changed: %s", refused))
+			return h.overtake(ctx, untouched(plan)+string(refused), true)
 		case err != nil && last:
 			return h.finish(ctx, Failed, fmt.Sprintf("Not applied, nothing was changed: it could not be diagnosed once more before the change (%v).", err))
 		}

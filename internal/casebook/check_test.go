@@ -175,7 +175,8 @@ func TestCheckRefuses(t *testing.T) {
 		"tried as it is asked": {casebook.Proposed, func(r *casebook.Remediation) {
 			r.Status.Phase, r.Status.Trial = casebook.AwaitingApproval, &casebook.Trial{At: now}
 		}, "before it is decided on"},
-		"note forgotten": {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Notes = nil }, "notes are only ever added"},
+		"moot once it was over": {casebook.Superseded, func(r *casebook.Remediation) { r.Status.Moot = true }, "stands"},
+		"note forgotten":        {casebook.Verifying, func(r *casebook.Remediation) { r.Status.Notes = nil }, "notes are only ever added"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			old := inPhase(c.from)

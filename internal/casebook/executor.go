@@ -83,6 +83,8 @@ func (e *Executor) work(ctx context.Context, c chore, r Remediation) error {
 	switch c {
 	case trying:
 		return e.try(ctx, r)
+	case looking:
+		return e.lookAgain(ctx, r)
 	default:
 		return e.carry(ctx, r)
 	}

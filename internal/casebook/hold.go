@@ -172,6 +172,15 @@ func (h *hold) finish(ctx context.Context, p Phase, outcome string) error {
 	})
 }
 
+// overtake ends a Remediation whose plan isn't right any more.
+func (h *hold) overtake(ctx context.Context, outcome string, moot bool) error {
+	now := h.e.Now()
+	return h.change(ctx, func(s *RemediationStatus) {
+		s.Phase, s.Outcome, s.Finished, s.Moot = Superseded, outcome, now, moot
+		s.note("outcome", now, outcome)
+	})
+}
+
 // note tells the thread something, once for each key.
 func (s *RemediationStatus) note(key string, at time.Time, text string) {
 	if s.noted(key) {

@@ -24,6 +24,8 @@ type Question struct {
 	At        time.Time          `json:"at"`
 	// Follows names the Investigation that was asked the same a moment before: its answer is this one's too.
 	Follows string `json:"follows,omitempty"`
+	// After names the Remediation whose end opened this question anew: the fixes of its answer follow that one.
+	After string `json:"after,omitempty"`
 }
 
 // Message is a Slack message.
@@ -215,8 +217,10 @@ type RemediationStatus struct {
 	Deadline  time.Time       `json:"deadline,omitzero"` // until when the verification may take
 	Receipt   *remedy.Receipt `json:"receipt,omitempty"`
 	// Notes tell the thread what happened, in order; the executor adds them, the front end posts them.
-	Notes    []Note    `json:"notes,omitempty"`
-	Outcome  string    `json:"outcome,omitempty"` // one sentence, once terminal
+	Notes   []Note `json:"notes,omitempty"`
+	Outcome string `json:"outcome,omitempty"` // one sentence, once terminal
+	// Moot: it was overtaken, and nothing is left to be asked: the trouble is gone, or what was asked about is.
+	Moot     bool      `json:"moot,omitempty"`
 	Finished time.Time `json:"finished,omitzero"`
 	Watch    *Watch    `json:"watch,omitempty"`
 	// Delivery says who tells Slack of it: of several front ends only its holder writes messages.

@@ -94,6 +94,6 @@ func undoOf(r Remediation, by Person, now time.Time) Plan {
 		Undo:  "ask again, and approve the fix anew", SettlesIn: was.Fix.SettlesIn, Changes: spellAction(a), Commands: []string{},
 	}
 	p := planOf(was.Investigation, q, fix, now)
-	p.Undoes = r.Name
+	p.Undoes, p.Follows = r.Name, ""
 	return p
 }

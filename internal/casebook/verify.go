@@ -143,7 +143,7 @@ func (e *Executor) succeed(ctx context.Context, h *hold, v view, now time.Time) 
 		text += " " + v.report.Summary + "."
 	}
 	return h.change(ctx, func(s *RemediationStatus) {
-		s.Phase, s.Step, s.Finished, s.Outcome = Succeeded, StepVerified, now, text
+		s.Phase, s.Step, s.Finished, s.Outcome, s.Watch = Succeeded, StepVerified, now, text, watchOf(me, now)
 		s.note("outcome", now, text)
 	})
 }
@@ -169,18 +169,18 @@ func unfinished(me Remediation, last *view, trouble error, now time.Time) string
 	return text + " A person has to look. To undo it: " + me.Plan.Fix.Undo
 }
 
-// overtaken says why the plan isn't the right one any more.
-func overtaken(r diagnostics.Report, p Plan) string {
-	text := "Not applied, nothing was changed: "
+// overtaken says why the plan isn't the right one any more; moot is true where nothing else is right now.
+func overtaken(r diagnostics.Report, p Plan) (text string, moot bool) {
+	text = "Not applied, nothing was changed: "
 	for _, f := range r.Fixes {
 		if f.ID == p.Fix.ID && f.Action != nil && f.Executable {
-			return text + fmt.Sprintf("the fix is now another one. Approved was: %s. Right is now: %s. Ask again for a fresh card.",
-				strings.Join(p.Fix.Changes, "; "), strings.Join(f.Changes, "; "))
+			return text + fmt.Sprintf("the fix is now another one. Approved was: %s. Right is now: %s.",
+				strings.Join(p.Fix.Changes, "; "), strings.Join(f.Changes, "; ")), false
 		}
 	}
 	for _, f := range r.Refused {
 		if f.ID == p.Fix.ID {
-			return text + fmt.Sprintf("the fix would not help any more: %s.", f.Why)
+			return text + fmt.Sprintf("the fix would not help any more: %s.", f.Why), false
 		}
 	}
 	var missing []string
@@ -191,11 +191,11 @@ func overtaken(r diagnostics.Report, p Plan) string {
 	}
 	switch {
 	case len(missing) > 0:
-		return text + fmt.Sprintf("diagnosed again, it can't be seen whether the fix is still right (%s).", strings.Join(missing, ", "))
+		return text + fmt.Sprintf("diagnosed again, it can't be seen whether the fix is still right (%s).", strings.Join(missing, ", ")), false
 	case len(r.Causes) == 0:
-		return text + fmt.Sprintf("diagnosed again, the trouble is gone: %s.", r.Summary)
+		return text + fmt.Sprintf("diagnosed again, the trouble is gone: %s.", r.Summary), r.Severity == ""
 	}
-	return text + fmt.Sprintf("diagnosed again, the fix isn't proposed any more: %s. Ask again for a fresh report.", r.Summary)
+	return text + fmt.Sprintf("diagnosed again, the fix isn't proposed any more: %s.", r.Summary), false
 }
 
 // spellTime rounds to seconds: 1m30s.
