@@ -85,7 +85,7 @@ func (a *agenda) room(c chore, limit int) bool {
 // due is what an executor has to do about r, whoever works on it.
 func due(r Remediation, now time.Time) chore {
 	switch s := r.Status; s.Phase {
-	case Approved, Preflight, Applying, Verifying:
+	case Approved, Preflight, Applying, Verifying, RollingBack:
 		return carrying
 	case Proposed, AwaitingApproval:
 		if s.Trial == nil && now.Before(r.Created.Add(trialUntil)) {

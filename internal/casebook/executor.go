@@ -143,7 +143,7 @@ func (e *Executor) carry(ctx context.Context, r Remediation) error {
 	}
 	for {
 		step := map[Phase]func(context.Context, *hold) error{
-			Approved: e.start, Preflight: e.preflight, Applying: e.apply, Verifying: e.verify,
+			Approved: e.start, Preflight: e.preflight, Applying: e.apply, Verifying: e.verify, RollingBack: e.rollBack,
 		}[h.status().Phase]
 		if step == nil {
 			return nil

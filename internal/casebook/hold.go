@@ -17,6 +17,7 @@ type hold struct {
 	cancel context.CancelCauseFunc
 
 	intent bool // this hold stored the intent to make the change, so no call was sent before
+	back   bool // the same of the intent to take it back
 
 	// turn is held by whoever reads or changes the rest; a channel, for a change may wait long with it in hand.
 	turn    chan struct{}

@@ -21,54 +21,70 @@ type view struct {
 	other  []string // keys of root causes that were not there before; a severity without a cause is trouble without a name
 }
 
+// course is what has been seen since a change.
+type course struct {
+	me      Remediation
+	before  diagnostics.Report
+	clean   int // diagnoses in a row in which the trouble is gone
+	worse   harm
+	last    *view // that could be had
+	trouble error // of the last diagnosis
+}
+
 // verify diagnoses until what the change should resolve is gone, and says what it sees on the way. It claims success
-// only for what it saw: twice in a row, with every read that decides it.
+// only for what it saw: twice in a row, with every read that decides it. A change that makes things worse is taken back.
 func (e *Executor) verify(ctx context.Context, h *hold) error {
 	me := h.record()
 	if me.Plan.Undoes != "" {
 		return e.verifyUndo(ctx, h)
 	}
-	before := e.before(ctx, me.Plan)
-	clean := 0
-	var last *view // that could be had
-	var trouble error
+	c := course{me: me, before: e.before(ctx, me.Plan), worse: harm{}}
 	for {
 		r, err := e.diagnose(ctx, me.Plan)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		now := e.Now()
-		if err != nil && trouble == nil {
+		if err != nil && c.trouble == nil {
 			e.fault(me.Name, fmt.Errorf("diagnose after the change: %w", err))
 		}
-		if trouble = err; err != nil {
-			clean = 0
-		} else {
-			v := judge(r, before, me.Plan.Fix.Resolves)
-			last = &v
-			if err := e.progress(ctx, h, before, v, now); err != nil {
-				return err
-			}
-			switch {
-			case len(v.left)+len(v.unsure) > 0:
-				clean = 0
-			case len(v.other) == 0:
-				if clean++; clean == 2 {
-					return e.succeed(ctx, h, v, now)
-				}
-			case !now.Before(me.Status.Applied.Add(usual(me.Plan.Fix))): // what is new stays: it isn't just on its way to heal
-				return e.succeed(ctx, h, v, now)
-			default:
-				clean = 0
-			}
+		if c.trouble = err; err != nil {
+			c.clean = 0
+		} else if over, err := e.observe(ctx, h, &c, r, now); over || err != nil {
+			return err
 		}
-		if clean == 0 && !now.Before(me.Status.Deadline) {
-			return h.finish(ctx, NeedsHuman, unfinished(me, last, trouble, now))
+		if c.clean == 0 && !now.Before(me.Status.Deadline) {
+			return h.finish(ctx, NeedsHuman, unfinished(me, c.last, c.trouble, now))
 		}
 		if err := e.pause(ctx, e.poll()); err != nil {
 			return err
 		}
 	}
+}
+
+// observe takes in one diagnosis after the change; over is true once it has ended the watching.
+func (e *Executor) observe(ctx context.Context, h *hold, c *course, r diagnostics.Report, now time.Time) (over bool, err error) {
+	v := judge(r, c.before, c.me.Plan.Fix.Resolves)
+	c.last = &v
+	if err := e.progress(ctx, h, c.before, v, now); err != nil {
+		return false, err
+	}
+	stays, worse := c.worse.see(c.before, r, now)
+	switch {
+	case len(stays) > 0:
+		return true, e.retreat(ctx, h, stays)
+	case len(v.left)+len(v.unsure) > 0 || worse:
+		c.clean = 0
+	case len(v.other) == 0:
+		if c.clean++; c.clean == 2 {
+			return true, e.succeed(ctx, h, c.before, v, now)
+		}
+	case !now.Before(c.me.Status.Applied.Add(usual(c.me.Plan.Fix))): // what is new stays: it isn't just on its way to heal
+		return true, e.succeed(ctx, h, c.before, v, now)
+	default:
+		c.clean = 0
+	}
+	return false, nil
 }
 
 // before is the report that the plan was made of; empty where it can't be read, which only makes notes more frequent.
@@ -106,19 +122,35 @@ func judge(r, before diagnostics.Report, resolves []string) view {
 	return v
 }
 
+// noteEvery is the least time between two notes of progress: numbers may change with every diagnosis.
+const noteEvery = 15 * time.Second
+
 // progress tells the thread what has changed for those whom the trouble hurts.
 func (e *Executor) progress(ctx context.Context, h *hold, before diagnostics.Report, v view, now time.Time) error {
-	said, n := effect(before), 0
+	said, n, last := effect(before), 0, time.Time{}
 	for _, note := range h.status().Notes {
 		if strings.HasPrefix(note.Key, "progress-") {
-			said, n = note.Text, n+1
+			said, n, last = note.Text, n+1, note.At
 		}
 	}
-	text := effect(v.report)
-	if text == said || text == "" || n == mostNotes {
+	text := tally(before, v.report)
+	if text == said || text == "" || n == mostNotes || now.Sub(last) < noteEvery {
 		return nil
 	}
 	return h.change(ctx, func(s *RemediationStatus) { s.note(fmt.Sprintf("progress-%d", n+1), now, text) })
+}
+
+// tally is what a report says of the effect of a change, in numbers that people care about: how many pods or targets are
+// still in trouble, how many addresses came free, which fault became which.
+func tally(before, now diagnostics.Report) string {
+	text := effect(now)
+	was, is := figuresOf(before), figuresOf(now)
+	for _, more := range []string{gained(was, is), turned(was, is)} {
+		if more != "" && text != "" {
+			text += "; " + more
+		}
+	}
+	return text
 }
 
 // effect is what a report says about those whom the trouble hurts.
@@ -129,7 +161,7 @@ func effect(r diagnostics.Report) string {
 	return r.Summary
 }
 
-func (e *Executor) succeed(ctx context.Context, h *hold, v view, now time.Time) error {
+func (e *Executor) succeed(ctx context.Context, h *hold, before diagnostics.Report, v view, now time.Time) error {
 	me := h.record()
 	what := "what it was to resolve"
 	if n := len(me.Plan.Fix.Resolves); n > 0 {
@@ -139,6 +171,9 @@ func (e *Executor) succeed(ctx context.Context, h *hold, v view, now time.Time) 
 	switch {
 	case len(v.other) > 0:
 		text += fmt.Sprintf(" What is left is something else: %s.", v.report.Summary)
+		if how := turned(figuresOf(before), figuresOf(v.report)); how != "" {
+			text += " " + how + "."
+		}
 	case v.report.Summary != "":
 		text += " " + v.report.Summary + "."
 	}

@@ -53,6 +53,7 @@ type cluster struct {
 	outage  int           // diagnoses that fail
 	lookErr error
 	looks   int
+	tables  []diagnostics.Table
 	runs    int
 	revoked int       // calls that took the rule back
 	changed bool      // somebody changed the rule since it was made: it is nobody's to take back
@@ -84,7 +85,7 @@ func (c *cluster) Diagnose(ctx context.Context, diagnosis string, t diagnostics.
 		return diagnostics.Report{}, err
 	}
 	c.runs++
-	r := diagnostics.Report{Diagnosis: diagnosis, Target: t, At: c.now(), Summary: "all 3 targets are healthy"}
+	r := diagnostics.Report{Diagnosis: diagnosis, Target: t, At: c.now(), Summary: "all 3 targets are healthy", Tables: c.tables}
 	if c.outage > 0 {
 		c.outage--
 		return r, errors.New("describe target health: connection reset")
