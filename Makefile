@@ -22,7 +22,7 @@ test: packages ## Run everything: vet, unit, worlds, simulators, browser
 	$(GO) test -ldflags=-w -timeout 20m -run 'EveryWorld|Enormous' ./internal/awsnet ./internal/kube ./internal/sim/kube ./internal/render/slack
 
 .PHONY: e2e
-e2e: ## Run the tests that need a real kube-apiserver; the first time builds one, which takes a quarter of an hour
+e2e: ## Run the tests that need a real control plane; the first time builds one, which takes a quarter of an hour
 	NETDIAG_E2E=1 $(GO) test -count=1 -timeout 90m ./e2e
 
 .PHONY: check

@@ -12,6 +12,7 @@ package nature
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -51,7 +52,10 @@ type Options struct {
 }
 
 // Nature acts while Run runs.
-type Nature struct{ o Options }
+type Nature struct {
+	o     Options
+	begun chan struct{}
+}
 
 // New makes a nature that does nothing yet.
 func New(o Options) *Nature {
@@ -67,8 +71,11 @@ func New(o Options) *Nature {
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}
-	return &Nature{o}
+	return &Nature{o, make(chan struct{})}
 }
+
+// Begun is closed once every part of nature has looked at the world: what changes from then on is new to it.
+func (n *Nature) Begun() <-chan struct{} { return n.begun }
 
 // limit bounds one round of an actor with all its calls.
 const limit = 30 * time.Second
@@ -119,14 +126,18 @@ func (n *Nature) Run(ctx context.Context) error {
 	for _, w := range c.all() {
 		g.Go(func() error { w.RunWithContext(ctx); return nil })
 	}
+	var first sync.WaitGroup
 	for _, a := range n.actors(c) {
-		g.Go(func() error { n.act(ctx, a); return nil })
+		first.Add(1)
+		g.Go(func() error { n.act(ctx, a, sync.OnceFunc(first.Done)); return nil })
 	}
+	g.Go(func() error { first.Wait(); close(n.begun); return nil })
 	return g.Wait()
 }
 
-// act runs the rounds of one actor until ctx ends.
-func (n *Nature) act(ctx context.Context, a actor) {
+// act runs the rounds of one actor until ctx ends; begun is told of the first that went well, or that there is none.
+func (n *Nature) act(ctx context.Context, a actor, begun func()) {
+	defer begun()
 	if !synced(ctx, a.needs) {
 		return
 	}
@@ -139,6 +150,7 @@ func (n *Nature) act(ctx context.Context, a actor) {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
+			begun()
 			last = ""
 		case err.Error() != last:
 			last = err.Error()
