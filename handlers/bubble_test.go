@@ -31,12 +31,15 @@ type bubble struct {
 }
 
 // inBubble runs f with one.
-func inBubble(t *testing.T, f func(*testing.T, *bubble)) {
+func inBubble(t *testing.T, f func(*testing.T, *bubble), change ...func(*slack.Options)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.DebugLevel)
 		o := workspace()
 		o.RateLimits = true
+		for _, f := range change {
+			f(&o)
+		}
 		s := slack.New(o)
 		b := &bubble{rig: &rig{Server: s, t: t, url: "http://slack.invalid", logs: logs, log: zap.New(core), world: &world{t: t}, patience: time.Hour}, wire: s.Wire()}
 		b.book = &casebook.Book{Store: memory.New(time.Now), Policy: rules(), Now: time.Now, Patience: -1}

@@ -87,7 +87,11 @@ func (d *dayRun) live(t *testing.T) {
 	d.world.meanwhile(func(ctx context.Context, target diagnostics.Target) error {
 		return takes(time.Duration(time.Now().Unix()%30)*time.Second)(ctx, target)
 	})
-	stop := d.connect(d.dayConfig(0))
+	other := d.dayConfig(0) // a second replica, which lives through it all
+	other.Holder = "other"
+	leave := d.launch(other)
+	stop := d.launch(d.dayConfig(0))
+	d.until(func(s *slack.State) bool { return s.Sockets() == 4 })
 	var people, weather sync.WaitGroup
 	crowd := rand.New(rand.NewPCG(d.Seed, 1))
 	people.Go(func() { d.people(t, crowd) })
@@ -109,7 +113,15 @@ func (d *dayRun) live(t *testing.T) {
 	time.Sleep(20 * time.Minute) // for what is under way, Slack's last redelivery included
 	d.judge(t)
 	d.count()
-	stop()
+	d.quit(t, stop)
+	d.quit(t, leave)
+}
+
+// quit stops a bot.
+func (d *dayRun) quit(t *testing.T, stop func() error) {
+	if err := stop(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
 }
 
 func sleepUntil(ctx context.Context, d time.Duration) bool {
@@ -150,7 +162,7 @@ func (d *dayRun) people(t *testing.T, r *rand.Rand) {
 }
 
 // trouble does one of the things that happen to a bot. stop ends the present bot; the answer ends the one afterwards.
-func (d *dayRun) trouble(t *testing.T, stop func()) func() {
+func (d *dayRun) trouble(t *testing.T, stop func() error) func() error {
 	seconds := func(most int) time.Duration { return time.Duration(1+d.rand.IntN(most)) * time.Second }
 	switch d.rand.IntN(16) {
 	case 0:
@@ -197,21 +209,16 @@ func (d *dayRun) trouble(t *testing.T, stop func()) func() {
 }
 
 // restart stops the bot, more or less gently, and starts the next one on the same store.
-func (d *dayRun) restart(t *testing.T, stop func()) func() {
+func (d *dayRun) restart(t *testing.T, stop func() error) func() error {
 	d.Restarts++
-	stop()
+	d.quit(t, stop)
 	d.count()
 	time.Sleep(time.Duration(d.rand.IntN(60)) * time.Second)
 	c := d.dayConfig(d.Restarts)
 	if d.rand.IntN(2) == 0 {
 		c.Drain = time.Nanosecond // as one that is killed, but for posts that had begun
 	}
-	end := d.launch(c)
-	return func() {
-		if err := end(); err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	}
+	return d.launch(c)
 }
 
 func (d *dayRun) dayConfig(n int) (c handlers.Config) {
@@ -281,9 +288,9 @@ func (d *dayRun) judge(t *testing.T) {
 }
 
 // posted lists what the bot wrote into the channel, threads included.
-func (d *dayRun) posted() []slack.Message {
+func (b *bubble) posted() []slack.Message {
 	var out []slack.Message
-	d.until(func(s *slack.State) bool {
+	b.until(func(s *slack.State) bool {
 		for _, root := range s.Messages(ops) {
 			for _, m := range s.Thread(ops, root.TS) {
 				if m.BotID != "" {

@@ -116,8 +116,7 @@ func TestDeliveredTwice(t *testing.T) {
 	})
 }
 
-// Whatever goes to two processes on one store is recorded and looked into once. (What they show in Slack is another matter:
-// both would. Until they share that too, bot serve runs as one replica.)
+// Whatever goes to two processes on one store is recorded and looked into once.
 func TestTwoBotsOneStore(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		c := b.config()
@@ -143,6 +142,9 @@ func TestTwoBotsOneStore(t *testing.T) {
 		}
 		if n := b.world.questions(); len(all) != 20 || n != 20 {
 			t.Errorf("%d records and %d diagnoses of 20 questions", len(all), n)
+		}
+		if n := len(b.roots()); n != 20+10 { // the mentions are messages too
+			t.Errorf("%d messages in the channel", n)
 		}
 	})
 }

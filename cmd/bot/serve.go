@@ -28,7 +28,8 @@ func serveCommand() *cobra.Command {
 Investigations and Remediations, and the ConfigMap netdiag-halt; approved fixes are carried out by bot execute.
 
 The settings are in one file, see deploy/netdiag.yaml. The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and
-SLACK_BOT_TOKEN (xoxb-…). It runs as one replica.
+SLACK_BOT_TOKEN (xoxb-…). Two replicas or more work on one store:
+each question is answered, and each message posted, by one of them.
 
 With --check it tries everything that it will need, says what works and which permission is missing, and ends.
 

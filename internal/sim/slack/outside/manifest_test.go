@@ -66,6 +66,27 @@ func load(t *testing.T) (m manifest) {
 	return m
 }
 
+// The second manifest is the first one with leave to read channels, and nothing else.
+func TestManifestWithHistory(t *testing.T) {
+	first, err := os.ReadFile(shipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := os.ReadFile(strings.Replace(shipped, "manifest", "manifest-history", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var more []string
+	for line := range strings.Lines(string(second)) {
+		if !strings.HasPrefix(line, "#") && !strings.Contains(string(first), line) {
+			more = append(more, strings.TrimSpace(line))
+		}
+	}
+	if d := cmp.Diff([]string{"- channels:history", "- groups:history"}, more); d != "" || !strings.Contains(string(second), strings.SplitN(string(first), "\n", 2)[0]) {
+		t.Error(d)
+	}
+}
+
 // Every key, scope and event of the manifest is one that Slack knows, by Slack's own types.
 func TestManifestTypes(t *testing.T) {
 	text, err := os.ReadFile(shipped)
