@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
@@ -67,8 +68,9 @@ type Client struct {
 	cloudwatch  cloudwatchReads
 	cloudtrail  cloudtrailReads
 	autoscaling autoscalingReads
-	ec2Writes   ec2Writes
-	eksWrites   eksWrites
+	roles       stsRoles
+	iam         iamReads
+	cfg         aws.Config // of which the clients of a session are made
 	poll        time.Duration
 	now         func() time.Time
 	region      string
@@ -108,11 +110,10 @@ func New(ctx context.Context, o Options) (*Client, error) {
 	slow, turns := cfg.Copy(), rate.NewLimiter(elbPerSecond, elbBurst)
 	slow.APIOptions = append(slow.APIOptions, inTurn(turns))
 	slow.Retryer = func() aws.Retryer { return sparing{standard(), turns} }
-	reads, writes := ec2.NewFromConfig(cfg), ec2.NewFromConfig(cfg, func(o *ec2.Options) { o.Retryer = aws.NopRetryer{} })
+	identities := sts.NewFromConfig(cfg)
 	c := &Client{
-		ec2: reads, elb: elb.NewFromConfig(slow), eks: eks.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
+		ec2: ec2.NewFromConfig(cfg), elb: elb.NewFromConfig(slow), eks: eks.NewFromConfig(cfg), sts: identities, roles: identities, iam: iam.NewFromConfig(cfg), cfg: cfg,
 		cloudwatch: cloudwatch.NewFromConfig(cfg), cloudtrail: cloudtrail.NewFromConfig(cfg), autoscaling: autoscaling.NewFromConfig(cfg),
-		ec2Writes: writes, eksWrites: eks.NewFromConfig(cfg, func(o *eks.Options) { o.Retryer = aws.NopRetryer{} }),
 		poll: cmp.Or(o.Poll, 5*time.Second), now: o.Now, region: cfg.Region,
 	}
 	if c.now == nil {

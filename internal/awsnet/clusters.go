@@ -100,11 +100,16 @@ func isAbsent(err error) bool {
 
 // AddonSchema implements diagnostics.Clusters.
 func (r *Reader) AddonSchema(ctx context.Context, name, version string) (string, error) {
-	return recall.Once(ctx, &r.memory, key("schema", name, version), func(ctx context.Context) (string, error) { return r.c.addonSchema(ctx, name, version) })
+	return recall.Once(ctx, &r.memory, key("schema", name, version), func(ctx context.Context) (string, error) { return addonSchema(ctx, r.c.eks, name, version) })
 }
 
-func (c *Client) addonSchema(ctx context.Context, name, version string) (string, error) {
-	out, err := c.eks.DescribeAddonConfiguration(ctx, &awseks.DescribeAddonConfigurationInput{AddonName: aws.String(name), AddonVersion: aws.String(version)})
+// schemas is where the schema of an add-on is read.
+type schemas interface {
+	DescribeAddonConfiguration(context.Context, *awseks.DescribeAddonConfigurationInput, ...func(*awseks.Options)) (*awseks.DescribeAddonConfigurationOutput, error)
+}
+
+func addonSchema(ctx context.Context, api schemas, name, version string) (string, error) {
+	out, err := api.DescribeAddonConfiguration(ctx, &awseks.DescribeAddonConfigurationInput{AddonName: aws.String(name), AddonVersion: aws.String(version)})
 	if err != nil {
 		return "", unreadable("eks:DescribeAddonConfiguration", "describe the configuration of add-on "+name+" "+version, err)
 	}

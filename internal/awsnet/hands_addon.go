@@ -26,6 +26,7 @@ const watch = 10 * time.Second
 // addonHand sets environment variables of an EKS add-on.
 type addonHand struct {
 	c *Client
+	w writer
 	a remedy.AddonConfig
 }
 
@@ -68,11 +69,17 @@ func (h addonHand) dryRun(ctx context.Context, _ remedy.Mark) error {
 	if s := types.AddonStatus(addon.Status); s != types.AddonStatusActive && s != types.AddonStatusDegraded && s != types.AddonStatusUpdateFailed {
 		return refuse(h.what(), fmt.Errorf("it is %s", addon.Status))
 	}
-	return h.valid(ctx, want)
+	if err := h.valid(ctx, want); err != nil {
+		return err
+	}
+	return h.permitted(ctx, addon)
 }
 
+// resource names the add-on where a permission is missing on it.
+func (h addonHand) resource() string { return "addon/" + h.a.Cluster + "/" + h.a.Addon }
+
 func (h addonHand) valid(ctx context.Context, want string) error {
-	schema, err := h.c.addonSchema(ctx, h.a.Addon, h.a.Version)
+	schema, err := addonSchema(ctx, h.w.follows, h.a.Addon, h.a.Version)
 	var unread *diagnostics.ReadError
 	if errors.As(err, &unread) && unread.Reason != diagnostics.Throttled && unread.Reason != diagnostics.Timeout {
 		return nil // EKS checks it too
@@ -142,9 +149,9 @@ func (h addonHand) apply(ctx context.Context, m remedy.Mark) (remedy.Receipt, er
 	if h.a.RoleARN != "" { // left out, the add-on would fall back on the role of the node
 		in.ServiceAccountRoleArn = aws.String(h.a.RoleARN)
 	}
-	out, err := h.c.eksWrites.UpdateAddon(ctx, in)
+	out, err := h.w.eks.UpdateAddon(ctx, in)
 	if err != nil {
-		return remedy.Receipt{}, unchanged(h.what(), err)
+		return remedy.Receipt{}, unchanged(h.what(), "eks:UpdateAddon", h.resource(), err)
 	}
 	id := aws.ToString(out.Update.Id)
 	if err := h.await(ctx, id); err != nil {
@@ -165,7 +172,7 @@ func (h addonHand) await(ctx context.Context, id string) error {
 	until := time.NewTimer(watch)
 	defer until.Stop()
 	for {
-		out, err := h.c.eks.DescribeUpdate(ctx, &awseks.DescribeUpdateInput{Name: aws.String(h.a.Cluster), AddonName: aws.String(h.a.Addon), UpdateId: aws.String(id)})
+		out, err := h.w.follows.DescribeUpdate(ctx, &awseks.DescribeUpdateInput{Name: aws.String(h.a.Cluster), AddonName: aws.String(h.a.Addon), UpdateId: aws.String(id)})
 		if err != nil {
 			return nil // begun it is; how it ends shows in the diagnosis
 		}

@@ -225,3 +225,33 @@ func TestAddonSchema(t *testing.T) {
 		}
 	}
 }
+
+// TestAddonMayNotBeUpdated: there is no dry run of an update, so that IAM is asked; where it may not be, the change goes on.
+func TestAddonMayNotBeUpdated(t *testing.T) {
+	for _, c := range []struct {
+		denied []string
+		want   string
+	}{
+		{[]string{"eks:UpdateAddon"}, "may not call eks:UpdateAddon on addon/prod/vpc-cni: statements ConfigureAddon and KeepRole of deploy/iam/fix-addon.json grant it"},
+		{[]string{"iam:PassRole"}, "may not call iam:PassRole on arn:aws:iam::111122223333:role/"},
+		{[]string{"eks:UpdateAddon", "iam:SimulatePrincipalPolicy"}, ""},
+		{nil, ""},
+	} {
+		for _, role := range []string{"", fixRole} {
+			w, set := addonWorld(t, was)
+			w.Meta.Denied.AWS = c.denied
+			s, client := serve(t, w)
+			h := client.Hands()
+			if role != "" {
+				h = client.HandsAs(role)
+			}
+			err := h.DryRun(context.Background(), remedy.Action{AddonConfig: &set}, mark)
+			if (err != nil) != (c.want != "") || err != nil && (!errors.Is(err, remedy.ErrRefused) || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("%v denied, as %q: %v, want %q", c.denied, role, err, c.want)
+			}
+			if n := calls(s, "UpdateAddon"); n != 0 {
+				t.Errorf("%v denied: %d updates", c.denied, n)
+			}
+		}
+	}
+}

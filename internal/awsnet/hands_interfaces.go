@@ -17,6 +17,7 @@ import (
 // is read again each time, and once more for each interface right before it is deleted.
 type interfacesHand struct {
 	c *Client
+	w writer
 	a remedy.DeleteInterfaces
 }
 
@@ -96,7 +97,7 @@ func (h interfacesHand) dryRun(ctx context.Context, _ remedy.Mark) error {
 func (h interfacesHand) try(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		if err := h.delete(ctx, id, true); err != nil {
-			return unchanged("delete interface "+id, err)
+			return unchanged("delete interface "+id, "ec2:DeleteNetworkInterface", id, err)
 		}
 	}
 	return nil
@@ -104,7 +105,7 @@ func (h interfacesHand) try(ctx context.Context, ids []string) error {
 
 // delete deletes one; one that is gone is deleted.
 func (h interfacesHand) delete(ctx context.Context, id string, dry bool) error {
-	_, err := h.c.ec2Writes.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(id), DryRun: aws.Bool(dry)})
+	_, err := h.w.ec2.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: aws.String(id), DryRun: aws.Bool(dry)})
 	if c := classify(err); err == nil || c == absent || dry && c == wouldSucceed {
 		return nil
 	}
@@ -145,7 +146,7 @@ func (h interfacesHand) apply(ctx context.Context, _ remedy.Mark) (remedy.Receip
 			continue
 		}
 		if err := h.delete(ctx, id, false); err != nil {
-			return remedy.Receipt{}, certainly(!begun, unchanged("delete interface "+id, err))
+			return remedy.Receipt{}, certainly(!begun, unchanged("delete interface "+id, "ec2:DeleteNetworkInterface", id, err))
 		}
 		begun = true
 		f.gone = append(f.gone, "interface "+id+" is gone")

@@ -37,8 +37,8 @@ func leaks(t *testing.T, change func(w *world.World, eni item)) (*simaws.Server,
 		}
 	}
 	store(t, w, "ec2", "NetworkInterfaces", items)
-	s, c := serve(t, w)
-	return s, c, remedy.Action{DeleteInterfaces: &a}
+	s := simaws.New(w, simaws.Options{Now: time.Now}) // so that sessions last
+	return s, client(t, s, w.Meta.Region), remedy.Action{DeleteInterfaces: &a}
 }
 
 func store(t *testing.T, w *world.World, service, list string, items []item) {

@@ -15,16 +15,10 @@ import (
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
-// The tags of the rules that netdiag adds: the remediation, who asked for it and who approved it.
-const (
-	tagCase     = "netdiag:case"
-	tagBy       = "netdiag:by"
-	tagApproved = "netdiag:approved-by"
-)
-
 // allowHand adds one inbound rule.
 type allowHand struct {
 	c *Client
+	w writer
 	a remedy.AllowIngress
 }
 
@@ -41,13 +35,18 @@ func (h allowHand) request(m remedy.Mark, dry bool) *ec2.AuthorizeSecurityGroupI
 		}},
 		TagSpecifications: []types.TagSpecification{{
 			ResourceType: types.ResourceTypeSecurityGroupRule,
-			Tags: []types.Tag{
-				{Key: aws.String(tagCase), Value: aws.String(tagValue(m.Remediation))},
-				{Key: aws.String(tagBy), Value: aws.String(tagValue(m.Requester))},
-				{Key: aws.String(tagApproved), Value: aws.String(tagValue(m.Approver))},
-			},
+			Tags:         ruleTags(m),
 		}},
 	}
+}
+
+// ruleTags marks a rule as netdiag's own.
+func ruleTags(m remedy.Mark) []types.Tag {
+	var out []types.Tag
+	for _, t := range marks(m) {
+		out = append(out, types.Tag{Key: aws.String(t.key), Value: aws.String(t.value)})
+	}
+	return out
 }
 
 var (
@@ -68,11 +67,11 @@ func tagValue(v string) string {
 }
 
 func (h allowHand) dryRun(ctx context.Context, m remedy.Mark) error {
-	_, err := h.c.ec2Writes.AuthorizeSecurityGroupIngress(ctx, h.request(m, true))
+	_, err := h.w.ec2.AuthorizeSecurityGroupIngress(ctx, h.request(m, true))
 	if c := classify(err); err == nil || c == wouldSucceed || c == duplicate { // one that is there already does no harm
 		return nil
 	}
-	return unchanged(h.what(), err)
+	return unchanged(h.what(), "ec2:AuthorizeSecurityGroupIngress", h.a.Group, err)
 }
 
 func (h allowHand) look(ctx context.Context, m remedy.Mark) (bool, remedy.Receipt, error) {
@@ -85,7 +84,7 @@ func (h allowHand) look(ctx context.Context, m remedy.Mark) (bool, remedy.Receip
 		return false, remedy.Receipt{}, nil
 	}
 	r := rules[i]
-	ours := m.Remediation != "" && (r.Tags[tagCase] == tagValue(m.Remediation) || strings.HasPrefix(r.Description+" ", ruleDescription(m, "")+" "))
+	ours := m.Remediation != "" && (r.Tags[tagRemediation] == tagValue(m.Remediation) || strings.HasPrefix(r.Description+" ", ruleDescription(m, "")+" "))
 	if !ours {
 		return true, remedy.Receipt{ID: r.ID}, nil
 	}
@@ -104,7 +103,7 @@ func (h allowHand) receipt(rule string) remedy.Receipt {
 }
 
 func (h allowHand) apply(ctx context.Context, m remedy.Mark) (remedy.Receipt, error) {
-	out, err := h.c.ec2Writes.AuthorizeSecurityGroupIngress(ctx, h.request(m, false))
+	out, err := h.w.ec2.AuthorizeSecurityGroupIngress(ctx, h.request(m, false))
 	if err == nil {
 		for _, r := range out.SecurityGroupRules {
 			return h.receipt(aws.ToString(r.SecurityGroupRuleId)), nil
@@ -118,19 +117,20 @@ func (h allowHand) apply(ctx context.Context, m remedy.Mark) (remedy.Receipt, er
 		}
 		return remedy.Receipt{}, fmt.Errorf("%s: there already, but not to be seen: %w", h.what(), err)
 	}
-	return remedy.Receipt{}, unchanged(h.what(), err)
+	return remedy.Receipt{}, unchanged(h.what(), "ec2:AuthorizeSecurityGroupIngress", h.a.Group, err)
 }
 
 // revokeHand takes back a rule that allowHand made.
 type revokeHand struct {
 	c *Client
+	w writer
 	a remedy.RevokeIngress
 }
 
 func (h revokeHand) what() string { return fmt.Sprintf("revoke rule %s of %s", h.a.Rule, h.a.Group) }
 
 // rule reads the rule; nil where it is gone. One that is another rule now, or wasn't made by netdiag, is refused.
-func (h revokeHand) rule(ctx context.Context) (*vpc.SecurityGroupRule, error) {
+func (h revokeHand) rule(ctx context.Context, m remedy.Mark) (*vpc.SecurityGroupRule, error) {
 	rules, err := h.c.securityGroupRules(ctx, "describe security group rule "+h.a.Rule, where("security-group-rule-id", h.a.Rule))
 	if err != nil || len(rules) == 0 {
 		return nil, err
@@ -142,8 +142,8 @@ func (h revokeHand) rule(ctx context.Context) (*vpc.SecurityGroupRule, error) {
 			Is: fmt.Sprintf("%s %d-%d from %s%s%s into %s", r.Protocol, r.From, r.To, r.Source, r.PrefixList, cidrText(r), r.Group),
 		})
 	}
-	if r.Tags[tagCase] == "" {
-		return nil, refuse(h.what(), fmt.Errorf("it has no tag %s: netdiag didn't make it", tagCase))
+	if r.Tags[tagRemediation] == "" || r.Tags[tagCluster] != tagValue(m.Cluster) {
+		return nil, refuse(h.what(), fmt.Errorf("its tags %s and %s don't say that netdiag made it for cluster %s", tagRemediation, tagCluster, m.Cluster))
 	}
 	return &r, nil
 }
@@ -159,28 +159,28 @@ func (h revokeHand) request(dry bool) *ec2.RevokeSecurityGroupIngressInput {
 	return &ec2.RevokeSecurityGroupIngressInput{DryRun: aws.Bool(dry), GroupId: aws.String(h.a.Group), SecurityGroupRuleIds: []string{h.a.Rule}}
 }
 
-func (h revokeHand) dryRun(ctx context.Context, _ remedy.Mark) error {
-	r, err := h.rule(ctx)
+func (h revokeHand) dryRun(ctx context.Context, m remedy.Mark) error {
+	r, err := h.rule(ctx, m)
 	if err != nil || r == nil {
 		return err
 	}
-	_, err = h.c.ec2Writes.RevokeSecurityGroupIngress(ctx, h.request(true))
+	_, err = h.w.ec2.RevokeSecurityGroupIngress(ctx, h.request(true))
 	if c := classify(err); err == nil || c == wouldSucceed || c == absent {
 		return nil
 	}
-	return unchanged(h.what(), err)
+	return unchanged(h.what(), "ec2:RevokeSecurityGroupIngress", h.a.Group, err)
 }
 
-func (h revokeHand) look(ctx context.Context, _ remedy.Mark) (bool, remedy.Receipt, error) {
-	r, err := h.rule(ctx)
+func (h revokeHand) look(ctx context.Context, m remedy.Mark) (bool, remedy.Receipt, error) {
+	r, err := h.rule(ctx, m)
 	if err != nil || r != nil {
 		return false, remedy.Receipt{}, err
 	}
 	return true, remedy.Receipt{ID: h.a.Rule, Owned: true}, nil
 }
 
-func (h revokeHand) apply(ctx context.Context, _ remedy.Mark) (remedy.Receipt, error) {
-	r, err := h.rule(ctx)
+func (h revokeHand) apply(ctx context.Context, m remedy.Mark) (remedy.Receipt, error) {
+	r, err := h.rule(ctx, m)
 	if err != nil {
 		return remedy.Receipt{}, err
 	}
@@ -188,8 +188,8 @@ func (h revokeHand) apply(ctx context.Context, _ remedy.Mark) (remedy.Receipt, e
 	if r == nil {
 		return done, nil
 	}
-	if _, err := h.c.ec2Writes.RevokeSecurityGroupIngress(ctx, h.request(false)); err != nil && classify(err) != absent {
-		return remedy.Receipt{}, unchanged(h.what(), err)
+	if _, err := h.w.ec2.RevokeSecurityGroupIngress(ctx, h.request(false)); err != nil && classify(err) != absent {
+		return remedy.Receipt{}, unchanged(h.what(), "ec2:RevokeSecurityGroupIngress", h.a.Group, err)
 	}
 	return done, nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
-var mark = remedy.Mark{Remediation: "rem-1", Requester: "U0ASK", Approver: "U0YES,U0ALSO"}
+var mark = remedy.Mark{Remediation: "rem-1", Cluster: "prod", Requester: "U0ASK", Approver: "U0YES,U0ALSO"}
 
 // groups gives the security group of the nodes and that of the load balancer.
 func groups(t *testing.T, r *awsnet.Reader, items []item) (node, balancer string) {
@@ -79,7 +79,9 @@ func TestAllowAndRevoke(t *testing.T) {
 	if made.From != 8080 || made.To != 8080 || made.Protocol != "tcp" || made.Source != a.AllowIngress.Source || made.Egress || made.CIDR.IsValid() {
 		t.Errorf("rule %+v is wider than, or not, what was asked for", made)
 	}
-	same(t, "tags", map[string]string{"netdiag:case": "rem-1", "netdiag:by": "U0ASK", "netdiag:approved-by": "U0YES U0ALSO"}, made.Tags)
+	same(t, "tags", map[string]string{
+		"netdiag.io/remediation": "rem-1", "netdiag.io/cluster": "prod", "netdiag.io/requested-by": "U0ASK", "netdiag.io/approved-by": "U0YES U0ALSO",
+	}, made.Tags)
 	if made.Description != "netdiag:rem-1 ALB - backend/api -x-" {
 		t.Errorf("description %q", made.Description)
 	}
@@ -151,6 +153,11 @@ func TestRevokeOnlyOurs(t *testing.T) {
 			t.Errorf("apply on %s: %v, want a refusal", what, err)
 		}
 	}
+	elsewhere := mark
+	elsewhere.Cluster = "other"
+	if err := c.Hands().DryRun(ctx, *receipt.Undo, elsewhere); !errors.Is(err, remedy.ErrRefused) {
+		t.Errorf("a rule for another cluster: %v, want a refusal", err)
+	}
 	if n := calls(s, "RevokeSecurityGroupIngress"); n != 0 {
 		t.Errorf("revoke was called %d times", n)
 	}
@@ -169,7 +176,8 @@ func TestAllowRefused(t *testing.T) {
 	items, _ := recorded(t, w, "ec2", "SecurityGroups")
 	node, balancer := groups(t, c.Reader(), items)
 	a := remedy.Action{AllowIngress: &remedy.AllowIngress{Group: node, Source: balancer, Port: 8080}}
-	if err := c.Hands().DryRun(ctx, a, mark); !errors.Is(err, remedy.ErrRefused) {
+	const grants = "may not call ec2:AuthorizeSecurityGroupIngress on sg-"
+	if err := c.Hands().DryRun(ctx, a, mark); !errors.Is(err, remedy.ErrRefused) || !strings.Contains(err.Error(), grants) || !strings.Contains(err.Error(), "statements AddRule, MarkRule and TagRule of deploy/iam/fix-security-group-rules.json grant it, where "+node+" carries the tag netdiag.io/allow-remediation") {
 		t.Errorf("denied dry run: %v", err)
 	}
 	if _, err := c.Hands().Apply(ctx, a, mark); !errors.Is(err, remedy.ErrRefused) {

@@ -18,6 +18,7 @@ const clusterTagPrefix = "kubernetes.io/cluster/"
 // tagHand sets or removes one tag of a subnet or a security group.
 type tagHand struct {
 	c *Client
+	w writer
 	a remedy.Tag
 }
 
@@ -94,17 +95,17 @@ func (h tagHand) ofEKS(ctx context.Context) bool {
 // call sets or removes the tag. It is removed only while it has the value that it had.
 func (h tagHand) call(ctx context.Context, dry bool) error {
 	tag := types.Tag{Key: aws.String(h.a.Key), Value: h.a.Value}
-	var err error
+	action, err := "ec2:CreateTags", error(nil)
 	if h.a.Value != nil {
-		_, err = h.c.ec2Writes.CreateTags(ctx, &ec2.CreateTagsInput{DryRun: aws.Bool(dry), Resources: []string{h.a.Resource}, Tags: []types.Tag{tag}})
+		_, err = h.w.ec2.CreateTags(ctx, &ec2.CreateTagsInput{DryRun: aws.Bool(dry), Resources: []string{h.a.Resource}, Tags: []types.Tag{tag}})
 	} else {
-		tag.Value = h.a.Was
-		_, err = h.c.ec2Writes.DeleteTags(ctx, &ec2.DeleteTagsInput{DryRun: aws.Bool(dry), Resources: []string{h.a.Resource}, Tags: []types.Tag{tag}})
+		action, tag.Value = "ec2:DeleteTags", h.a.Was
+		_, err = h.w.ec2.DeleteTags(ctx, &ec2.DeleteTagsInput{DryRun: aws.Bool(dry), Resources: []string{h.a.Resource}, Tags: []types.Tag{tag}})
 	}
 	if err == nil || dry && classify(err) == wouldSucceed {
 		return nil
 	}
-	return unchanged(h.what(), err)
+	return unchanged(h.what(), action, h.a.Resource, err)
 }
 
 func (h tagHand) dryRun(ctx context.Context, _ remedy.Mark) error {

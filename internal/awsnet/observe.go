@@ -14,7 +14,7 @@ import (
 
 // Answer is one call with its answer, as the SDK decoded it, its retries included.
 type Answer struct {
-	Service string // as IAM spells it: ec2, elasticloadbalancing, eks, sts, cloudwatch, cloudtrail, autoscaling
+	Service string // as IAM spells it: ec2, elasticloadbalancing, eks, sts, cloudwatch, cloudtrail, autoscaling, iam
 	Action  string // such as DescribeSubnets
 	Input   any    // *…Input of the SDK
 	Output  any    // *…Output of the SDK; nil where there is none
@@ -28,7 +28,7 @@ type Answer struct {
 // services gives the prefix of IAM actions for the service ids of the SDK.
 var services = map[string]string{
 	"EC2": "ec2", "Elastic Load Balancing v2": "elasticloadbalancing", "EKS": "eks", "STS": "sts", "CloudWatch": "cloudwatch",
-	"CloudTrail": "cloudtrail", "Auto Scaling": "autoscaling",
+	"CloudTrail": "cloudtrail", "Auto Scaling": "autoscaling", "IAM": "iam",
 }
 
 // observed tells seen of every call when it is over. A call that whoever asked gave up has no answer.

@@ -131,7 +131,7 @@ func mark(r Remediation) remedy.Mark {
 			by = append(by, d.User)
 		}
 	}
-	return remedy.Mark{Remediation: r.Name, Requester: r.Plan.Question.User, Approver: strings.Join(by, ",")}
+	return remedy.Mark{Remediation: r.Name, Cluster: r.Plan.Question.Target.Cluster, Requester: r.Plan.Question.User, Approver: strings.Join(by, ",")}
 }
 
 // apply makes the change. The intent is stored; what was done before, by this executor or one that is gone, is looked

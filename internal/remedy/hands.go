@@ -5,8 +5,9 @@ import "context"
 // Mark ties a change to what caused it; Hands writes it where the changed thing can carry it (rule tags, request tokens).
 type Mark struct {
 	Remediation string `json:"remediation"`
+	Cluster     string `json:"cluster"` // name of the EKS cluster
 	Requester   string `json:"requester"`
-	Approver    string `json:"approver"`
+	Approver    string `json:"approver"` // user ids, comma separated; empty while a change is only tried
 }
 
 // Receipt is what a change left behind: what undoes it, and the id of what was made.

@@ -26,12 +26,13 @@ type call struct {
 // signingNames maps the service of a credential scope to the prefix of IAM actions.
 var signingNames = map[string]string{
 	"ec2": "ec2", "elasticloadbalancing": "elasticloadbalancing", "eks": "eks", "sts": "sts", "monitoring": "cloudwatch",
-	"cloudtrail": "cloudtrail", "autoscaling": "autoscaling",
+	"cloudtrail": "cloudtrail", "autoscaling": "autoscaling", "iam": "iam",
 }
 
 // versions tells an unsigned call of the query protocol by its Version parameter.
 var versions = map[string]string{
 	"2016-11-15": "ec2", "2015-12-01": "elasticloadbalancing", "2011-06-15": "sts", "2010-08-01": "cloudwatch", "2011-01-01": "autoscaling",
+	"2010-05-08": "iam",
 }
 
 // parse reads a request: the service from its credential scope, or else from what it carries.

@@ -1,8 +1,10 @@
 package aws
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -48,6 +50,27 @@ func lookupEvents(s *Server, c *call) (object, error) {
 	}
 	answer["Events"] = anys(items)
 	return answer, nil
+}
+
+// recordAssumed adds the event of a role that was assumed.
+func (s *Server) recordAssumed(c *call, caller string) {
+	tags := object{}
+	for _, t := range c.objects("Tags") {
+		tags[text(t["Key"])] = text(t["Value"])
+	}
+	s.serial++
+	id, at := fmt.Sprintf("a55e0000-0000-4000-8000-%012d", s.serial), text(s.now())
+	event := object{
+		"eventVersion": "1.11", "eventTime": at, "eventSource": "sts.amazonaws.com", "eventName": "AssumeRole", "eventID": id,
+		"recipientAccountId": s.world.Meta.Account, "eventType": "AwsApiCall", "readOnly": true,
+		"userIdentity":      object{"arn": caller, "accountId": s.world.Meta.Account},
+		"requestParameters": object{"roleArn": c.str("RoleArn"), "roleSessionName": c.str("RoleSessionName"), "principalTags": tags},
+	}
+	s.add("cloudtrail", "Events", object{
+		"EventId": id, "EventName": "AssumeRole", "ReadOnly": "true", "EventTime": at, "EventSource": "sts.amazonaws.com",
+		"Username":  caller[strings.LastIndex(caller, "/")+1:],
+		"Resources": []any{object{"ResourceType": "AWS::IAM::Role", "ResourceName": c.str("RoleArn")}}, "CloudTrailEvent": string(marshal(event)),
+	})
 }
 
 // epoch reads a timestamp of AWS JSON 1.1: seconds since 1970, or text.

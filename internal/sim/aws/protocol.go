@@ -46,7 +46,7 @@ func (ec2Protocol) fail(_ *call, e *apiError, id string) answer {
 }
 
 var namespaces = map[string]string{
-	"elasticloadbalancing": "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+	"elasticloadbalancing": "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", "sts": "https://sts.amazonaws.com/doc/2011-06-15/", "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
 	"cloudwatch": "http://monitoring.amazonaws.com/doc/2010-08-01/", "autoscaling": "http://autoscaling.amazonaws.com/doc/2011-01-01/",
 }
 

@@ -1,4 +1,4 @@
-// Package aws plays the AWS account of a world over the wire: EC2, Elastic Load Balancing, EKS, STS, CloudWatch,
+// Package aws plays the AWS account of a world over the wire: EC2, Elastic Load Balancing, EKS, STS, IAM, CloudWatch,
 // CloudTrail and Auto Scaling on one URL, in the protocols that the SDK and the aws command line really speak. Reads
 // answer what the world's aws.json holds; writes change it, with AWS's own refusals.
 package aws
@@ -130,6 +130,8 @@ func (s *Server) answer(c *call, fault *Fault) answer {
 		ae = &apiError{Code: "InternalError", Message: err.Error(), Status: http.StatusInternalServerError}
 	}
 	r := c.request()
+	who := s.identity(c)
+	r.Principal, r.Tags = who.arn, who.tags
 	if ae != nil {
 		r.Code = ae.Code
 	}
@@ -170,10 +172,12 @@ func (s *Server) call(c *call) (object, error) {
 
 // Request is one call that the server has seen.
 type Request struct {
-	Service   string // as IAM spells it: ec2, elasticloadbalancing, eks, …
-	Action    string // such as DescribeSubnets
-	AccessKey string // empty where the call was not signed
-	Code      string // error code of the answer, empty where it succeeded
+	Service   string            // as IAM spells it: ec2, elasticloadbalancing, eks, …
+	Action    string            // such as DescribeSubnets
+	AccessKey string            // empty where the call was not signed
+	Principal string            // ARN of who called
+	Tags      map[string]string // of the session of STS that called
+	Code      string            // error code of the answer, empty where it succeeded
 	DryRun    bool
 	Further   bool // it asks for a further page of an answer
 }
@@ -197,5 +201,5 @@ type operation func(s *Server, c *call) (object, error)
 // operations is every action that the simulator can carry out, by service and name.
 var operations = map[string]map[string]operation{
 	"ec2": ec2Operations(), "elasticloadbalancing": elbOperations(), "eks": eksOperations(), "sts": stsOperations(),
-	"cloudwatch": cloudwatchOperations(), "cloudtrail": cloudtrailOperations(), "autoscaling": autoscalingOperations(),
+	"cloudwatch": cloudwatchOperations(), "cloudtrail": cloudtrailOperations(), "autoscaling": autoscalingOperations(), "iam": iamOperations(),
 }
