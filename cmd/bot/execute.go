@@ -14,6 +14,7 @@ import (
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/diagnostics/all"
+	"github.com/netdiag/netdiag/internal/awsnet"
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/live"
 	"github.com/netdiag/netdiag/internal/program"
@@ -24,6 +25,7 @@ func executeCommand() *cobra.Command {
 	var a access
 	var namespace string
 	var poll time.Duration
+	var fixRole string
 	c := &cobra.Command{
 		Use:   "execute",
 		Short: "Carry out approved fixes",
@@ -31,10 +33,16 @@ func executeCommand() *cobra.Command {
 proposed, applies it, and diagnoses until the trouble is gone. It holds no Slack token; custom resources are all that it
 shares with bot serve.
 
+With --fix-role it assumes that role anew for each change to AWS, in a session that names the remediation, who asked and
+who approved: CloudTrail shows them.
+
 Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong command line.`,
 		Example: "  bot execute --namespace netdiag",
 		Args:    program.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if fixRole != "" && !awsnet.IsRole(fixRole) {
+				return program.Misuse("%q is no ARN of an IAM role, such as arn:aws:iam::111122223333:role/netdiag-fix", fixRole)
+			}
 			log, err := logger()
 			if err != nil {
 				return err
@@ -53,7 +61,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			}
 			e := &casebook.Executor{
 				Store:    store,
-				Hands:    remedy.Split{AWS: conn.source.AWS.Hands(), Kubernetes: conn.source.Kube.Hands()},
+				Hands:    remedy.Split{AWS: conn.source.AWS.HandsAs(fixRole), Kubernetes: conn.source.Kube.Hands()},
 				Diagnose: diagnoseFor(conn.source),
 				Now:      time.Now, After: time.After, Holder: holder, Poll: poll,
 				Fault: func(remediation string, err error) {
@@ -74,6 +82,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 	}
 	a.flags(c)
 	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
+	c.Flags().StringVar(&fixRole, "fix-role", "", "ARN of the IAM role that is assumed for each change to AWS (default: none, the own identity makes them)")
 	c.Flags().DurationVar(&poll, "poll", 5*time.Second, "time between two diagnoses while a change is watched")
 	return program.Graceful(c)
 }

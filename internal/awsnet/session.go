@@ -29,6 +29,11 @@ const (
 // shortest is the shortest session that STS gives (sts:AssumeRole, DurationSeconds); a change takes less.
 const shortest = 15 * time.Minute
 
+var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}$`)
+
+// IsRole reports the ARN of an IAM role.
+func IsRole(arn string) bool { return roleARN.MatchString(arn) }
+
 // writer is what makes changes, as one identity. Its writes are never repeated by the SDK.
 type writer struct {
 	ec2     ec2Writes
