@@ -2,11 +2,12 @@ package handlers_test
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/netdiag/netdiag/internal/page"
 )
 
 // reliability writes docs/reliability.md: the text of testdata/reliability.md with the figures of the days.
@@ -36,7 +37,7 @@ func reliability(file string, days []day) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, []byte(out.String()), 0o644)
+	return page.Write(file, out.String())
 }
 
 func (d *day) add(o day) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/netdiag/netdiag/internal/page"
 )
 
 // writeAccuracy writes docs/accuracy.md, misses included.
@@ -42,11 +44,8 @@ func byFolder(results []result) [][]result {
 // writePerformance writes docs/performance.md: how long the diagnoses took, from the first read to the verdict, and what
 // large clusters take, how long people wait in the demo, and how long Slack waits for acknowledgements.
 func writePerformance(file string, results []result, loads []load, ready time.Duration, waits []wait, acked acks) error {
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(f, "# Performance\n\nWritten by `make bench` (`lab bench`); do not edit. One run of each world over the wire, from the first read to the\nverdict, on %d cores (%s/%s, %s).\n\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	f := &strings.Builder{}
+	fmt.Fprintf(f, "# Performance\n\nWritten by `make bench` (`lab bench`), the marked sections by `make e2e-report`; do not edit. One run of each world over the wire, from the first read to the\nverdict, on %d cores (%s/%s, %s).\n\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	fmt.Fprint(f, "| worlds | number | median | 90th percentile | slowest |\n| --- | --- | --- | --- | --- |\n")
 	for _, part := range append(byFolder(results), results) {
 		took := make([]float64, len(part))
@@ -67,7 +66,7 @@ func writePerformance(file string, results []result, loads []load, ready time.Du
 	tellFleets(f, loads)
 	tellWaits(f, ready, waits)
 	tellAcks(f, acked)
-	return f.Close()
+	return page.Write(file, f.String())
 }
 
 func table(w io.Writer, folder string, results []result) {
