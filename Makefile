@@ -4,7 +4,7 @@ BIN := bin
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bot and lab into bin/
@@ -23,7 +23,11 @@ test: packages ## Run everything: vet, unit, worlds, simulators, browser
 
 .PHONY: e2e
 e2e: ## Run the tests that need a real control plane; the first time builds one, which takes a quarter of an hour
-	NETDIAG_E2E=1 $(GO) test -count=1 -timeout 90m ./e2e
+	NETDIAG_E2E=1 $(GO) test -count=1 -timeout 90m -parallel 4 ./e2e
+
+.PHONY: e2e-report
+e2e-report: ## Kill the programs after every single write on a real control plane, and measure them there: an hour; write those sections of docs/
+	NETDIAG_E2E=1 NETDIAG_E2E_DOCS=$(CURDIR)/docs $(GO) test -count=1 -timeout 180m -parallel 4 -run 'TestKilled|TestAcknowledged' ./e2e
 
 .PHONY: check
 check: fmt lint test ## What a change must pass

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/netdiag/netdiag/handlers"
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/sim/access"
 	simaws "github.com/netdiag/netdiag/internal/sim/aws"
@@ -107,7 +108,7 @@ func (c *cluster) workspace() {
 		Team: slack.Team{ID: team, Name: c.world.Meta.Cluster}, AppToken: app, BotToken: botToken,
 		Users:    []slack.User{{ID: asker, Name: "maya", RealName: "Maya Okafor"}, {ID: approver, Name: "jonas", RealName: "Jonas Weber"}},
 		Channels: []slack.Channel{{ID: oncall, Name: "oncall"}},
-		App:      slack.App{Commands: []slack.Command{{Name: "/netdiag"}}},
+		App:      slack.App{Commands: []slack.Command{{Name: "/netdiag"}}, Scopes: scopes()},
 	})
 	url, stop, err := diagtest.Listen(c.slack)
 	if err != nil {
@@ -115,6 +116,15 @@ func (c *cluster) workspace() {
 	}
 	c.slackURL = url
 	c.t.Cleanup(func() { c.slack.Close(); stop() })
+}
+
+// scopes are those of the manifest, and those to read a channel's history. Without these, a message that was posted by a
+// program that was killed before it could note it is posted again.
+func scopes() (out []string) {
+	for _, s := range handlers.Scopes() {
+		out = append(out, s.Name)
+	}
+	return append(out, "channels:history", "groups:history")
 }
 
 // values are what somebody sets who installs the chart here.

@@ -62,7 +62,9 @@ func (c *cluster) pod(deployment, name string) *program {
 	} else {
 		p.command = append(p.command, "--poll=1s")
 	}
-	p.start()
+	if err := p.start(); err != nil {
+		c.t.Fatal(err)
+	}
 	c.t.Cleanup(func() {
 		p.kill()
 		if c.t.Failed() {
@@ -87,15 +89,14 @@ func (c *cluster) settings(client kubernetes.Interface) string {
 }
 
 // start starts the program, anew where it was killed.
-func (p *program) start() {
-	p.c.t.Helper()
+func (p *program) start() error {
 	cmd := exec.Command(p.command[0], p.command[1:]...)
 	cmd.Env = p.env
 	q, err := begin(cmd, filepath.Join(p.c.folder, p.name+".log"))
-	if err != nil {
-		p.c.t.Fatal(err)
+	if err == nil {
+		p.process = q
 	}
-	p.process = q
+	return err
 }
 
 // kill ends the program by SIGKILL. One that has ended by itself has a fault.

@@ -37,6 +37,7 @@ var seeds = []seed{
 func TestSeeds(t *testing.T) {
 	for _, s := range seeds {
 		t.Run(s.world, func(t *testing.T) {
+			t.Parallel()
 			c := bring(t, "../testdata/worlds/seeds/"+s.world)
 			c.pod("netdiag", "serve-1")
 			c.pod("netdiag-executor", "execute-1")

@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/page"
+)
+
+// everyWrite kills after every single write of the machine, one in each story and a few stories at a time, and writes into a
+// page what came of it.
+func everyWrite(t *testing.T, file string) {
+	l := &ledger{rows: map[place]*tally{}, began: time.Now()}
+	t.Cleanup(func() { // after the stories, which run beside one another
+		if err := page.WriteSection(file, "e2e-kills", l.text()); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, s := range seeds {
+		var plain fate
+		if !t.Run(s.world, func(t *testing.T) { plain = kill{seed: s}.run(t) }) {
+			return
+		}
+		for _, victim := range []string{"serve", "execute"} {
+			for m := range maps.Keys(plain.writes) {
+				t.Run(strings.Join([]string{s.world, victim, m.of, m.phase, fmt.Sprint(m.nth)}, "/"), func(t *testing.T) {
+					t.Parallel()
+					var f fate
+					defer func() { l.add(place{s.world, victim, m.of, m.phase}, f, s) }()
+					f = kill{s, victim, []moment{m}}.run(t)
+				})
+			}
+		}
+	}
+}
+
+// place is where in the machine a program was killed.
+type place struct{ world, victim, of, phase string }
+
+// tally is what came of the stories with a kill at one place.
+type tally struct {
+	runs, never               int // never: the write didn't come in that story
+	succeeded, once, toldOnce int
+	slowest                   time.Duration
+}
+
+// ledger collects the fates of stories that run beside one another.
+type ledger struct {
+	mu    sync.Mutex
+	rows  map[place]*tally
+	began time.Time
+}
+
+func (l *ledger) add(at place, f fate, s seed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.rows[at]
+	if r == nil {
+		r = &tally{}
+		l.rows[at] = r
+	}
+	want := 0
+	for _, n := range s.calls {
+		want += n
+	}
+	r.runs++
+	r.never += len(f.left)
+	if f.phase == casebook.Succeeded {
+		r.succeeded++
+	}
+	if f.calls == want {
+		r.once++
+	}
+	if f.phase != "" && f.twice == 0 {
+		r.toldOnce++
+	}
+	r.slowest = max(r.slowest, f.took)
+}
+
+// text is the section of the page.
+func (l *ledger) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b strings.Builder
+	total := 0
+	for _, r := range l.rows {
+		total += r.runs
+	}
+	fmt.Fprintf(&b, `## Killed on a real control plane
+
+Both recorded worlds are played to the verified fix (%s; docs: e2e), with the real programs under the chart's service accounts. In each story
+bot serve or one bot execute (the one that holds the fix, if one does) is killed by SIGKILL right after one write of the machine that a watch of
+the API server sees, and started again at once. It is done for every write that the story without a kill has: %d stories in %s on %d cores.
+*Not reached* are stories in which that write came no more, because the machine got there with fewer. The bot may read the channel's
+history here, the optional scope; a claim of a program that was killed lapses after 30 s.
+
+| world | killed | while | stories | not reached | succeeded | change made once | told once | slowest |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+`, "version "+version, total, time.Since(l.began).Round(time.Minute), runtime.NumCPU())
+	for _, at := range slices.SortedFunc(maps.Keys(l.rows), func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.world, b.world), -cmp.Compare(a.victim, b.victim), -cmp.Compare(a.of, b.of), cmp.Compare(order(a.phase), order(b.phase)))
+	}) {
+		r := l.rows[at]
+		fmt.Fprintf(&b, "| %s | %s | %s %s | %d | %d | %d | %d | %d | %.0f s |\n", at.world, at.victim, at.of, at.phase, r.runs, r.never, r.succeeded, r.once, r.toldOnce, r.slowest.Seconds())
+	}
+	return b.String()
+}
+
+// order is that of the story.
+func order(phase string) int {
+	return slices.Index([]string{"Received", "Diagnosing", "Reported", "Proposed", "AwaitingApproval", "Approved", "Preflight", "Applying", "Verifying", "Succeeded"}, phase)
+}
