@@ -11,7 +11,7 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
-// TestEveryFieldIsCompared: the policy on aws-node names each field that a DaemonSet, its pods and their containers have.
+// TestEveryFieldIsCompared: the policies on aws-node and on nodes name each field that a DaemonSet, its pods and their containers, and a node have.
 // One that Kubernetes adds and the policy doesn't know would be the executor's to change.
 func TestEveryFieldIsCompared(t *testing.T) {
 	b, err := os.ReadFile("../deploy/helm/netdiag/templates/policies.yaml")
@@ -26,6 +26,7 @@ func TestEveryFieldIsCompared(t *testing.T) {
 	}{
 		{core.Container{}, "n", "o", []string{"name", "env"}},
 		{core.PodSpec{}, "variables.is", "variables.was", []string{"containers"}},
+		{core.NodeSpec{}, "variables.now", "variables.then", []string{"unschedulable"}},
 		{apps.DaemonSetSpec{}, "object.spec", "oldObject.spec", []string{"template", "selector"}},
 	} {
 		of := reflect.TypeOf(c.of)

@@ -28,15 +28,10 @@ const values = `{"cluster":"prod","region":"us-west-2","slack":{"team":"T0TEAM"}
 
 // install applies the chart as somebody would who installs it, with strict validation, and waits until the custom resources are served.
 func (p *plane) install(ctx context.Context, values string) error {
-	path, err := tool(ctx, "render")
-	if err != nil {
+	var err error
+	if p.chart, err = render(ctx, values); err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, path, "../deploy/helm/netdiag", "netdiag", values).Output()
-	if err != nil {
-		return fmt.Errorf("render the chart: %w", err)
-	}
-	p.chart = string(out)
 	client, err := kubernetes.NewForConfig(p.admin)
 	if err != nil {
 		return err
@@ -83,6 +78,19 @@ func (p *plane) install(ctx context.Context, values string) error {
 			return fmt.Errorf("apply %s %s: %w", u.GetKind(), u.GetName(), err)
 		}
 	}
+}
+
+// render renders the chart for the namespace netdiag.
+func render(ctx context.Context, values string) (string, error) {
+	path, err := tool(ctx, "render")
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(ctx, path, "../deploy/helm/netdiag", "netdiag", values).Output()
+	if err != nil {
+		return "", fmt.Errorf("render the chart: %w", err)
+	}
+	return string(out), nil
 }
 
 // served waits until these kinds are.

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +28,7 @@ func executeCommand() *cobra.Command {
 	var namespace string
 	var poll time.Duration
 	var fixRole string
+	var kinds []string
 	c := &cobra.Command{
 		Use:   "execute",
 		Short: "Carry out approved fixes",
@@ -42,6 +45,11 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 		RunE: func(c *cobra.Command, _ []string) error {
 			if fixRole != "" && !awsnet.IsRole(fixRole) {
 				return program.Misuse("%q is no ARN of an IAM role, such as arn:aws:iam::111122223333:role/netdiag-fix", fixRole)
+			}
+			for _, k := range kinds {
+				if !slices.Contains(remedy.Kinds(), k) {
+					return program.Misuse("--kinds: %q is none of %s", k, strings.Join(remedy.Kinds(), ", "))
+				}
 			}
 			log, err := logger()
 			if err != nil {
@@ -61,7 +69,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			}
 			e := &casebook.Executor{
 				Store:    store,
-				Hands:    remedy.Split{AWS: conn.source.AWS.HandsAs(fixRole), Kubernetes: conn.source.Kube.Hands()},
+				Hands:    remedy.Split{AWS: conn.source.AWS.HandsAs(fixRole), Kubernetes: conn.source.Kube.Hands(), Kinds: append([]string{}, kinds...)},
 				Diagnose: diagnoseFor(conn.source),
 				Now:      time.Now, After: time.After, Holder: holder, Poll: poll,
 				Fault: func(remediation string, err error) {
@@ -84,6 +92,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
 	c.Flags().StringVar(&fixRole, "fix-role", "", "ARN of the IAM role that is assumed for each change to AWS (default: none, the own identity makes them)")
 	c.Flags().DurationVar(&poll, "poll", 5*time.Second, "time between two diagnoses while a change is watched")
+	c.Flags().StringSliceVar(&kinds, "kinds", remedy.Kinds(), "kinds of change that may be made; all others are refused")
 	return program.Graceful(c)
 }
 

@@ -31,6 +31,19 @@ func (a Action) parts() []part {
 	return out
 }
 
+// Kinds lists all kinds of action.
+func Kinds() []string {
+	every := Action{
+		AddonConfig: &AddonConfig{}, DaemonSetEnv: &DaemonSetEnv{}, AllowIngress: &AllowIngress{}, RevokeIngress: &RevokeIngress{}, Annotate: &Annotate{},
+		DeleteInterfaces: &DeleteInterfaces{}, Tag: &Tag{}, RestartPods: &RestartPods{}, MovePods: &MovePods{}, Cordon: &Cordon{},
+	}
+	var out []string
+	for _, p := range every.parts() {
+		out = append(out, p.kind())
+	}
+	return out
+}
+
 // Validate reports an action that doesn't have exactly one field set, or whose field can't be carried out.
 func (a Action) Validate() error {
 	parts := a.parts()

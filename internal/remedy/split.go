@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrRefused marks an error of DryRun or Apply after which it is certain that nothing was changed: the service answered,
@@ -16,11 +17,16 @@ var ErrRefused = errors.New("refused")
 type Split struct {
 	AWS        Hands
 	Kubernetes Hands
+	// Kinds are the kinds of action that may be carried out, as Action.Kind names them; nil is all.
+	Kinds []string
 }
 
 func (s Split) half(a Action) (Hands, error) {
 	if err := a.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if s.Kinds != nil && !slices.Contains(s.Kinds, a.Kind()) {
+		return nil, fmt.Errorf("%w: changes of the kind %s are switched off here (fixes.kinds in the values of the chart)", ErrRefused, a.Kind())
 	}
 	h, side := s.AWS, "AWS"
 	if a.parts()[0].kubernetes() {

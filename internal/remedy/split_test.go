@@ -3,6 +3,8 @@ package remedy_test
 import (
 	"context"
 	"errors"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/netdiag/netdiag/internal/remedy"
@@ -71,5 +73,29 @@ func TestSplitRefusesWhatNoHalfTakes(t *testing.T) {
 		if _, err := only.Apply(t.Context(), a, remedy.Mark{}); !errors.Is(err, remedy.ErrRefused) {
 			t.Errorf("%s: error %v, want ErrRefused", name, err)
 		}
+	}
+}
+
+// A kind that is switched off is refused whatever is asked of it; the others aren't.
+func TestSplitRefusesKindsThatAreOff(t *testing.T) {
+	h := &half{}
+	s := remedy.Split{AWS: h, Kubernetes: h, Kinds: []string{"Cordon", "AddonConfig"}}
+	on, off := remedy.Action{Cordon: &remedy.Cordon{Node: "n1", On: true}}, remedy.Action{MovePods: &remedy.MovePods{Node: "n1", Pods: []remedy.NamespacedPod{{Namespace: "a", Name: "b", UID: "u"}}}}
+	if err := s.DryRun(t.Context(), on, remedy.Mark{}); err != nil {
+		t.Error(err)
+	}
+	err := s.DryRun(t.Context(), off, remedy.Mark{})
+	if _, _, look := s.Look(t.Context(), off, remedy.Mark{}); !errors.Is(err, remedy.ErrRefused) || !errors.Is(look, remedy.ErrRefused) || !strings.Contains(err.Error(), "kind MovePods are switched off") {
+		t.Errorf("%v, %v", err, look)
+	}
+	if _, err := (remedy.Split{AWS: h, Kubernetes: h, Kinds: []string{}}).Apply(t.Context(), on, remedy.Mark{}); !errors.Is(err, remedy.ErrRefused) {
+		t.Errorf("without any kind: %v", err)
+	}
+}
+
+// Every field of an Action is a kind of its own.
+func TestKindsAreAll(t *testing.T) {
+	if kinds, fields := remedy.Kinds(), reflect.TypeFor[remedy.Action]().NumField(); len(kinds) != fields {
+		t.Errorf("%d kinds, %d fields: %v", len(kinds), fields, kinds)
 	}
 }

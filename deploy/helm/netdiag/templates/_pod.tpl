@@ -33,3 +33,11 @@ policy:
 {{ $address | splitList ":" | last }}
 {{- end -}}
 {{- end }}
+{{- /* The kinds of change that the executor may make, as it names them; empty where all are off. */ -}}
+{{- define "netdiag.kinds" -}}
+{{- $kinds := list -}}
+{{- range $key, $names := dict "addonConfig" (list "AddonConfig") "daemonSetEnv" (list "DaemonSetEnv") "securityGroupRules" (list "AllowIngress" "RevokeIngress") "annotate" (list "Annotate") "deleteInterfaces" (list "DeleteInterfaces") "tag" (list "Tag") "restartPods" (list "RestartPods") "movePods" (list "MovePods" "Cordon") -}}
+{{- if index $.Values.fixes.kinds $key -}}{{- $kinds = concat $kinds $names -}}{{- end -}}
+{{- end -}}
+{{- join "," $kinds -}}
+{{- end -}}
