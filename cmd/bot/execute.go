@@ -18,6 +18,7 @@ import (
 	"github.com/netdiag/netdiag/diagnostics/all"
 	"github.com/netdiag/netdiag/internal/awsnet"
 	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/config"
 	"github.com/netdiag/netdiag/internal/live"
 	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/remedy"
@@ -25,9 +26,8 @@ import (
 
 func executeCommand() *cobra.Command {
 	var a access
-	var namespace string
-	var poll time.Duration
-	var fixRole string
+	var namespace, file, fixRole string
+	var poll, perTarget time.Duration
 	var kinds []string
 	c := &cobra.Command{
 		Use:   "execute",
@@ -38,6 +38,13 @@ shares with bot serve.
 
 With --fix-role it assumes that role anew for each change to AWS, in a session that names the remediation, who asked and
 who approved: CloudTrail shows them.
+
+Of those it believes no more than it has to. Risk and number of approvals come from its own catalogue, and with --config
+whose approvals count from a file of its own, which has only this:
+
+  approvers:
+  - users: [U0123ABCD]      # ids of Slack users; by risks, fixes and namespaces as in the settings of bot serve
+    risks: [low, medium]
 
 Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong command line.`,
 		Example: "  bot execute --namespace netdiag",
@@ -52,6 +59,10 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 				}
 			}
 			log, err := logger()
+			if err != nil {
+				return err
+			}
+			trusts, err := trusted(file)
 			if err != nil {
 				return err
 			}
@@ -71,7 +82,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 				Store:    store,
 				Hands:    remedy.Split{AWS: conn.source.AWS.HandsAs(fixRole), Kubernetes: conn.source.Kube.Hands(), Kinds: append([]string{}, kinds...)},
 				Diagnose: diagnoseFor(conn.source),
-				Now:      time.Now, After: time.After, Holder: holder, Poll: poll,
+				Now:      time.Now, After: time.After, Holder: holder, Poll: poll, Trusts: trusts, PerTarget: perTarget,
 				Fault: func(remediation string, err error) {
 					log.Error("remediation fault", zap.String("remediation", remediation), zap.Error(err))
 				},
@@ -91,9 +102,23 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 	a.flags(c)
 	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
 	c.Flags().StringVar(&fixRole, "fix-role", "", "ARN of the IAM role that is assumed for each change to AWS (default: none, the own identity makes them)")
+	c.Flags().StringVar(&file, "config", os.Getenv("NETDIAG_EXECUTOR_CONFIG"), "file that says whose approvals count (default: $NETDIAG_EXECUTOR_CONFIG, or else everybody's whom bot serve let approve)")
+	c.Flags().DurationVar(&perTarget, "per-target", 30*time.Minute, "least time between two changes of one thing, undos excepted; below 0 none")
 	c.Flags().DurationVar(&poll, "poll", 5*time.Second, "time between two diagnoses while a change is watched")
 	c.Flags().StringSliceVar(&kinds, "kinds", remedy.Kinds(), "kinds of change that may be made; all others are refused")
 	return program.Graceful(c)
+}
+
+// trusted reads whose approvals count; nil without a file.
+func trusted(file string) (func(string, casebook.Remediation) bool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	c, err := config.ReadExecutor(file)
+	if err != nil {
+		return nil, program.Misuse("%v", err)
+	}
+	return c.Approvers.Trusts, nil
 }
 
 // diagnoseFor diagnoses anew: every call reads everything again.

@@ -28,6 +28,12 @@ type Executor struct {
 	Fault func(remediation string, err error)
 	// Poll is the time between two diagnoses while a change is watched; 5 s where it is 0.
 	Poll time.Duration
+	// Trusts says whose approval of r counts for this executor, by its own settings; nil where it has none: then everybody's
+	// counts whom the record names.
+	Trusts func(user string, r Remediation) bool
+	// PerTarget is the least time between two changes of one target, undos excepted; 30 minutes where it is 0, and where
+	// it is negative there is none.
+	PerTarget time.Duration
 	// Limit is how many Remediations are carried out at a time; 4 where it is 0.
 	Limit int
 }
@@ -183,20 +189,12 @@ func (e *Executor) start(ctx context.Context, h *hold) error {
 			wait = true
 		}
 		if !wait {
-			break
+			return e.clear(ctx, h, all)
 		}
 		if err := e.pause(ctx, time.Second); err != nil {
 			return err
 		}
 	}
-	now, me := e.Now(), h.record()
-	if err := Cleared(me); err != nil {
-		return h.finish(ctx, Cancelled, fmt.Sprintf("Not carried out: %v. Nothing was changed.", err))
-	}
-	if now.After(lastDecision(me.Status).Add(startWithin)) {
-		return h.change(ctx, func(s *RemediationStatus) { expire(s, now); s.note("outcome", now, s.Outcome) })
-	}
-	return h.change(ctx, func(s *RemediationStatus) { s.Phase = Preflight })
 }
 
 func (e *Executor) fault(name string, err error) {

@@ -67,7 +67,7 @@ func TestOneChangeOfATargetAtATime(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 4 {
 			e := &casebook.Executor{
-				Store: b.Store, Hands: p, Diagnose: p.diagnose, Now: time.Now, After: time.After, Holder: fmt.Sprintf("executor-%d", i),
+				Store: b.Store, Hands: p, Diagnose: p.diagnose, PerTarget: -1, Now: time.Now, After: time.After, Holder: fmt.Sprintf("executor-%d", i),
 				Fault: func(name string, err error) { t.Errorf("fault of %s: %v", name, err) },
 			}
 			wg.Go(func() { _ = e.Run(ctx) })

@@ -85,20 +85,29 @@ func Read(file string) (Config, error) {
 // Parse reads the text of a file of that name: strictly, for a setting that is misspelled would silently not count.
 func Parse(file string, text []byte) (Config, error) {
 	c := Config{Namespace: "netdiag", State: "kubernetes", Health: ":8080", Slack: Slack{Connections: 2}, Limits: Limits{Workers: 4, Queue: 32, Diagnosis: 30 * time.Second}}
+	s, err := parse(file, text, &c)
+	if err != nil {
+		return Config{}, err
+	}
+	return c, s.check(c)
+}
+
+// parse reads the one document of a file into settings that may hold defaults.
+func parse(file string, text []byte, into any) (*sheet, error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var root yaml.Node
 	if err := d.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
-		return Config{}, syntax(file, err)
+		return nil, syntax(file, err)
 	}
 	var more yaml.Node
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
-		return Config{}, &Error{File: file, Line: more.Line, Text: "there is a second document after ---; one file holds one configuration"}
+		return nil, &Error{File: file, Line: more.Line, Text: "there is a second document after ---; one file holds one configuration"}
 	}
-	s := sheet{file: file, lines: map[string]int{}}
+	s := &sheet{file: file, lines: map[string]int{}}
 	if len(root.Content) == 1 && root.Content[0].Tag != "!!null" {
-		if err := s.read(root.Content[0], &c); err != nil {
-			return Config{}, err
+		if err := s.read(root.Content[0], into); err != nil {
+			return nil, err
 		}
 	}
-	return c, s.check(c)
+	return s, nil
 }

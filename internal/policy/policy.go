@@ -135,7 +135,7 @@ func (p Policy) MayDecide(by casebook.Person, v casebook.Verdict, r casebook.Rem
 	risk := diagnostics.FixByID(r.Plan.Fix.ID).Risk
 	unknown := ""
 	for _, g := range p.Approvers {
-		if !covers(g.Risks, risk) || !covers(g.Fixes, r.Plan.Fix.ID) || !covers(g.Namespaces, q.Target.Namespace) {
+		if !g.coversFix(r) {
 			continue
 		}
 		if g.has(by) {
