@@ -81,7 +81,7 @@ func (k kill) run(t *testing.T) fate {
 	t.Helper()
 	c := bring(t, "../testdata/worlds/seeds/"+k.seed.world)
 	pods := map[string]*program{}
-	for name, deployment := range map[string]string{"serve-1": "netdiag", "execute-1": "netdiag-executor", "execute-2": "netdiag-executor"} {
+	for name, deployment := range map[string]string{"serve-1": "netdiag", "serve-2": "netdiag", "execute-1": "netdiag-executor", "execute-2": "netdiag-executor"} {
 		pods[name] = c.pod(deployment, name)
 	}
 	began := time.Now()
@@ -140,13 +140,13 @@ func (w *reaper) begin() {
 	w.t.Cleanup(w.end) // before the programs are ended
 	w.done.Go(func() {
 		for q := range questions {
-			w.write(q.Name+q.Version, moment{of: "question", phase: string(q.Status.Phase)}, "")
+			w.write(q.Name+q.Version, moment{of: "question", phase: string(q.Status.Phase)}, q.Status.Delivery.Holder)
 		}
 	})
 	w.done.Go(func() {
 		for r := range fixes {
 			if r.Plan.Fix.ID == w.seed.id {
-				w.write(r.Name+r.Version, moment{of: "fix", phase: string(r.Status.Phase)}, r.Status.Claim.Holder)
+				w.write(r.Name+r.Version, moment{of: "fix", phase: string(r.Status.Phase)}, r.Status.Claim.Holder, r.Status.Delivery.Holder)
 			}
 		}
 	})
@@ -158,8 +158,8 @@ func (w *reaper) end() {
 	w.done.Wait()
 }
 
-// write counts a write, and kills where its moment has come: of the executors the one that holds the fix.
-func (w *reaper) write(version string, m moment, holder string) {
+// write counts a write, and kills where its moment has come: of two programs the one that holds the record.
+func (w *reaper) write(version string, m moment, holders ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.versions[version] {
@@ -173,9 +173,11 @@ func (w *reaper) write(version string, m moment, holder string) {
 		return
 	}
 	name := w.victim + "-1"
-	for pod := range w.pods {
-		if strings.HasPrefix(pod, w.victim) && strings.HasPrefix(holder, pod) {
-			name = pod
+	for _, holder := range holders {
+		for pod := range w.pods {
+			if strings.HasPrefix(pod, w.victim) && strings.HasPrefix(holder, pod) {
+				name = pod
+			}
 		}
 	}
 	w.pods[name].kill()

@@ -40,6 +40,7 @@ func TestSeeds(t *testing.T) {
 			t.Parallel()
 			c := bring(t, "../testdata/worlds/seeds/"+s.world)
 			c.pod("netdiag", "serve-1")
+			c.pod("netdiag", "serve-2")
 			c.pod("netdiag-executor", "execute-1")
 			c.pod("netdiag-executor", "execute-2")
 			a := c.ask()
