@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,8 +52,8 @@ type cluster struct {
 	told             []string // by nature
 }
 
-// bring brings a recorded world to life until the test ends.
-func bring(t *testing.T, dir string) *cluster {
+// bring brings a recorded world to life until the test ends, with further settings of netdiag.
+func bring(t *testing.T, dir string, settings map[string]any) *cluster {
 	t.Helper()
 	need(t)
 	w, err := world.Load(dir)
@@ -88,7 +89,7 @@ func bring(t *testing.T, dir string) *cluster {
 	for _, step := range []func(context.Context) error{
 		c.define,
 		func(ctx context.Context) error { return c.restore(ctx, w) },
-		func(ctx context.Context) error { return c.install(ctx, c.values()) },
+		func(ctx context.Context) error { return c.install(ctx, c.values(settings)) },
 		c.live,
 		c.controllers, // last, so that every pod that they make is new to nature
 	} {
@@ -106,7 +107,7 @@ func bring(t *testing.T, dir string) *cluster {
 func (c *cluster) workspace() {
 	c.slack = slack.New(slack.Options{
 		Team: slack.Team{ID: team, Name: c.world.Meta.Cluster}, AppToken: app, BotToken: botToken,
-		Users:    []slack.User{{ID: asker, Name: "maya", RealName: "Maya Okafor"}, {ID: approver, Name: "jonas", RealName: "Jonas Weber"}},
+		Users:    append(crowd(), slack.User{ID: asker, Name: "maya", RealName: "Maya Okafor"}, slack.User{ID: approver, Name: "jonas", RealName: "Jonas Weber"}),
 		Channels: []slack.Channel{{ID: oncall, Name: "oncall"}},
 		App:      slack.App{Commands: []slack.Command{{Name: "/netdiag"}}, Scopes: scopes()},
 	})
@@ -127,12 +128,25 @@ func scopes() (out []string) {
 	return append(out, "channels:history", "groups:history")
 }
 
+// crowd is 50 more people of the workspace; the first 20 may approve.
+func crowd() (out []slack.User) {
+	for i := range 50 {
+		out = append(out, slack.User{ID: fmt.Sprintf("U0P%02d", i), Name: fmt.Sprint("person-", i)})
+	}
+	return out
+}
+
 // values are what somebody sets who installs the chart here.
-func (c *cluster) values() string {
+func (c *cluster) values(settings map[string]any) string {
+	all := map[string]any{"health": "none", "slack": map[string]any{"apiURL": c.slackURL + "/api/"}}
+	maps.Copy(all, settings)
+	approvers := []string{asker, approver}
+	for _, p := range crowd()[:20] {
+		approvers = append(approvers, p.ID)
+	}
 	v, err := json.Marshal(map[string]any{
 		"cluster": c.world.Meta.Cluster, "region": c.world.Meta.Region, "fixes": map[string]any{"enabled": true},
-		"slack":    map[string]any{"team": team, "approvers": []any{map[string]any{"users": []string{asker, approver}}}},
-		"settings": map[string]any{"health": "none", "slack": map[string]any{"apiURL": c.slackURL + "/api/"}},
+		"slack": map[string]any{"team": team, "approvers": []any{map[string]any{"users": approvers}}}, "settings": all,
 	})
 	if err != nil {
 		c.t.Fatal(err)

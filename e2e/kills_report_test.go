@@ -96,15 +96,16 @@ func (l *ledger) text() string {
 	}
 	fmt.Fprintf(&b, `## Killed on a real control plane
 
-Both recorded worlds are played to the verified fix (%s; docs: e2e), with the real programs under the chart's service accounts. In each story
-bot serve or one bot execute (the one that holds the fix, if one does) is killed by SIGKILL right after one write of the machine that a watch of
-the API server sees, and started again at once. It is done for every write that the story without a kill has: %d stories in %s on %d cores.
-*Not reached* are stories in which that write came no more, because the machine got there with fewer. The bot may read the channel's
-history here, the optional scope; a claim of a program that was killed lapses after 30 s.
+Recorded worlds are played to the verified fix, as the package documentation of e2e describes it: %s of Kubernetes with its controllers, two
+replicas of bot serve and two of bot execute under the chart's service accounts. In each story one program is killed by SIGKILL right after one
+write of the machine that a watch of the API server sees, of two replicas the one that holds the record, and started again at once. It is
+done for every write that the story without a kill has: %d stories in %s on %d cores. *Not reached* are stories in which that write never came,
+because the machine got along with fewer. The bot may read the channel's history here, an optional scope: without it a message that was posted
+but not yet noted is posted again. A claim of a program that was killed lapses after half a minute.
 
 | world | killed | while | stories | not reached | succeeded | change made once | told once | slowest |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-`, "version "+version, total, time.Since(l.began).Round(time.Minute), runtime.NumCPU())
+`, version, total, time.Since(l.began).Round(time.Minute), runtime.NumCPU())
 	for _, at := range slices.SortedFunc(maps.Keys(l.rows), func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.world, b.world), -cmp.Compare(a.victim, b.victim), -cmp.Compare(a.of, b.of), cmp.Compare(order(a.phase), order(b.phase)))
 	}) {

@@ -79,7 +79,7 @@ type fate struct {
 // run plays the story.
 func (k kill) run(t *testing.T) fate {
 	t.Helper()
-	c := bring(t, "../testdata/worlds/seeds/"+k.seed.world)
+	c := bring(t, "../testdata/worlds/seeds/"+k.seed.world, nil)
 	pods := map[string]*program{}
 	for name, deployment := range map[string]string{"serve-1": "netdiag", "serve-2": "netdiag", "execute-1": "netdiag-executor", "execute-2": "netdiag-executor"} {
 		pods[name] = c.pod(deployment, name)

@@ -38,7 +38,7 @@ func TestSeeds(t *testing.T) {
 	for _, s := range seeds {
 		t.Run(s.world, func(t *testing.T) {
 			t.Parallel()
-			c := bring(t, "../testdata/worlds/seeds/"+s.world)
+			c := bring(t, "../testdata/worlds/seeds/"+s.world, nil)
 			c.pod("netdiag", "serve-1")
 			c.pod("netdiag", "serve-2")
 			c.pod("netdiag-executor", "execute-1")
