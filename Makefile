@@ -49,8 +49,9 @@ bench: build ## Score and time every world; write docs/accuracy.md and docs/perf
 	$(BIN)/lab bench --accuracy docs/accuracy.md --performance docs/performance.md testdata/worlds
 
 .PHONY: reliability
-reliability: ## Live through 30 simulated days of trouble with Slack; write docs/reliability.md
+reliability: ## Live through 30 simulated days of trouble with Slack, and crash at every step of a fix; write docs/reliability.md
 	NETDIAG_RELIABILITY=$(CURDIR)/docs/reliability.md $(GO) test -count=1 -timeout 30m -run 'TestDay$$' ./handlers
+	NETDIAG_RELIABILITY=$(CURDIR)/docs/reliability.md $(GO) test -count=1 -run 'TestCrashMatrix$$' ./internal/casebook
 
 .PHONY: screenshots
 screenshots: packages ## Take the screenshots of docs/ anew

@@ -171,7 +171,7 @@ func (e *Executor) apply(ctx context.Context, h *hold) error {
 				return err
 			}
 		}
-		err = e.call(ctx, func(ctx context.Context) (err error) {
+		err = h.act(ctx, func(ctx context.Context) (err error) {
 			receipt, err = e.Hands.Apply(ctx, action, m)
 			return err
 		})

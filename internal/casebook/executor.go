@@ -36,6 +36,8 @@ type Executor struct {
 	PerTarget time.Duration
 	// Limit is how many Remediations are carried out at a time; 4 where it is 0.
 	Limit int
+
+	unfenced bool // tests see what happens without the fence
 }
 
 // scan is how often claims are looked at whose holder may have gone.

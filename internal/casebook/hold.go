@@ -43,6 +43,23 @@ func (e *Executor) claim(ctx context.Context, r Remediation) (*hold, error) {
 	return h, nil
 }
 
+// act makes one change to the world. It begins only while the claim surely holds, by our own clock, and is broken off
+// when the claim would end: a process that was frozen meanwhile must not change what another has taken over.
+func (h *hold) act(ctx context.Context, f func(context.Context) error) error {
+	give := h.take()
+	left := h.renewed.Add(ttl - margin).Sub(h.e.Now())
+	give()
+	if h.e.unfenced {
+		return f(context.WithoutCancel(ctx))
+	}
+	if left <= 0 {
+		return h.lose(fmt.Errorf("%w, or could not be renewed", ErrLost))
+	}
+	call, done := context.WithTimeout(ctx, min(left, actTimeout))
+	defer done()
+	return f(call)
+}
+
 // keep renews the claim until the function that it returns is called, which waits.
 func (h *hold) keep() (stop func()) {
 	var wg sync.WaitGroup

@@ -54,7 +54,7 @@ func (e *Executor) rollBack(ctx context.Context, h *hold) error {
 			return h.finish(ctx, NeedsHuman, "It got worse after the change. Changes are stopped, so netdiag does not take it back by itself."+byHand)
 		}
 		tries++
-		err = e.call(ctx, func(ctx context.Context) error {
+		err = h.act(ctx, func(ctx context.Context) error {
 			_, err := e.Hands.Apply(ctx, undo, m)
 			return err
 		})

@@ -222,9 +222,11 @@ func TestAForgedUndo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				u := newTown(t, &cluster{}, 1)
+				u := newTown(t, &cluster{}, 0)
 				defer u.stop()
+				away := u.background(newExecutor(u.b.Store, u.c, "executor-1"))
 				r := u.fixed()
+				away() // while it is forged and approved: nobody has tried it
 				undo, _ := u.undo(r.Name, second)
 				forged := undo
 				forged.Name, forged.Status = "rem-forged", casebook.RemediationStatus{Phase: casebook.Proposed}
@@ -238,6 +240,7 @@ func TestAForgedUndo(t *testing.T) {
 					t.Fatal(err)
 				}
 				approve(t, u.b, forged)
+				defer u.background(newExecutor(u.b.Store, u.c, "executor-2"))()
 				forged = await(u.ctx, t, u.b.Store, forged.Name, final)
 				if forged.Status.Phase != casebook.Cancelled || u.c.revoked != 0 {
 					t.Errorf("phase %s, taken back %d times: %s", forged.Status.Phase, u.c.revoked, forged.Status.Outcome)
