@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/diagnostics/all"
@@ -63,26 +67,38 @@ func madeForPods(w *world.World) {
 	}
 }
 
-// Each fix that can be carried out, from the proposal to the verified end: the casebook, the executor, the real hands on
-// the real SDKs, and nature around them.
+// carry is a fix that can be carried out in a world.
+type carry struct {
+	name, dir, fix, kind string
+	change               func(*world.World)
+}
+
+// carried lists a world for each fix that can be carried out, of each kind of change by which it can.
+var carried = []carry{
+	{"warm pool through the add-on", "seeds/seed-ip-exhaustion", "pending/tune-warm-pool", "AddonConfig", nil},
+	{"warm pool of an unowned DaemonSet", "seeds/seed-ip-exhaustion", "pending/tune-warm-pool", "DaemonSetEnv", unowned},
+	{"prefixes where a subnet is reserved for them", "own/pending/prefixes-reserved-and-off", "pending/enable-prefix-delegation", "AddonConfig", nil},
+	{"single addresses again where no prefix can be had", "public/pending-s06-prefix-rollout-backfired", "pending/disable-prefix-delegation", "AddonConfig", nil},
+	{"a warm address where a minimum caps the nodes", "own/pending/minimum-caps-node", "pending/tune-warm-pool", "AddonConfig", nil},
+	{"pods off a node whose subnet is full", "public/pending-s01-warm-pool", "pending/move-pods-off-node", "MovePods", nil},
+	{"pods off a node whose interfaces are full", "public/pending-s10-max-pods-over-slots", "pending/move-pods-off-node", "MovePods", nil},
+	{"the CNI of a node that still waits after a refusal", "public/pending-s20-backoff", "pending/restart-ipamd", "RestartPods", nil},
+	{"the CNI of a node that counts what no pod has", "public/pending-s27-datastore-leak", "pending/restart-ipamd", "RestartPods", nil},
+	{"the CNI of a node that ran out of memory", "own/pending/ipamd-out-of-memory", "pending/restart-ipamd", "RestartPods", nil},
+	{"rules through the controller", "seeds/seed-alb-502", "alb/manage-rules", "Annotate", nil},
+	{"a rule of the controller that somebody removed", "public/alb-s07-drift-removed", "alb/reconcile-kick", "Annotate", nil},
+	{"one port for one security group", "seeds/seed-alb-502", "alb/allow-pod-port", "AllowIngress", nil},
+	{"a health check of what the readiness probe asks", "own/alb/hc-override-service-path", "alb/set-health-check", "Annotate", nil},
+	{"one more code that counts as healthy", "own/alb/hc-codes-no-content", "alb/set-success-codes", "Annotate", nil},
+	{"interfaces that nodes left behind", "public/pending-s17-leaked-enis", "pending/delete-leaked-enis", "DeleteInterfaces", nil},
+	{"a subnet that was made for pods and has no tag", "own/pending/subnet-full", "pending/add-pod-subnet", "Tag", madeForPods},
+	{"the cluster's tag on one group of the node only", "public/alb-s04-tag-ambiguous", "alb/tag-security-group", "Tag", nil},
+}
+
+// Each fix that can be carried out, from the proposal to the verified end and back again: the casebook, the executor, the
+// real hands on the real SDKs, and nature around them.
 func TestFixesHelp(t *testing.T) {
-	for _, c := range []struct {
-		name, dir, fix, kind string
-		change               func(*world.World)
-	}{
-		{"warm pool through the add-on", "seeds/seed-ip-exhaustion", "pending/tune-warm-pool", "AddonConfig", nil},
-		{"warm pool of an unowned DaemonSet", "seeds/seed-ip-exhaustion", "pending/tune-warm-pool", "DaemonSetEnv", unowned},
-		{"prefixes where a subnet is reserved for them", "own/pending/prefixes-reserved-and-off", "pending/enable-prefix-delegation", "AddonConfig", nil},
-		{"single addresses again where no prefix can be had", "public/pending-s06-prefix-rollout-backfired", "pending/disable-prefix-delegation", "AddonConfig", nil},
-		{"a warm address where a minimum caps the nodes", "own/pending/minimum-caps-node", "pending/tune-warm-pool", "AddonConfig", nil},
-		{"rules through the controller", "seeds/seed-alb-502", "alb/manage-rules", "Annotate", nil},
-		{"one port for one security group", "seeds/seed-alb-502", "alb/allow-pod-port", "AllowIngress", nil},
-		{"a health check of what the readiness probe asks", "own/alb/hc-override-service-path", "alb/set-health-check", "Annotate", nil},
-		{"one more code that counts as healthy", "own/alb/hc-codes-no-content", "alb/set-success-codes", "Annotate", nil},
-		{"interfaces that nodes left behind", "public/pending-s17-leaked-enis", "pending/delete-leaked-enis", "DeleteInterfaces", nil},
-		{"a subnet that was made for pods and has no tag", "own/pending/subnet-full", "pending/add-pod-subnet", "Tag", madeForPods},
-		{"the cluster's tag on one group of the node only", "public/alb-s04-tag-ambiguous", "alb/tag-security-group", "Tag", nil},
-	} {
+	for _, c := range carried {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLife(t, filepath.Join(worlds, c.dir), c.change)
@@ -90,21 +106,8 @@ func TestFixesHelp(t *testing.T) {
 			if r.Plan.Fix.Action.Kind() != c.kind {
 				t.Fatalf("the action is %s, want %s", r.Plan.Fix.Action.Kind(), c.kind)
 			}
-			click := casebook.Click{Nonce: r.Status.Nonce, Card: r.Status.Card, By: person(requester), Verdict: casebook.Approve}
-			if _, err := l.book.Decide(t.Context(), r.Name, click); err == nil {
-				t.Fatal("the requester approved a fix of medium risk")
-			}
-			approvers := []string{approver}
-			if r.Plan.Fix.Risk == "high" {
-				approvers = append(approvers, second)
-			}
-			for _, who := range approvers {
-				click.By = person(who)
-				if _, err := l.book.Decide(t.Context(), r.Name, click); err != nil {
-					t.Fatal(err)
-				}
-			}
-			r = l.end(r.Name)
+			was := l.image(*r.Plan.Fix.Action)
+			r = l.carryOut(r)
 			if r.Status.Phase != casebook.Succeeded {
 				t.Fatalf("ended %s: %s\n%v", r.Status.Phase, r.Status.Outcome, r.Status.Notes)
 			}
@@ -117,11 +120,77 @@ func TestFixesHelp(t *testing.T) {
 			if len(before.Causes) == 0 || len(after.Causes) != 0 {
 				t.Errorf("%d causes before, %d after; want some, and none", len(before.Causes), len(after.Causes))
 			}
-			if r.Status.Receipt == nil || r.Status.Receipt.Undo == nil && c.kind != "Annotate" && c.kind != "DeleteInterfaces" {
-				t.Errorf("no way back is stored: %+v", r.Status.Receipt)
+			if !l.goesBack(*r.Plan.Fix.Action) {
+				return
+			}
+			if cmp.Diff(was, l.image(*r.Plan.Fix.Action)) == "" {
+				t.Error("what the change is about reads as before it")
+			}
+			undo, err := l.book.ProposeUndo(t.Context(), r.Name, person(requester))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if undo = l.carryOut(undo); undo.Status.Phase != casebook.Succeeded {
+				t.Fatalf("the undo ended %s: %s\n%v", undo.Status.Phase, undo.Status.Outcome, undo.Status.Notes)
+			}
+			if d := cmp.Diff(was, l.image(*r.Plan.Fix.Action)); d != "" {
+				t.Errorf("after the undo it isn't as before (-before +after):\n%s", d)
 			}
 		})
 	}
+}
+
+// Every fix that the catalogue marks as one that the bot carries out has a world in which it is.
+func TestEveryExecutableFixIsCarriedOut(t *testing.T) {
+	raw, err := os.ReadFile("../../diagnostics/catalogue.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var catalogue map[string]struct {
+		Fixes map[string]struct{ Executable bool }
+	}
+	if err := yaml.Unmarshal(raw, &catalogue); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for diagnosis, part := range catalogue {
+		for id, f := range part.Fixes {
+			if !f.Executable {
+				continue
+			}
+			n++
+			if !slices.ContainsFunc(carried, func(c carry) bool { return c.fix == diagnosis+"/"+id }) {
+				t.Errorf("%s/%s is carried out in no world", diagnosis, id)
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d fixes of the catalogue are executable", n)
+	}
+	for _, kind := range remedy.Kinds() {
+		undo := kind == "Cordon" || kind == "RevokeIngress" // they only undo
+		if !undo && !slices.ContainsFunc(carried, func(c carry) bool { return c.kind == kind }) {
+			t.Errorf("no world has a change of the kind %s", kind)
+		}
+	}
+}
+
+// carryOut has a Remediation approved by as many as its risk asks for, and waits until it has ended.
+func (l *life) carryOut(r casebook.Remediation) casebook.Remediation {
+	l.t.Helper()
+	click := casebook.Click{Nonce: r.Status.Nonce, Card: r.Status.Card, By: person(requester), Verdict: casebook.Approve}
+	_, err := l.book.Decide(l.t.Context(), r.Name, click)
+	if low := r.Plan.Fix.Risk == "low"; (err == nil) != low {
+		l.t.Fatalf("the requester approved a fix of %s risk: %v", r.Plan.Fix.Risk, err)
+	}
+	approvers := map[string][]string{"low": nil, "medium": {approver}, "high": {approver, second}}[r.Plan.Fix.Risk]
+	for _, who := range approvers {
+		click.By = person(who)
+		if _, err := l.book.Decide(l.t.Context(), r.Name, click); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	return l.end(r.Name)
 }
 
 // The world moved between proposal and approval: what was approved is not carried out.
@@ -141,7 +210,7 @@ func TestAFixThatIsNoLongerProposedIsNotCarriedOut(t *testing.T) {
 		t.Errorf("the second fix ended %s (%s), want Superseded: the first had solved it", r.Status.Phase, r.Status.Outcome)
 	}
 	for _, q := range l.served.AWS.Requests() {
-		if q.Action == "AuthorizeSecurityGroupIngress" && q.AccessKey == access.AccessKeyID {
+		if q.Action == "AuthorizeSecurityGroupIngress" && q.AccessKey == access.AccessKeyID && !q.DryRun {
 			t.Error("the superseded fix was carried out")
 		}
 	}
@@ -192,7 +261,7 @@ func newLife(t *testing.T, dir string, change func(*world.World)) *life {
 		defer func() { done <- struct{}{} }()
 		n := nature.New(nature.Options{
 			Kube: access.Kubernetes(s.KubeURL, "nature"), AWS: access.SDK(w.Meta.Region, s.AWSURL),
-			EKS: s.AWS, Health: s.AWS, Cluster: w.Meta.Cluster, Now: time.Now, Speed: 20,
+			EKS: s.AWS, Health: s.AWS, Cluster: w.Meta.Cluster, Now: time.Now, Speed: 60,
 		})
 		if err := n.Run(ctx); err != nil && ctx.Err() == nil {
 			t.Error(err)
