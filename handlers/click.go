@@ -37,6 +37,7 @@ func (b *Bot) click(ctx context.Context, c slack.InteractionCallback, ack func(c
 
 // verdict is what a click leads to.
 type verdict struct {
+	wrong  map[string]string    // by block of the modal: what is wrong with what was typed there
 	answer string               // for the person; it may mention a user as <@U…>, and holds no text from the cluster
 	counts bool                 // the decision is recorded
 	late   casebook.Remediation // whose card is out of date: it shows a button that should be gone
@@ -119,14 +120,16 @@ func (b *Bot) refused(log *zap.Logger, name string, rem casebook.Remediation, er
 // read checks that the payload is a click on a card of this app, as far as the payload can tell.
 func (b *Bot) read(c slack.InteractionCallback) (name string, click casebook.Click, err error) {
 	actions := c.ActionCallback.BlockActions
-	if len(actions) != 1 || !strings.HasPrefix(actions[0].BlockID, render.BlockDecide) || !b.genuine(c) {
+	if len(actions) != 1 || !b.genuine(c) {
 		return "", click, unknownButton
 	}
-	switch actions[0].ActionID {
-	case render.ActionApprove:
+	decides := strings.HasPrefix(actions[0].BlockID, render.BlockDecide)
+	switch action := actions[0].ActionID; {
+	case decides && action == render.ActionApprove:
 		click.Verdict = casebook.Approve
-	case render.ActionReject:
+	case decides && action == render.ActionReject:
 		click.Verdict = casebook.Reject
+	case !decides && action == render.ActionUndo && strings.HasPrefix(actions[0].BlockID, render.BlockUndo):
 	default:
 		return "", click, unknownButton
 	}

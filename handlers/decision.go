@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -38,14 +39,24 @@ func (d decision) String() string {
 	return string(b)
 }
 
-// submitDecision records a decision, and answers whoever took it: the modal says why it does not count; where it counts
-// the modal closes, and the thread says so to the person.
+// submitDecision records a decision, and answers whoever took it.
 func (b *Bot) submitDecision(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {
+	b.settle(ctx, c, ack, b.decide)
+}
+
+// submitUndo is submitDecision for who asks for an undo.
+func (b *Bot) submitUndo(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {
+	b.settle(ctx, c, ack, b.askUndo)
+}
+
+// settle does what a modal asks for. The modal says why it does not count; where it counts the modal closes, and the thread
+// says so to the person.
+func (b *Bot) settle(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error, do func(context.Context, slack.InteractionCallback, decision, bool) verdict) {
 	var d decision
 	done := make(chan verdict, 1)
 	readable := json.Unmarshal([]byte(c.View.PrivateMetadata), &d) == nil && d.Version == 1
 	go func() { // owned by the receives below
-		done <- b.attempt(ctx, func(ctx context.Context) verdict { return b.decide(ctx, c, d, readable) })
+		done <- b.attempt(ctx, func(ctx context.Context) verdict { return do(ctx, c, d, readable) })
 	}()
 	timer := time.NewTimer(settleWithin)
 	defer timer.Stop()
@@ -57,9 +68,12 @@ func (b *Bot) submitDecision(ctx context.Context, c slack.InteractionCallback, a
 	closed := false // the modal, before it could say anything
 	select {
 	case v = <-done:
-		if v.counts {
+		switch {
+		case v.counts:
 			b.ack(ctx, ack, nil)
-		} else {
+		case v.wrong != nil:
+			b.acknowledge(ctx, ack, slack.NewErrorsViewSubmissionResponse(v.wrong))
+		default:
 			b.acknowledge(ctx, ack, show(v.answer))
 		}
 	case <-timer.C:
@@ -83,11 +97,18 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback, d decisio
 		click.Reason = shortened(reason, render.MaxReason)
 	}
 	log := b.decisionLog(c, name, click)
-	if !ok || !readable || c.APIAppID == "" || b.foreign(c.APIAppID) || c.User.ID == "" || c.Team.ID != b.people.team || d.TS == "" || d.Channel == "" {
+	if !ok || !readable || !b.trusted(c, d) {
 		return b.refused(log, name, casebook.Remediation{}, unknownButton)
 	}
 	if err := b.weighed(ctx, log, c, name, &click); err != nil {
 		return b.refused(log, name, casebook.Remediation{}, err)
+	}
+	if rem, err := b.Book.Weigh(ctx, name, click); err == nil && render.NeedsName(rem, click.Verdict) {
+		if typed := fields(c.View)[render.FieldName]; strings.TrimSpace(typed.Value) != rem.Plan.Target {
+			log.Warn("a click refused", zap.String("why", "another name was typed"))
+			sentence := "This is not what would be changed. Nothing was recorded. Type it exactly: " + rem.Plan.Target
+			return verdict{answer: sentence, wrong: map[string]string{orElse(typed.BlockID, render.FieldName): sentence}}
+		}
 	}
 	rem, err := b.Book.Decide(ctx, name, click)
 	if err != nil {
@@ -95,6 +116,11 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback, d decisio
 	}
 	log.Info("decided", zap.String("phase", string(rem.Status.Phase)), zap.String("plan", rem.Plan.Hash))
 	return verdict{answer: b.recorded(ctx, rem, click.Verdict), counts: true}
+}
+
+// trusted reports that a submission may come from a modal of this app in this workspace, as far as the payload can tell.
+func (b *Bot) trusted(c slack.InteractionCallback, d decision) bool {
+	return c.APIAppID != "" && !b.foreign(c.APIAppID) && c.User.ID != "" && c.Team.ID == b.people.team && d.TS != "" && d.Channel != ""
 }
 
 func shortened(s string, most int) string {

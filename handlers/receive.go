@@ -93,6 +93,8 @@ func (b *Bot) press(ctx context.Context, c slack.InteractionCallback, ack func(c
 	switch {
 	case len(actions) == 1 && strings.HasPrefix(actions[0].BlockID, render.BlockWays) && !b.foreign(c.APIAppID):
 		b.way(ctx, c, *actions[0], ack)
+	case len(actions) == 1 && strings.HasPrefix(actions[0].BlockID, render.BlockUndo):
+		b.undo(ctx, c, ack)
 	case c.View.CallbackID == render.CallbackForm && len(actions) == 1 && (actions[0].ActionID == render.FieldDiagnosis || actions[0].ActionID == render.FieldCluster):
 		b.reshape(ctx, c, *actions[0], ack)
 	case c.Container.Type == "view":

@@ -24,7 +24,9 @@ func TestReplicasTellOnce(t *testing.T) {
 		}
 		for seed := range uint64(seeds) {
 			t.Run(fmt.Sprintf("%d replicas, seed %d", n, seed), func(t *testing.T) {
-				inBubble(t, func(t *testing.T, b *bubble) { (&fleet{bubble: b, modals: make(chan struct{}, 1), rand: rand.New(rand.NewPCG(seed, uint64(n)))}).tellOnce(t, n) }, reader)
+				inBubble(t, func(t *testing.T, b *bubble) {
+					(&fleet{bubble: b, modals: make(chan struct{}, 1), rand: rand.New(rand.NewPCG(seed, uint64(n)))}).tellOnce(t, n)
+				}, reader)
 			})
 		}
 	}

@@ -27,6 +27,10 @@ func (b *Bot) submit(ctx context.Context, c slack.InteractionCallback, ack func(
 		b.submitDecision(ctx, c, ack)
 		return
 	}
+	if c.View.CallbackID == render.CallbackUndo {
+		b.submitUndo(ctx, c, ack)
+		return
+	}
 	if c.View.CallbackID != render.CallbackForm {
 		b.ack(ctx, ack, nil)
 		return

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,8 @@ type world struct {
 	name     string                                                // of another report than that of the full subnet
 	snapshot string                                                // JSON
 	secret   string                                                // that somebody put into a label
+	denied   string                                                // why nothing may be changed
+	only     *diagnostics.Fix                                      // that is proposed, in place of all others
 	extra    []string                                              // ids of further fixes that can be carried out
 	before   func(ctx context.Context, t diagnostics.Target) error // of each diagnosis that somebody asked for
 }
@@ -32,6 +35,15 @@ func action() *remedy.Action {
 		Cluster: "prod-cluster", Addon: "vpc-cni", Version: "v1.19.0-eksbuild.1", Set: map[string]string{"WARM_IP_TARGET": "2", "MINIMUM_IP_TARGET": "10"},
 	}}
 }
+
+// undoing is what takes action back.
+func undoing() *remedy.Action {
+	a := *action().AddonConfig
+	a.Set, a.Unset = map[string]string{}, []string{"MINIMUM_IP_TARGET", "WARM_IP_TARGET"}
+	return &remedy.Action{AddonConfig: &a}
+}
+
+func receipt() remedy.Receipt { return remedy.Receipt{ID: "update-1", Owned: true, Undo: undoing()} }
 
 func (w *world) report(diagnosis string, t diagnostics.Target) diagnostics.Report {
 	w.mu.Lock()
@@ -54,6 +66,9 @@ func (w *world) report(diagnosis string, t diagnostics.Target) diagnostics.Repor
 		r.Fixes = append(r.Fixes, diagnostics.Fix{ID: id, Title: "further fix " + id, Executable: true, Action: &remedy.Action{
 			DaemonSetEnv: &remedy.DaemonSetEnv{Namespace: "kube-system", Name: "aws-node", Set: map[string]string{"N": string(rune('0' + i))}},
 		}})
+	}
+	if w.only != nil {
+		r.Fixes = []diagnostics.Fix{*w.only}
 	}
 	for i := range r.Fixes {
 		if r.Fixes[i].Action != nil {
@@ -107,21 +122,33 @@ func (w *world) questions() int {
 	return w.asked
 }
 
-func (w *world) DryRun(context.Context, remedy.Action, remedy.Mark) error { return nil }
+func (w *world) DryRun(context.Context, remedy.Action, remedy.Mark) error {
+	if w.denied != "" {
+		return fmt.Errorf("%w: %s", remedy.ErrRefused, w.denied)
+	}
+	return nil
+}
 
-func (w *world) Look(context.Context, remedy.Action, remedy.Mark) (bool, remedy.Receipt, error) {
+func (w *world) Look(_ context.Context, a remedy.Action, _ remedy.Mark) (bool, remedy.Receipt, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.tuned, remedy.Receipt{ID: "update-1", Owned: true}, nil
+	if a.Hash() == undoing().Hash() {
+		return !w.tuned, remedy.Receipt{ID: "update-2", Owned: true}, nil
+	}
+	return w.tuned, receipt(), nil
 }
 
 func (w *world) Apply(_ context.Context, a remedy.Action, m remedy.Mark) (remedy.Receipt, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if a.Hash() == undoing().Hash() && m.Requester == jonas && m.Approver == aisha {
+		w.tuned = false
+		return remedy.Receipt{ID: "update-2", Owned: true}, nil
+	}
 	if a.Hash() != action().Hash() || !strings.HasPrefix(m.Remediation, "rem-") || m.Requester != maya || m.Approver != jonas {
 		w.t.Errorf("applied %+v for %+v", a, m)
 	}
 	w.tuned = true
 	w.applied++
-	return remedy.Receipt{ID: "update-1", Owned: true}, nil
+	return receipt(), nil
 }

@@ -45,12 +45,31 @@ func Card(rem casebook.Remediation) Message {
 	p, s := rem.Plan, rem.Status
 	it := render.FixItem(p.Fix)
 	now := status(rem)
-	blocks := []slack.Block{header("Fix: " + it.Text), plan(rem), rich(now...)}
-	if s.Phase == casebook.AwaitingApproval {
+	title := "Fix: " + it.Text
+	if p.Undoes != "" {
+		title = it.Text // "Undo: …"
+	}
+	blocks := []slack.Block{header(title), plan(rem), rich(now...)}
+	switch {
+	case s.Phase == casebook.AwaitingApproval && s.Trial == nil:
+		blocks = append(blocks, rich(line(text("No executor has answered: whether this change can be made was not tried."))), buttons(rem, it.Text))
+	case s.Phase == casebook.AwaitingApproval:
 		blocks = append(blocks, buttons(rem, it.Text))
+	case Impossible(rem) && len(it.Commands) > 0:
+		elements := []slack.RichTextElement{line(text("By hand:"))}
+		shown, _ := few(it.Commands, shownCommands/4)
+		for _, c := range shown {
+			elements = append(elements, pre(c))
+		}
+		blocks = append(blocks, rich(elements...))
 	}
 	blocks = append(blocks, context(rem.Name, "plan "+p.Hash[:min(12, len(p.Hash))]))
 	return Message{Text: fallback("netdiag fix", it.Text, flattenRich(now[0])), Blocks: blocks}
+}
+
+// Impossible reports that a fix was tried without effect and refused: its card shows why, and how to do it by hand.
+func Impossible(rem casebook.Remediation) bool {
+	return rem.Status.Phase == casebook.Cancelled && rem.Status.Trial != nil && rem.Status.Trial.Refused != ""
 }
 
 // plan is all that a fix does, where, and at what risk.
@@ -110,6 +129,9 @@ func status(rem casebook.Remediation) []slack.RichTextElement {
 	}
 	if !s.Finished.IsZero() {
 		lines = append(lines, line(text("Finished at "+clock(s.Finished))))
+	}
+	if s.Watch != nil && s.Watch.State == casebook.Undone {
+		lines = append(lines, line(bold("It did not last: at "+clock(s.Watch.At)+" the change was not in effect any more.")))
 	}
 	if len(lines) > 0 {
 		out = append(out, bullets(lines, shownItems))

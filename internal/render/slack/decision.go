@@ -11,6 +11,7 @@ import (
 const (
 	CallbackDecide = "netdiag_decision"
 	FieldReason    = "netdiag_reason"
+	FieldName      = "netdiag_name" // of the object that a fix of high risk changes
 )
 
 // MaxReason bounds the reason that somebody gives for a decision, in characters.
@@ -22,6 +23,14 @@ type Decision struct {
 	Verdict     casebook.Verdict
 	Stopped     string // since when and by whom changes are stopped, may mention a user as <@U…>; empty where they are not
 	Metadata    string // comes back with the modal
+}
+
+// maxTyped bounds what somebody types to name an object, in characters.
+const maxTyped = 1024
+
+// NeedsName reports that whoever approves has to type the plan's target.
+func NeedsName(rem casebook.Remediation, v casebook.Verdict) bool {
+	return v == casebook.Approve && rem.Plan.Risk != "low" && rem.Plan.Risk != "medium"
 }
 
 // DecisionView is the modal in which somebody approves or rejects a fix.
@@ -39,6 +48,10 @@ func DecisionView(d Decision) slack.ModalViewRequest {
 	said := status(rem)
 	said = append(said, line(text("Cluster: "), bold(render.Clean(p.Question.Target.Cluster)), text(", asked for by "), person(p.Question.User)))
 	blocks = append(blocks, plan(rem), rich(said...), context(rem.Name, "plan "+p.Hash))
+	if NeedsName(rem, d.Verdict) {
+		name := &slack.PlainTextInputBlockElement{Type: slack.METPlainTextInput, ActionID: FieldName, MaxLength: maxTyped}
+		blocks = append(blocks, slack.NewInputBlock(FieldName, plain("The risk is high. Type what is changed: "+p.Target, maxLabel), nil, name))
+	}
 	if d.Verdict == casebook.Reject {
 		reason := &slack.PlainTextInputBlockElement{Type: slack.METPlainTextInput, ActionID: FieldReason, MaxLength: MaxReason, Multiline: true}
 		hint := "The thread shows it. Nobody can approve this fix afterwards; it would take a new question."

@@ -31,13 +31,21 @@ func Outcome(rem casebook.Remediation) Message {
 			break
 		}
 	}
+	undo := casebook.CanUndo(rem)
 	rem.Status.Decisions = nil
 	s := status(rem)
-	return Message{
-		Text:   fallback("netdiag fix", title, flattenRich(s[0])),
-		Blocks: []slack.Block{rich(append([]slack.RichTextElement{line(bold(title))}, s...)...), context(rem.Name)},
+	blocks := []slack.Block{rich(append([]slack.RichTextElement{line(bold(title))}, s...)...)}
+	if undo {
+		b := slack.NewButtonBlockElement(ActionUndo, Value(rem.Name, rem.Status.Nonce), plain("Undo", maxButton))
+		b.AccessibilityLabel = render.Cut("Undo: "+title, maxButton)
+		blocks = append(blocks, slack.NewActionBlock(BlockUndo, b))
 	}
+	return Message{Text: fallback("netdiag fix", title, flattenRich(s[0])), Blocks: append(blocks, context(rem.Name))}
 }
+
+// Announcement tells a channel or a thread something of netdiag's own. It may mention a user as <@U…>, and holds no text
+// from the cluster.
+func Announcement(sentence string) Message { return Settled(sentence) }
 
 // Refusal answers one person: what is wrong, and what to type instead.
 func Refusal(why string, instead ...string) Message {

@@ -205,6 +205,25 @@ func phases() []casebook.Phase {
 	}
 }
 
+// What an executor said of a fix: that it can be made, that it can't, and that it did not last; and the card of an undo.
+func TestCardAfterATrial(t *testing.T) {
+	tried, refused, undone, undo := remediation(t, casebook.AwaitingApproval), remediation(t, casebook.Cancelled), remediation(t, casebook.Succeeded), remediation(t, casebook.AwaitingApproval)
+	tried.Status.Trial = &casebook.Trial{At: noon}
+	refused.Status.Trial = &casebook.Trial{At: noon, Refused: "Tried without effect, it was refused: eks:UpdateAddon is denied <!here>."}
+	refused.Status.Outcome, refused.Status.Finished = "This can't be made, so nobody is asked to approve it. "+refused.Status.Trial.Refused, noon
+	refused.Plan.Fix.Commands = []string{"aws eks update-addon --cluster-name prod-cluster --addon-name vpc-cni"}
+	undone.Status.Outcome, undone.Status.Finished = "Done: all 14 pods of backend run.", noon.Add(3*time.Minute)
+	undone.Status.Watch = &casebook.Watch{Until: noon.Add(20 * time.Minute), State: casebook.Undone, At: noon.Add(20 * time.Minute)}
+	undo.Plan.Undoes, undo.Plan.Fix.Title, undo.Status.Trial = "rem-abc", "Undo: "+undo.Plan.Fix.Title, tried.Status.Trial
+	done := remediation(t, casebook.Succeeded)
+	done.Status.Outcome, done.Status.Receipt = "Done: all 14 pods of backend run.", &remedy.Receipt{ID: "u-1", Owned: true, Undo: undo.Plan.Fix.Action}
+	golden(t, "trial", slack.Card(tried), slack.Card(refused), slack.Card(undone), slack.Card(undo), slack.Outcome(done))
+	goldenViews(t, "undo", slack.UndoView(done, "m"))
+	if len(slack.Outcome(done).Blocks) != len(slack.Outcome(undone).Blocks)+1 {
+		t.Error("exactly what can be undone has a button for it")
+	}
+}
+
 func TestCard(t *testing.T) {
 	var ms []slack.Message
 	for _, p := range phases() {

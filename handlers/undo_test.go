@@ -1,0 +1,130 @@
+package handlers_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/sim/slack"
+)
+
+// fixed is a bubble in which the fix of a question was approved and has succeeded; result is the message that says so.
+func fixed(t *testing.T, b *bubble) (root, result slack.Message) {
+	t.Helper()
+	b.execute()
+	b.ask(maya, ops, "/netdiag pending backend")
+	root = b.root(0, "root cause found")
+	b.decide(jonas, b.card(root), "Approve", nil)
+	result = b.reply(root, func(m slack.Message) bool { return len(m.Buttons()) == 1 && m.Buttons()[0].ActionID == "netdiag_undo" })
+	b.settled()
+	return root, result
+}
+
+// told has somebody press a button, and gives what only they are told.
+func (b *bubble) told(user string, m slack.Message, button string) string {
+	b.t.Helper()
+	n := len(b.Ephemerals(user, ops))
+	b.must(b.Click(b.context(), user, ops, m.TS, button))
+	text := ""
+	b.until(func(s *slack.State) bool {
+		es := s.Ephemerals(user, ops)
+		if len(es) > n {
+			text = es[len(es)-1].Plain()
+		}
+		return len(es) > n
+	})
+	return text
+}
+
+// Undo goes through the same gate as the fix: asked for in a modal made from the record, approved on a card of its own.
+func TestUndo(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		end := b.connect(b.config())
+		root, result := fixed(t, b)
+		if got := b.told(guest, result, "Undo"); !strings.Contains(got, "Only full members") {
+			t.Errorf("a guest is told %q", got)
+		}
+		end()
+		c := b.config()
+		c.Holder = "bot-2" // the button outlives whoever made it
+		defer b.connect(c)()
+
+		b.must(b.Click(b.context(), jonas, ops, result.TS, "Undo"))
+		b.modal(jonas, func(v slack.View) bool {
+			return v.CallbackID == "netdiag_undo" && strings.Contains(v.Plain(), "prod-cluster") && strings.Contains(v.Plain(), "WARM_IP_TARGET")
+		})
+		if n := len(b.fixes()); n != 1 {
+			t.Fatalf("opening the modal made %d records", n)
+		}
+		b.submit(jonas, nil)
+		b.whisper(jonas, ops, "The undo is asked for")
+		card := b.reply(root, func(m slack.Message) bool {
+			return len(m.Buttons()) == 2 && strings.HasPrefix(m.Plain(), "Undo: ")
+		})
+		b.stored(func(f casebook.Remediation) bool { return f.Status.Card.TS == card.TS })
+
+		// Pressed once more, and by who asked for it.
+		b.must(b.Click(b.context(), aisha, ops, result.TS, "Undo"))
+		b.modal(aisha, func(v slack.View) bool { return v.CallbackID == "netdiag_undo" })
+		b.submit(aisha, nil)
+		b.answered(aisha, "An undo of this fix is open already")
+		b.must(b.Click(b.context(), jonas, ops, card.TS, "Approve"))
+		b.whisper(jonas, ops, "somebody else has to approve it")
+
+		b.decide(aisha, card, "Approve", nil)
+		b.reply(root, says("Undone: "))
+		b.stored(func(f casebook.Remediation) bool { return f.Plan.Undoes != "" && f.Status.Posted["card-final"] != "" })
+		b.world.mu.Lock()
+		tuned := b.world.tuned
+		b.world.mu.Unlock()
+		if tuned {
+			t.Error("the change is still there")
+		}
+		b.must(b.Click(b.context(), jonas, ops, result.TS, "Undo"))
+		b.modal(jonas, func(v slack.View) bool { return v.CallbackID == "netdiag_undo" })
+		b.submit(jonas, nil)
+		b.answered(jonas, "It was undone already")
+	})
+}
+
+// A button for an undo that is not the one of the record reveals and does nothing.
+func TestForgedUndo(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		defer b.connect(b.config())()
+		_, result := fixed(t, b)
+		value := result.Buttons()[0].Value
+		n := 0
+		for name, forge := range map[string]func(object){
+			"another message": func(p object) { p["container"].(object)["message_ts"] = "1.000001" },
+			"another channel": func(p object) {
+				p["container"].(object)["channel_id"], p["channel"] = quiet, object{"id": quiet}
+			},
+			"another nonce": func(p object) { pressed(p)["value"] = value[:len(value)-1] + "x" },
+			"another fix":   func(p object) { pressed(p)["value"] = "v1:rem-none:" + strings.Repeat("0", 32) },
+			"nonsense":      func(p object) { pressed(p)["value"] = "<!channel>" },
+			"another team":  func(p object) { p["team"] = object{"id": "T0EVIL"} },
+			"no app":        func(p object) { delete(p, "api_app_id") },
+		} {
+			p := object{
+				"type": "block_actions", "api_app_id": app, "token": "x", "trigger_id": fmt.Sprint("none-", n), "team": object{"id": team},
+				"user": object{"id": jonas, "team_id": team}, "channel": object{"id": ops}, "message": object{"ts": result.TS},
+				"container": object{"type": "message", "message_ts": result.TS, "channel_id": ops},
+				"actions":   []any{object{"type": "button", "block_id": "netdiag_undo", "action_id": "netdiag_undo", "value": value}},
+			}
+			forge(p)
+			n++
+			b.deliver(n, p)
+			time.Sleep(time.Minute)
+			if got := b.logs.FilterMessage("a click refused").Len(); got != n {
+				t.Errorf("%s: %d refusals in the log, want %d", name, got, n)
+			}
+		}
+		if all := b.fixes(); len(all) != 1 {
+			t.Errorf("%d records", len(all))
+		}
+	})
+}
+
+func pressed(p object) object { return p["actions"].([]any)[0].(object) }
