@@ -89,7 +89,7 @@ func (t *teller) inOrder(inv casebook.Investigation) []string {
 
 // settled reports that the thread knows how a fix ended.
 func settled(rem casebook.Remediation) bool {
-	if !rem.Status.Phase.Terminal() || rem.Status.Posted[settledKey] == "" {
+	if !rem.Status.Phase.Terminal() || rem.Status.Posted[settledKey] == "" || rem.Status.Posted[againKey] == "" && casebook.Asks(rem) {
 		return false
 	}
 	for _, n := range rem.Status.Notes {
@@ -105,13 +105,19 @@ func noteKey(n casebook.Note) string { return "note-" + n.Key }
 // outcomeNote is the key of the note that says how a fix ended; what ends without an executor has none.
 const outcomeNote = "outcome"
 
+// shows reports that a fix without a card gets one: not before people are asked, and not once it is too late, unless to say
+// that it can't be made.
+func shows(rem casebook.Remediation) bool {
+	return rem.Status.Phase != casebook.Proposed && !rem.Status.Phase.Terminal() || render.Impossible(rem)
+}
+
 // up reports that Slack shows a fix as it is stored, as far as the store knows.
 func up(rem casebook.Remediation) bool {
 	s := rem.Status
 	switch {
 	case s.Card.TS == "":
-		return s.Phase == casebook.Proposed || s.Phase.Terminal() // not yet, or too late
-	case s.Shown != digest(render.Card(rem)), s.Phase.Terminal() && s.Posted[settledKey] == "":
+		return !shows(rem)
+	case s.Shown != digest(render.Card(rem)), s.Phase.Terminal() && s.Posted[settledKey] == "", s.Posted[againKey] == "" && casebook.Asks(rem):
 		return false
 	}
 	return !slices.ContainsFunc(s.Notes, func(n casebook.Note) bool { return s.Posted[noteKey(n)] == "" })
@@ -189,6 +195,9 @@ func (t *teller) tellFix(ctx context.Context, rem casebook.Remediation, inv case
 	if rem, err = t.tellNotes(ctx, rem, thread); err != nil {
 		return rem, err
 	}
+	if rem, err = t.tellAgain(ctx, rem, thread); err != nil {
+		return rem, err
+	}
 	over := rem.Status.Phase.Terminal()
 	if rem, err = t.tellCard(ctx, rem, channel, thread, false); err != nil || !over { // what came meanwhile comes round again
 		return rem, err
@@ -235,8 +244,8 @@ func (t *teller) tellNotes(ctx context.Context, rem casebook.Remediation, thread
 func (t *teller) tellCard(ctx context.Context, rem casebook.Remediation, channel, thread string, stale bool) (casebook.Remediation, error) {
 	m := render.Card(rem)
 	switch card := rem.Status.Card; {
-	case card.TS == "" && (rem.Status.Phase == casebook.Proposed || rem.Status.Phase.Terminal()):
-		return rem, nil // not yet, or too late
+	case card.TS == "" && !shows(rem):
+		return rem, nil
 	case card.TS == "":
 		ts, err := t.out.post(ctx, t.of(rem.Name, posting{channel: channel, thread: thread, key: rem.Name + "/card", rank: rankAnswer, message: m}))
 		if err != nil {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -22,6 +23,7 @@ func (b *Bot) halt(ctx context.Context, r request, verb string) render.Message {
 		return render.Refusal("Slack did not tell me who you are, so nothing was done. Try again in a minute.")
 	}
 	log := b.Log.With(zap.String("user", r.user), zap.String("channel", r.channel))
+	before, _ := b.Book.Store.Halt.Get(ctx) // what can't be read is told as if it changed
 	var h casebook.Halt
 	switch {
 	case verb == "stop":
@@ -43,11 +45,50 @@ func (b *Bot) halt(ctx context.Context, r request, verb string) render.Message {
 	log.Warn(verb, zap.Bool("stopped before", h.On && h.By != r.user), zap.String("by", h.By), zap.Time("since", h.Since))
 	switch {
 	case verb == "stop":
+		if !before.On {
+			b.announce("stop", h.String()+" What is not begun does not start; what is begun is watched to its end. An approver resumes with: "+b.Command+" resume")
+		}
 		return render.Settled(h.String() + " What is under way is not begun, or watched to its end; nothing new starts. An approver resumes with: " + b.Command + " resume")
 	case h.On:
+		b.announce("resume", "Changes go on, resumed by <@"+r.user+">. "+wasStopped(h))
 		return render.Settled("Changes go on: fixes that are approved from now on are carried out. " + wasStopped(h))
 	}
 	return render.Refusal("Changes were not stopped; there is nothing to resume.")
+}
+
+// announce tells the channels of what is under way that changes are stopped, or go on. It does not wait for that.
+func (b *Bot) announce(verb, sentence string) {
+	b.errands.do("announce "+verb, func() {
+		defer b.recovered("announce " + verb)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		all, err := b.Book.Store.Remediations.List(ctx)
+		if err != nil {
+			b.Log.Error("announce "+verb, zap.Error(err))
+			return
+		}
+		told := map[string]bool{}
+		for _, rem := range all {
+			channel := rem.Status.Card.Channel
+			if channel == "" || told[channel] || !underWay(rem.Status.Phase) {
+				continue
+			}
+			told[channel] = true
+			key := "halt/" + verb + "/" + b.Now().UTC().Format(time.RFC3339) + "/" + channel
+			if _, err := b.out.post(ctx, posting{channel: channel, key: key, rank: rankOutcome, message: render.Announcement(sentence)}); err != nil {
+				b.Log.Error("announce "+verb, zap.String("channel", channel), zap.Error(err))
+			}
+		}
+	})
+}
+
+// underWay names the phases of fixes that a halt means something for.
+func underWay(p casebook.Phase) bool {
+	switch p {
+	case casebook.AwaitingApproval, casebook.Approved, casebook.Preflight, casebook.Applying, casebook.Verifying, casebook.RollingBack:
+		return true
+	}
+	return false
 }
 
 func wasStopped(h casebook.Halt) string {
