@@ -4,12 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netdiag/netdiag/internal/awsnet"
@@ -156,18 +160,23 @@ func TestDeleteInterfacesRefused(t *testing.T) {
 // TestDeleteInterfacesMidway: what turns out to be needed after the first was deleted is kept, and told.
 func TestDeleteInterfacesMidway(t *testing.T) {
 	ctx := context.Background()
-	s, c, a := leaks(t, nil)
-	list := a.DeleteInterfaces.Interfaces
-	var deleted atomic.Int32
-	s.SetFault(func(_, action string) *simaws.Fault {
-		if action == "DeleteNetworkInterface" && deleted.Add(1) == 5 { // after three dry ones the second real one
-			return &simaws.Fault{Code: "RequestLimitExceeded", Status: 503}
+	var s *simaws.Server
+	var c *awsnet.Client
+	var a remedy.Action
+	for _, code := range []string{"RequestLimitExceeded", "UnauthorizedOperation"} {
+		s, c, a = leaks(t, nil)
+		var deleted atomic.Int32
+		s.SetFault(func(_, action string) *simaws.Fault {
+			if action == "DeleteNetworkInterface" && deleted.Add(1) == 5 { // after three dry ones the second real one
+				return &simaws.Fault{Code: code, Status: 503}
+			}
+			return nil
+		})
+		if _, err := c.Hands().Apply(ctx, a, mark); err == nil || errors.Is(err, remedy.ErrRefused) {
+			t.Fatalf("%s midway: %v, want an error that doesn't say that nothing was changed", code, err)
 		}
-		return nil
-	})
-	if _, err := c.Hands().Apply(ctx, a, mark); err == nil || errors.Is(err, remedy.ErrRefused) {
-		t.Fatalf("throttled midway: %v, want an error that doesn't say that nothing was changed", err)
 	}
+	list := a.DeleteInterfaces.Interfaces
 	done, r, err := c.Hands().Look(ctx, a, mark)
 	if diff := cmp.Diff(gone(list[:1]), r.Did); done || err != nil || diff != "" {
 		t.Fatalf("look midway: %v, %v\n%s", done, err, diff)
@@ -190,6 +199,31 @@ func TestDeleteInterfacesMidway(t *testing.T) {
 	}
 	if done, seen, err := c.Hands().Look(ctx, a, mark); !done || err != nil || cmp.Diff(r, seen) != "" {
 		t.Errorf("look: %v %v\n%s", done, err, cmp.Diff(r, seen))
+	}
+}
+
+// TestDeleteInterfacesLooksAgain: each interface is looked at once more right before it is deleted.
+func TestDeleteInterfacesLooksAgain(t *testing.T) {
+	ctx := context.Background()
+	s, c, a := leaks(t, nil)
+	list := a.DeleteInterfaces.Interfaces
+	hs := httptest.NewServer(s)
+	defer hs.Close()
+	somebody := ec2.New(ec2.Options{Region: c.Region(), BaseEndpoint: &hs.URL, Credentials: awsnet.Static("AKIAOTHER", "secret")})
+	var deleted atomic.Int32
+	s.SetFault(func(_, action string) *simaws.Fault {
+		if action == "DeleteNetworkInterface" && deleted.Add(1) == 4 { // after three dry ones the first real one
+			_, err := somebody.CreateTags(ctx, &ec2.CreateTagsInput{Resources: list[1:2], Tags: []types.Tag{{Key: aws.String("cluster.k8s.amazonaws.com/name"), Value: aws.String("other")}}})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		return nil
+	})
+	r, err := c.Hands().Apply(ctx, a, mark)
+	want := []string{"interface " + list[0] + " is gone", "interface " + list[2] + " is gone", "interface " + list[1] + " is kept: its tag cluster.k8s.amazonaws.com/name is not prod"}
+	if diff := cmp.Diff(want, r.Did); err != nil || diff != "" || really(s, "DeleteNetworkInterface") != 2 {
+		t.Errorf("%v after %d deletions\n%s", err, really(s, "DeleteNetworkInterface"), diff)
 	}
 }
 

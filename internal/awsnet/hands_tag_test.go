@@ -10,6 +10,7 @@ import (
 
 	"github.com/netdiag/netdiag/internal/awsnet"
 	"github.com/netdiag/netdiag/internal/remedy"
+	"github.com/netdiag/netdiag/internal/world"
 )
 
 // TestTag sets and removes a tag of each kind and takes it back. What isn't as planned, and the group that EKS looks after, are refused.
@@ -89,5 +90,30 @@ func TestTag(t *testing.T) {
 	var drifted *awsnet.Drifted
 	if err := h.DryRun(ctx, remedy.Action{Tag: &remedy.Tag{Resource: group, Key: key, Was: new("shared")}}, mark); !errors.As(err, &drifted) {
 		t.Errorf("error %v doesn't say that the tag has changed", err)
+	}
+}
+
+// TestTagOfTheClusterGroup: the group that EKS looks after is known by what EKS says of the cluster, and by its name
+// where that can't be read.
+func TestTagOfTheClusterGroup(t *testing.T) {
+	for name, change := range map[string]func(w *world.World, group item){
+		"of another name":      func(_ *world.World, group item) { group["GroupName"] = "nodes" },
+		"cluster not readable": func(w *world.World, _ item) { w.Meta.Denied.AWS = []string{"eks:DescribeCluster"} },
+	} {
+		w := load(t, "alb-s04-tag-ambiguous")
+		items, _ := recorded(t, w, "ec2", "SecurityGroups")
+		var a remedy.Tag
+		for _, g := range items {
+			if strings.HasPrefix(g["GroupName"].(string), "eks-cluster-sg-") {
+				a = remedy.Tag{Resource: g["GroupId"].(string), Key: "kubernetes.io/cluster/" + w.Meta.Cluster, Was: new("owned")}
+				change(w, g)
+			}
+		}
+		store(t, w, "ec2", "SecurityGroups", items)
+		s, c := serve(t, w)
+		_, err := c.Hands().Apply(context.Background(), remedy.Action{Tag: &a}, mark)
+		if !errors.Is(err, remedy.ErrRefused) || !strings.Contains(err.Error(), "EKS puts its tag back") || calls(s, "DeleteTags") != 0 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
