@@ -57,6 +57,20 @@ func TestCauses(t *testing.T) {
 			blocked(f)
 			f.audit = []trail.Event{{ID: "e1", At: now.Add(-8 * time.Minute), Name: "RevokeSecurityGroupIngress", User: "terraform", Resources: []string{"sg-node"}}}
 		}, cause: "sg.target-ingress", reason: "drift-removed", fix: "reconcile-kick", executable: true},
+		"rule taken away from an old controller": {broken: func(f *fake) {
+			blocked(f)
+			f.audit = []trail.Event{{ID: "e1", At: now.Add(-8 * time.Minute), Name: "RevokeSecurityGroupIngress", User: "terraform", Resources: []string{"sg-node"}}}
+			f.deployments["kube-system"][0].Spec.Template.Spec.Containers[0].Image = "public.ecr.aws/eks/aws-load-balancer-controller:v2.8.3"
+		}, cause: "sg.target-ingress", reason: "drift-removed", fix: "allow-pod-port", executable: true, refused: "reconcile-kick"},
+		"group of the controller's own": {broken: func(f *fake) {
+			blocked(f)
+			unmanaged(f)
+			for i := range f.sgs {
+				if f.sgs[i].ID == "sg-node" {
+					f.sgs[i].Tags = map[string]string{"elbv2.k8s.aws/cluster": "prod"}
+				}
+			}
+		}, cause: "sg.target-ingress", reason: "custom-sg-unmanaged", fix: "manage-rules", executable: true, refused: "allow-pod-port"},
 		"own groups, rules unmanaged": {broken: func(f *fake) { blocked(f); unmanaged(f) }, cause: "sg.target-ingress", reason: "custom-sg-unmanaged", fix: "manage-rules", executable: true},
 		"controller disabled backend groups": {broken: func(f *fake) {
 			blocked(f)

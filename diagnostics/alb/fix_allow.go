@@ -17,6 +17,10 @@ func (a *analysis) allow(f diagnostics.Finding, b *block) {
 		a.refuse("allow-pod-port", "the %s of the load balancer have no security group in common that a rule could name", plural(len(a.s.Front), "interface"))
 		return
 	}
+	if owner := groupOwner(a.s.group(b.subject)); owner == ownerController {
+		a.refuse("allow-pod-port", "the load balancer controller made %s and takes out every rule there that isn't its own: of ours 0 would stay", b.subject)
+		return
+	}
 	for _, port := range b.ports() {
 		if n := a.inbound(b.subject); n >= inboundQuota {
 			a.refuse("allow-pod-port", "%s already holds %d inbound rules of the %d that a group takes by default", b.subject, n, inboundQuota)

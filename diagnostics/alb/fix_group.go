@@ -102,6 +102,10 @@ func (a *analysis) kick(f diagnostics.Finding, b *block) {
 		a.refuse("reconcile-kick", "the controller has 0 of %d replicas ready: nobody would look", c.Desired)
 		return
 	}
+	if c := a.s.Controller; c != nil && older(c.Version, 2, 9) {
+		a.refuse("reconcile-kick", "the controller is %s, and 2.9 is the first that keeps such a checkpoint", c.Version)
+		return
+	}
 	was := binding.Annotations["elbv2.k8s.aws/checkpoint"]
 	if was == "" {
 		return // it isn't skipping anything
