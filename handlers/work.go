@@ -122,13 +122,7 @@ func (b *Bot) store(ctx context.Context, inv casebook.Investigation, r diagnosti
 		_, _, err := b.Book.Report(ctx, inv, r)
 		return err
 	}
-	_, err := b.Book.ChangeInvestigation(ctx, inv.Name, func(s *casebook.InvestigationStatus) error {
-		if s.Claim.Holder != inv.Status.Claim.Holder || s.Claim.Epoch != inv.Status.Claim.Epoch {
-			return fmt.Errorf("%s: %w", inv.Name, casebook.ErrLost)
-		}
-		s.Phase, s.Report = casebook.Reported, &r
-		return nil
-	})
+	_, err := b.Book.Answer(ctx, inv, r)
 	return err
 }
 

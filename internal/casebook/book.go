@@ -85,12 +85,18 @@ func (b *Book) Renew(ctx context.Context, inv Investigation) (Investigation, err
 // Report stores the answer to inv, which the caller has claimed, and proposes each executable fix of it: one
 // Remediation each, Proposed until Ask puts it to people. ErrLost where another has the claim by now.
 func (b *Book) Report(ctx context.Context, inv Investigation, r diagnostics.Report) (Investigation, []Remediation, error) {
-	inv, err := b.underClaim(ctx, inv, func(s *InvestigationStatus) { s.Phase, s.Report = Reported, &r })
+	inv, err := b.Answer(ctx, inv, r)
 	if err != nil {
 		return inv, nil, err
 	}
 	rs, err := b.Propose(ctx, inv)
 	return inv, rs, err
+}
+
+// Answer is Report where no fix is to be proposed. What of the answer is too long to be stored is left out; see Fit.
+func (b *Book) Answer(ctx context.Context, inv Investigation, r diagnostics.Report) (Investigation, error) {
+	r = Fit(r)
+	return b.underClaim(ctx, inv, func(s *InvestigationStatus) { s.Phase, s.Report = Reported, &r })
 }
 
 // Share gives inv the answer of the investigation that it follows, once that one has it: its report, or why there is
