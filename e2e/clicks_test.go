@@ -25,7 +25,7 @@ func TestClicks(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := c.ask()
-	card := a.card(seeds[0].fix)
+	card := a.card("Fix: " + seeds[0].fix)
 	people := crowd()[:20]
 	at := make(chan struct{})
 	var clicks sync.WaitGroup
@@ -34,7 +34,7 @@ func TestClicks(t *testing.T) {
 			clicks.Go(func() {
 				<-at
 				// Some meet a card that was just decided: their button is gone, as it may be in Slack.
-				if _, err := a.press(t.Context(), p.ID, card); err != nil && !strings.Contains(err.Error(), "0 elements match") {
+				if _, err := a.press(t.Context(), p.ID, card, "Approve"); err != nil && !strings.Contains(err.Error(), "0 elements match") {
 					t.Errorf("%s: %v", p.ID, err)
 				}
 			})

@@ -140,13 +140,14 @@ func crowd() (out []slack.User) {
 func (c *cluster) values(settings map[string]any) string {
 	all := map[string]any{"health": "none", "slack": map[string]any{"apiURL": c.slackURL + "/api/"}}
 	maps.Copy(all, settings)
-	approvers := []string{asker, approver}
+	people := []string{asker, approver}
 	for _, p := range crowd()[:20] {
-		approvers = append(approvers, p.ID)
+		people = append(people, p.ID)
 	}
+	approvers := []any{map[string]any{"users": people}}
 	v, err := json.Marshal(map[string]any{
 		"cluster": c.world.Meta.Cluster, "region": c.world.Meta.Region, "fixes": map[string]any{"enabled": true},
-		"slack": map[string]any{"team": team, "approvers": []any{map[string]any{"users": approvers}}}, "settings": all,
+		"slack": map[string]any{"team": team, "approvers": approvers}, "settings": all, "executor": map[string]any{"approvers": approvers},
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -202,7 +203,7 @@ func (c *cluster) there(ctx context.Context, namespace, pod string) bool {
 func (c *cluster) changes() map[string]int {
 	out := map[string]int{}
 	for _, r := range c.aws.Requests() {
-		if r.AccessKey == access.NatureKeyID || r.Code != "" || r.DryRun || slices.ContainsFunc([]string{"Describe", "Get", "List", "Assume", "Lookup"}, func(p string) bool { return strings.HasPrefix(r.Action, p) }) {
+		if r.AccessKey == access.NatureKeyID || r.Code != "" || r.DryRun || slices.ContainsFunc([]string{"Describe", "Get", "List", "Assume", "Lookup", "Simulate"}, func(p string) bool { return strings.HasPrefix(r.Action, p) }) {
 			continue
 		}
 		out[r.Service+":"+r.Action]++

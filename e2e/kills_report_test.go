@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,14 +17,9 @@ import (
 )
 
 // everyWrite kills after every single write of the machine, one in each story and a few stories at a time, and writes into a
-// page what came of it.
+// page what came of it. With NETDIAG_E2E_KILLS=first it is only the first write in each phase.
 func everyWrite(t *testing.T, file string) {
-	l := &ledger{rows: map[place]*tally{}, began: time.Now()}
-	t.Cleanup(func() { // after the stories, which run beside one another
-		if err := page.WriteSection(file, "e2e-kills", l.text()); err != nil {
-			t.Error(err)
-		}
-	})
+	l := &ledger{rows: map[place]*tally{}, began: time.Now(), firsts: os.Getenv("NETDIAG_E2E_KILLS") == "first"}
 	for _, s := range seeds {
 		var plain fate
 		if !t.Run(s.world, func(t *testing.T) { plain = kill{seed: s}.run(t) }) {
@@ -31,10 +27,18 @@ func everyWrite(t *testing.T, file string) {
 		}
 		for _, victim := range []string{"serve", "execute"} {
 			for m := range maps.Keys(plain.writes) {
+				if l.firsts && m.nth > 1 {
+					continue
+				}
 				t.Run(strings.Join([]string{s.world, victim, m.of, m.phase, fmt.Sprint(m.nth)}, "/"), func(t *testing.T) {
 					t.Parallel()
 					var f fate
-					defer func() { l.add(place{s.world, victim, m.of, m.phase}, f, s) }()
+					defer func() {
+						l.add(place{s.world, victim, m.of, m.phase}, f, s)
+						if err := l.write(file); err != nil {
+							t.Error(err)
+						}
+					}()
 					f = kill{s, victim, []moment{m}}.run(t)
 				})
 			}
@@ -54,6 +58,8 @@ type tally struct {
 
 // ledger collects the fates of stories that run beside one another.
 type ledger struct {
+	firsts bool // only the first write in each phase
+
 	mu    sync.Mutex
 	rows  map[place]*tally
 	began time.Time
@@ -85,11 +91,20 @@ func (l *ledger) add(at place, f fate, s seed) {
 	r.slowest = max(r.slowest, f.took)
 }
 
-// text is the section of the page.
-func (l *ledger) text() string {
+// write writes what is known so far.
+func (l *ledger) write(file string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return page.WriteSection(file, "e2e-kills", l.text())
+}
+
+// text is the section of the page; the lock is held.
+func (l *ledger) text() string {
 	var b strings.Builder
+	which := "every write that the story without a kill has"
+	if l.firsts {
+		which = "the first write in each phase"
+	}
 	total := 0
 	for _, r := range l.rows {
 		total += r.runs
@@ -99,13 +114,13 @@ func (l *ledger) text() string {
 Recorded worlds are played to the verified fix, as the package documentation of e2e describes it: %s of Kubernetes with its controllers, two
 replicas of bot serve and two of bot execute under the chart's service accounts. In each story one program is killed by SIGKILL right after one
 write of the machine that a watch of the API server sees, of two replicas the one that holds the record, and started again at once. It is
-done for every write that the story without a kill has: %d stories in %s on %d cores. *Not reached* are stories in which that write never came,
+done for %s: %d stories in %s on %d cores. *Not reached* are stories in which that write never came,
 because the machine got along with fewer. The bot may read the channel's history here, an optional scope: without it a message that was posted
 but not yet noted is posted again. A claim of a program that was killed lapses after half a minute.
 
 | world | killed | while | stories | not reached | succeeded | change made once | told once | slowest |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-`, version, total, time.Since(l.began).Round(time.Minute), runtime.NumCPU())
+`, version, which, total, time.Since(l.began).Round(time.Minute), runtime.NumCPU())
 	for _, at := range slices.SortedFunc(maps.Keys(l.rows), func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.world, b.world), -cmp.Compare(a.victim, b.victim), -cmp.Compare(a.of, b.of), cmp.Compare(order(a.phase), order(b.phase)))
 	}) {

@@ -88,7 +88,7 @@ func (k kill) run(t *testing.T) fate {
 	w := &reaper{kill: k, pods: pods, cluster: c, seen: map[moment]bool{}, counts: map[moment]int{}, versions: map[string]bool{}}
 	w.begin()
 	a := c.ask()
-	card := a.card(k.seed.fix)
+	card := a.card("Fix: " + k.seed.fix)
 	a.approve(card)
 	r := a.settled(card)
 	took := time.Since(began)

@@ -53,12 +53,14 @@ func (c *cluster) pod(deployment, name string) *program {
 	p.env = append(os.Environ(), "POD_NAME="+name, "KUBECONFIG="+kubeconfig, "AWS_ENDPOINT_URL="+c.awsURL, "AWS_REGION="+c.world.Meta.Region,
 		"AWS_ACCESS_KEY_ID=AKIA"+strings.ToUpper(strings.ReplaceAll(name, "-", "")), "AWS_SECRET_ACCESS_KEY=simulated",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null")
-	if deployment == "netdiag" {
-		p.env = append(p.env, "SLACK_APP_TOKEN="+app, "SLACK_BOT_TOKEN="+botToken)
-		settings := c.settings(client)
+	for _, v := range d.Spec.Template.Spec.Volumes {
+		settings := c.settings(client, v.ConfigMap.Name)
 		for i := range p.command {
 			p.command[i] = strings.Replace(p.command[i], "/etc/netdiag/netdiag.yaml", settings, 1)
 		}
+	}
+	if deployment == "netdiag" {
+		p.env = append(p.env, "SLACK_APP_TOKEN="+app, "SLACK_BOT_TOKEN="+botToken)
 	} else {
 		p.command = append(p.command, "--poll=1s")
 	}
@@ -74,11 +76,11 @@ func (c *cluster) pod(deployment, name string) *program {
 	return p
 }
 
-// settings writes the settings of the chart's ConfigMap to a file.
-func (c *cluster) settings(client kubernetes.Interface) string {
+// settings writes the settings of a ConfigMap of the chart to a file.
+func (c *cluster) settings(client kubernetes.Interface, name string) string {
 	c.t.Helper()
-	file := filepath.Join(c.folder, "netdiag.yaml")
-	m, err := client.CoreV1().ConfigMaps("netdiag").Get(c.t.Context(), "netdiag", metav1.GetOptions{})
+	file := filepath.Join(c.folder, name+".yaml")
+	m, err := client.CoreV1().ConfigMaps("netdiag").Get(c.t.Context(), name, metav1.GetOptions{})
 	if err == nil {
 		err = os.WriteFile(file, []byte(m.Data["netdiag.yaml"]), 0o600)
 	}

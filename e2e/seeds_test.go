@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -15,21 +16,27 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/netdiag/netdiag/internal/awsnet"
+	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/sim/access"
+	"github.com/netdiag/netdiag/internal/sim/slack"
 )
 
 // seed is a recorded world with the fix that is approved in it.
 type seed struct {
 	world string
-	fix   string         // what its card begins with
-	id    string         // of the fix
-	calls map[string]int // by which the executor changes the account
-	well  func(*cluster) // checks that the trouble is gone, by other means than netdiag's
+	fix   string // what its card begins with
+	id    string // of the fix
+	// The calls by which the executor changes the account, and those of fix and undo together.
+	calls, undone map[string]int
+	well          func(*cluster) // checks that the trouble is gone, by other means than netdiag's
 }
 
 var seeds = []seed{
-	{"seed-alb-502", "Let the load balancer reach", "alb/allow-pod-port", map[string]int{"ec2:AuthorizeSecurityGroupIngress": 1}, healthy},
-	{"seed-ip-exhaustion", "Keep 2 spare addresses", "pending/tune-warm-pool", map[string]int{"eks:UpdateAddon": 1}, running},
+	{
+		"seed-alb-502", "Let the load balancer reach", "alb/allow-pod-port", map[string]int{"ec2:AuthorizeSecurityGroupIngress": 1},
+		map[string]int{"ec2:AuthorizeSecurityGroupIngress": 1, "ec2:RevokeSecurityGroupIngress": 1}, healthy,
+	},
+	{"seed-ip-exhaustion", "Keep 2 spare addresses", "pending/tune-warm-pool", map[string]int{"eks:UpdateAddon": 1}, map[string]int{"eks:UpdateAddon": 2}, running},
 }
 
 // TestSeeds plays both recorded worlds to the end on a real control plane: somebody asks in Slack, another person approves, the
@@ -44,9 +51,9 @@ func TestSeeds(t *testing.T) {
 			c.pod("netdiag-executor", "execute-1")
 			c.pod("netdiag-executor", "execute-2")
 			a := c.ask()
-			card := a.card(s.fix)
+			card := a.card("Fix: " + s.fix)
 			// Who asked may not approve.
-			if told, err := a.press(t.Context(), asker, card); err != nil || !strings.Contains(told, "somebody else has to approve it") {
+			if told, err := a.press(t.Context(), asker, card, "Approve"); err != nil || !strings.Contains(told, "somebody else has to approve it") {
 				t.Errorf("the asker's click: told %q, error %v", told, err)
 			}
 			a.approve(card)
@@ -57,12 +64,33 @@ func TestSeeds(t *testing.T) {
 				t.Errorf("calls that change the account (-want +got):\n%s", diff)
 			}
 			s.well(c)
+			undo := a.undo(r)
+			a.once()
+			if diff := cmp.Diff(s.undone, c.changes()); diff != "" {
+				t.Errorf("calls that change the account, the undo included (-want +got):\n%s", diff)
+			}
 			a.tables(map[string][]string{
 				a.question(): {c.world.Meta.Ask, "Reported"},
 				r.Name:       {s.id, "Succeeded", approver, r.Status.Outcome},
+				undo.Name:    {s.id, "Succeeded", approver, undo.Status.Outcome},
 			})
 		})
 	}
+}
+
+// undo has who asked take a fix back, and the other approve that.
+func (a *tale) undo(r casebook.Remediation) casebook.Remediation {
+	a.t.Helper()
+	told := a.message("the message that can undo", func(m slack.Message) bool { return offers(m, "Undo") })
+	a.insist("undo", func(ctx context.Context) error { return a.submit(ctx, asker, told, "Undo") })
+	card := a.card("Undo: ")
+	a.approve(card)
+	undo := a.settled(card)
+	if undo.Plan.Undoes != r.Name || undo.Status.Phase != casebook.Succeeded || undo.Plan.Question.User != asker {
+		a.t.Errorf("undo of %q by %s: %s %q", undo.Plan.Undoes, undo.Plan.Question.User, undo.Status.Phase, undo.Status.Outcome)
+	}
+	a.message("that it is undone", func(m slack.Message) bool { return strings.Contains(m.Plain(), "Undone: ") })
+	return undo
 }
 
 // question is the name of the record of what was asked.

@@ -87,10 +87,10 @@ func (a *tale) message(what string, is func(slack.Message) bool) (out slack.Mess
 	return out
 }
 
-// card waits for the card of a fix that can be approved.
-func (a *tale) card(fix string) slack.Message {
+// card waits for a card that can be approved, by what it begins with.
+func (a *tale) card(title string) slack.Message {
 	a.t.Helper()
-	return a.message("the card", func(m slack.Message) bool { return strings.HasPrefix(m.Plain(), "Fix: "+fix) && offers(m, "Approve") })
+	return a.message("the card", func(m slack.Message) bool { return strings.HasPrefix(m.Plain(), title) && offers(m, "Approve") })
 }
 
 func offers(m slack.Message, button string) bool {
@@ -102,12 +102,12 @@ func offers(m slack.Message, button string) bool {
 	return false
 }
 
-// press has somebody press Approve on a card, again where they are told to, and gives what they are told otherwise: empty
-// where the form of the decision has opened.
-func (a *tale) press(ctx context.Context, user string, card slack.Message) (told string, err error) {
+// press has somebody press a button of a message, again where they are told to, and gives what they are told otherwise: empty
+// where a form has opened.
+func (a *tale) press(ctx context.Context, user string, m slack.Message, button string) (told string, err error) {
 	for {
 		before := len(a.slack.Ephemerals(user, oncall))
-		if err := a.slack.Click(ctx, user, oncall, card.TS, "Approve"); err != nil {
+		if err := a.slack.Click(ctx, user, oncall, m.TS, button); err != nil {
 			return "", err
 		}
 		told = ""
@@ -136,16 +136,21 @@ func (a *tale) approve(card slack.Message) {
 		if m := a.message("the card", func(m slack.Message) bool { return m.TS == card.TS }); !offers(m, "Approve") {
 			return nil // it is approved: only the answer was lost
 		}
-		told, err := a.press(ctx, approver, card)
-		if err != nil || told != "" {
-			return fmt.Errorf("%w: told %q", err, told)
-		}
-		problems, err := a.slack.Submit(ctx, approver, nil)
-		if err == nil && len(problems) > 0 {
-			err = fmt.Errorf("the form is refused: %v", problems)
-		}
-		return err
+		return a.submit(ctx, approver, card, "Approve")
 	})
+}
+
+// submit has somebody press a button and submit the form that opens.
+func (a *tale) submit(ctx context.Context, user string, m slack.Message, button string) error {
+	told, err := a.press(ctx, user, m, button)
+	if err != nil || told != "" {
+		return fmt.Errorf("press %s: %w, told %q", button, err, told)
+	}
+	problems, err := a.slack.Submit(ctx, user, nil)
+	if err == nil && len(problems) > 0 {
+		err = fmt.Errorf("the form is refused: %v", problems)
+	}
+	return err
 }
 
 // settled waits until a fix is over and the thread was told of it, and gives its record.
