@@ -27,19 +27,18 @@ func (t *teller) refresh(ctx context.Context, rem casebook.Remediation) {
 // follow sees to it that Slack shows a fix as it is stored. The fixes of one question are shown one after the other, in
 // the order of its report: the first one is the one to take.
 func (t *teller) follow(ctx context.Context, rem casebook.Remediation) {
-	t.outdated(rem)
+	t.outdated(rem.Plan.Investigation, rem.Name)
 	t.fixesOf(ctx, rem.Plan.Investigation)
 }
 
 // outdated notes that Slack may not show a fix as it is.
-func (t *teller) outdated(rem casebook.Remediation) {
-	inv := rem.Plan.Investigation
+func (t *teller) outdated(investigation, remediation string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.fixes[inv] == nil {
-		t.fixes[inv] = map[string]bool{}
+	if t.fixes[investigation] == nil {
+		t.fixes[investigation] = map[string]bool{}
 	}
-	t.fixes[inv][rem.Name] = true
+	t.fixes[investigation][remediation] = true
 }
 
 func (t *teller) fixesOf(ctx context.Context, investigation string) {
@@ -135,12 +134,19 @@ func digest(m render.Message) string {
 
 // tellRemediation tells of a fix what there is to tell; held is true where another process does, and its card isn't there.
 func (t *teller) tellRemediation(ctx context.Context, inv casebook.Investigation, name string) (held bool, err error) {
+	t.forget(inv.Name, name) // before it is read: what changes from here on is noted anew
+	done := false
+	defer func() {
+		if !done {
+			t.outdated(inv.Name, name)
+		}
+	}()
 	stale := t.isStale(name)
 	rem, err := t.Book.Ask(ctx, name)
 	// In a direct message who asked can't approve what isn't of low risk, and nobody else would see it.
 	if errors.Is(err, casebook.ErrNotFound) || err == nil && (up(rem) || settled(rem) || t.hopeless(rem)) && !stale ||
 		err == nil && direct(inv.Status.Root.Channel) && !rem.Plan.SelfApproval {
-		t.forget(inv.Name, name)
+		done = true
 		return false, nil
 	}
 	if err != nil {
@@ -167,9 +173,7 @@ func (t *teller) tellRemediation(ctx context.Context, inv casebook.Investigation
 		return false, err
 	}
 	t.giveBack(ctx, name)
-	if up(rem) {
-		t.forget(inv.Name, name)
-	}
+	done = up(rem)
 	return false, nil
 }
 
@@ -211,7 +215,7 @@ func (t *teller) isStale(name string) bool {
 	return t.stale[name]
 }
 
-// forget drops a fix that is settled, or gone.
+// forget drops a fix that Slack shows as it is.
 func (t *teller) forget(investigation, name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -75,7 +75,7 @@ func TestDay(t *testing.T) {
 		})
 	}
 	if file != "" && !t.Failed() {
-		if err := reliability(file, days); err != nil {
+		if err := reliability(file, days, crashes(t, 1)); err != nil {
 			t.Fatal(err)
 		}
 	}

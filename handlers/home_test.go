@@ -99,7 +99,7 @@ func TestHomeBetweenTwoApprovals(t *testing.T) {
 	})
 	r.stored(func(f casebook.Remediation) bool { return f.Status.Card.TS == card.TS })
 	r.home(jonas, "Further fix")
-	r.decide(jonas, card, "Approve", nil)
+	r.decide(jonas, card, "Approve", map[string]string{"netdiag_name": "daemonset/kube-system/aws-node"})
 	r.whisper(jonas, ops, "needs 2 approvals and has 1")
 	r.OpenHome(jonas)
 	r.until(func(s *slack.State) bool {

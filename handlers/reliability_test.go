@@ -2,7 +2,9 @@ package handlers_test
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -11,7 +13,7 @@ import (
 )
 
 // reliability writes docs/reliability.md: the text of testdata/reliability.md with the figures of the days.
-func reliability(file string, days []day) error {
+func reliability(file string, days []day, crashes []crash) error {
 	text, err := template.ParseFiles("testdata/reliability.md")
 	if err != nil {
 		return err
@@ -32,12 +34,35 @@ func reliability(file string, days []day) error {
 	}
 	var out strings.Builder
 	err = text.Execute(&out, map[string]any{
-		"Days": len(days), "Rows": rows.String(), "Ended": strings.TrimSpace(ended.String()), "Took": sum.Took.Round(time.Second), "CPUs": runtime.NumCPU(), "Go": runtime.Version(),
+		"Days": len(days), "Rows": rows.String(), "Ended": strings.TrimSpace(ended.String()), "Took": sum.Took.Round(time.Second), "Crashes": len(crashes), "CrashRows": crashRows(crashes), "CPUs": runtime.NumCPU(), "Go": runtime.Version(),
 	})
 	if err != nil {
 		return err
 	}
 	return page.Write(file, out.String())
+}
+
+// crashRows has a row for each kind of write.
+func crashRows(all []crash) string {
+	kinds := map[string]*struct{ times, doubled, lost int }{}
+	for _, c := range all {
+		k := kinds[c.after]
+		if k == nil {
+			k = &struct{ times, doubled, lost int }{}
+			kinds[c.after] = k
+		}
+		k.times++
+		k.doubled += c.doubled
+		if c.lost {
+			k.lost++
+		}
+	}
+	var rows strings.Builder
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		k := kinds[kind]
+		fmt.Fprintf(&rows, "| %s | %d | %d | %d |\n", strings.TrimSpace(strings.TrimPrefix(kind, "POST /api/")), k.times, k.doubled, k.lost)
+	}
+	return strings.TrimSpace(rows.String())
 }
 
 func (d *day) add(o day) {

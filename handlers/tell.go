@@ -267,7 +267,7 @@ func (t *teller) tellAll(ctx context.Context, inv casebook.Investigation) (_ cas
 	}
 	t.moved(name)
 	for _, r := range rems {
-		t.outdated(r)
+		t.outdated(name, r.Name)
 	}
 	return t.tellMore(ctx, inv)
 }
