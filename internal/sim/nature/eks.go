@@ -25,11 +25,13 @@ const (
 	patience = 20 * time.Minute
 )
 
-// addons carries out updates of add-ons, as EKS does.
+// addons carries out updates of add-ons, as EKS does, and puts back what of them somebody else has changed.
 type addons struct {
 	n       *Nature
 	c       *clients
 	applied map[string]*rolling // by update
+	owned   map[string]string   // variables that EKS has applied, with their values; nil where that is to be learned
+	drifted time.Duration       // for how long one of them is not as it was applied
 }
 
 // rolling is an update that has been applied and waits for its rollout.
@@ -39,13 +41,17 @@ type rolling struct {
 	waited     time.Duration // since
 }
 
-func newAddons(n *Nature, c *clients) *addons { return &addons{n, c, map[string]*rolling{}} }
+func newAddons(n *Nature, c *clients) *addons {
+	return &addons{n: n, c: c, applied: map[string]*rolling{}}
+}
 
 func (a *addons) round(ctx context.Context) error {
+	busy := false
 	for _, u := range a.n.o.EKS.PendingUpdates() {
 		if u.Cluster != a.n.o.Cluster {
 			continue
 		}
+		busy = busy || u.Addon == cniAddon
 		failure, done, err := a.carry(ctx, u)
 		if err != nil {
 			return fmt.Errorf("carry out update %s of add-on %s: %w", u.ID, u.Addon, err)
@@ -60,7 +66,11 @@ func (a *addons) round(ctx context.Context) error {
 		}
 		a.n.say("eks: update %s of add-on %s: %s", u.ID, u.Addon, failure)
 	}
-	return nil
+	if busy || a.n.o.Revert <= 0 {
+		a.owned, a.drifted = nil, 0
+		return nil
+	}
+	return a.revert(ctx)
 }
 
 // carry does the next step of an update. failure is why EKS gives it up.

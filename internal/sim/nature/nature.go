@@ -45,6 +45,9 @@ type Options struct {
 	// places no pods then, and counts none.
 	ControlPlane bool
 	Now          func() time.Time // stamps what nature writes; nil means time.Now
+	// Revert is how long after somebody else's change EKS puts back what it has applied itself of aws-node: 15 minutes, says
+	// the best practices guide of EKS; not every cluster sees it. 0 is never.
+	Revert time.Duration
 	// Speed divides every timer: with 10, what takes a minute in life takes six seconds. 0 means 1.
 	Speed float64
 	After func(time.Duration) <-chan time.Time // nil means time.After

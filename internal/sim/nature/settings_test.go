@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -164,4 +165,29 @@ func TestUpdateMeetsAnotherManager(t *testing.T) {
 			}
 		})
 	}
+}
+
+// EKS puts back what it has applied after a while, and leaves what others have set beside it.
+func TestEKSPutsBackWhatItOwns(t *testing.T) {
+	t.Parallel()
+	l := open(t, "public/pending-s01-warm-pool")
+	l.revert = 2 * time.Minute
+	l.live(t)
+	l.lived(t, 1)
+	before := l.env(t)["WARM_ENI_TARGET"]
+	l.set(t, "WARM_ENI_TARGET", "0")
+	l.set(t, "WARM_IP_TARGET", "2")
+	if env := l.env(t); env["WARM_ENI_TARGET"] != "0" {
+		t.Fatalf("environment %v", env)
+	}
+	l.until(t, func(context.Context) error {
+		if v := l.env(t)["WARM_ENI_TARGET"]; v != before {
+			return fmt.Errorf("WARM_ENI_TARGET is %q, was %q", v, before)
+		}
+		return nil
+	})
+	if v := l.env(t)["WARM_IP_TARGET"]; v != "2" {
+		t.Errorf("WARM_IP_TARGET is %q: EKS never applied it", v)
+	}
+	l.until(t, l.rolledOut)
 }
