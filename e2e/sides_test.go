@@ -10,6 +10,7 @@ import (
 	rbac "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -212,10 +213,38 @@ func TestSides(t *testing.T) {
 	}
 }
 
+// TestTidyDeletes: the account that tidies up deletes what is over and nothing else, and the two others nothing, whatever
+// rights they have.
+func TestTidyDeletes(t *testing.T) {
+	p := need(t)
+	asFront, asExecutor := omnipotent(t, p)
+	front, executor := docketOf(t, asFront, "netdiag", "remediations"), docketOf(t, asExecutor, "netdiag", "remediations")
+	tidy := docketOf(t, p.as(t, "netdiag-tidy"), "netdiag", "remediations")
+	questions, tidyQuestions := docketOf(t, asFront, "netdiag", "investigations"), docketOf(t, p.as(t, "netdiag-tidy"), "netdiag", "investigations")
+	front.n, questions.n = 500, 500
+	const nothing, open = "who talks to people and who makes changes delete nothing", "what is not over is not deleted"
+	over, _ := front.walk(plan(), ways[casebook.Rejected]...)
+	asked, _ := front.walk(plan(), ways[casebook.AwaitingApproval]...)
+	answered, _ := questions.asked(casebook.Reported)
+	unanswered, _ := questions.asked(casebook.Diagnosing)
+	delete := func(d *docket, u *unstructured.Unstructured) error {
+		return d.api.Delete(t.Context(), u.GetName(), metav1.DeleteOptions{})
+	}
+	refused(t, "the front end deletes", delete(front, over), nothing)
+	refused(t, "the executor deletes", delete(executor, over), nothing)
+	refused(t, "an open fix", delete(tidy, asked), open)
+	refused(t, "an open question", delete(tidyQuestions, unanswered), open)
+	for what, err := range map[string]error{"a fix that is over": delete(tidy, over), "an answered question": delete(tidyQuestions, answered)} {
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // TestRoles holds what the roles of the chart give, and what they must not.
 func TestRoles(t *testing.T) {
 	p := need(t)
-	front, executor := p.as(t, "netdiag"), p.as(t, "netdiag-executor")
+	front, executor, tidy := p.as(t, "netdiag"), p.as(t, "netdiag-executor"), p.as(t, "netdiag-tidy")
 	for _, c := range []struct {
 		by                                     *rest.Config
 		who                                    string
@@ -244,6 +273,11 @@ func TestRoles(t *testing.T) {
 		{front, "front end", "patch", "", "nodes", "", "n1", false},
 		{executor, "executor", "get", "", "secrets", "netdiag", "netdiag-slack", false},
 		{front, "front end", "list", "", "secrets", "", "", false},
+		{front, "front end", "delete", "netdiag.io", "remediations", "netdiag", "", false},
+		{executor, "executor", "delete", "netdiag.io", "remediations", "netdiag", "", false},
+		{tidy, "tidy", "delete", "netdiag.io", "remediations", "netdiag", "", true},
+		{tidy, "tidy", "update", "netdiag.io", "remediations/status", "netdiag", "", false},
+		{tidy, "tidy", "list", "", "pods", "", "", false},
 	} {
 		if got := may(t, c.by, c.verb, c.group, c.resource, c.namespace, c.name); got != c.want {
 			t.Errorf("%s may %s %s %s/%s: %t, want %t", c.who, c.verb, c.resource, c.namespace, c.name, got, c.want)

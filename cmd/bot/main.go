@@ -21,6 +21,6 @@ evidence with the command that repeats it, what was ruled out, what could not be
   bot capture pending backend -o world          # keep what was read, redacted, as a folder that lab can serve
   source <(bot completion bash)                 # complete commands, questions and flags`,
 	}
-	c.AddCommand(diagnoseCommand(), captureCommand(), replayCommand(), serveCommand(), executeCommand(), historyCommand())
+	c.AddCommand(diagnoseCommand(), captureCommand(), replayCommand(), serveCommand(), executeCommand(), historyCommand(), tidyCommand())
 	return c
 }

@@ -278,6 +278,8 @@ func (l *lawless) Update(_ context.Context, r casebook.Remediation) (casebook.Re
 	return r, nil
 }
 
+func (l *lawless) Delete(context.Context, casebook.Remediation) error { return casebook.ErrNotFound }
+
 func (l *lawless) Watch(ctx context.Context) (<-chan casebook.Remediation, error) {
 	ch := make(chan casebook.Remediation)
 	go func() {

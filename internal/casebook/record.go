@@ -257,6 +257,8 @@ type Records[T any] interface {
 	Get(ctx context.Context, name string) (T, error)
 	// Update stores r if its Version is still the stored one, else ErrConflict.
 	Update(ctx context.Context, r T) (T, error)
+	// Delete removes r if its Version is still the stored one, else ErrConflict; ErrNotFound where it is gone.
+	Delete(ctx context.Context, r T) error
 	List(ctx context.Context) ([]T, error)
 	// Watch sends every record there is, and then each again whenever it changes, until ctx ends; then the channel is closed.
 	// A record may be sent more often than it changed, and intermediate versions may be skipped; the last one never is.

@@ -153,6 +153,16 @@ func (s *records[T]) write(ctx context.Context, r T) (T, error) {
 	return s.decode(stored)
 }
 
+// Delete removes a record that is still as it was read.
+func (s *records[T]) Delete(ctx context.Context, r T) error {
+	p := s.split(&r)
+	err := s.api.Delete(ctx, *p.name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: p.version}})
+	if err != nil {
+		return wrong("delete", *p.name, err)
+	}
+	return nil
+}
+
 // List reads all records, as they are when it is called.
 func (s *records[T]) List(ctx context.Context) ([]T, error) {
 	out, _, err := s.list(ctx)

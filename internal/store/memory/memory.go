@@ -129,6 +129,22 @@ func decode[T any](text []byte) (r T) {
 	return r
 }
 
+// Delete removes a record that is still as it was read.
+func (s *records[T]) Delete(ctx context.Context, r T) error {
+	m := s.meta(&r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, err := s.get(ctx, *m.name)
+	if err != nil {
+		return fmt.Errorf("delete: %w", err)
+	}
+	if *s.meta(&old).version != *m.version {
+		return fmt.Errorf("delete %s: %w", *m.name, casebook.ErrConflict)
+	}
+	delete(s.stored, *m.name)
+	return nil
+}
+
 // List reads all records, by name.
 func (s *records[T]) List(ctx context.Context) ([]T, error) {
 	s.mu.Lock()

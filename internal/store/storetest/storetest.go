@@ -21,6 +21,7 @@ func Run(t *testing.T, open func(t *testing.T) casebook.Store) {
 	for name, test := range map[string]func(*testing.T, casebook.Store){
 		"create, get and list": testCreate, "update is a compare-and-swap": testUpdate, "what the machine forbids": testIllegal,
 		"everything survives": testSurvives, "watch": testWatch, "many at once": testRace, "ended context": testContext, "halt": testHalt,
+		"delete": testDelete,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -124,6 +125,31 @@ func testUpdate(t *testing.T, s casebook.Store) {
 	}
 	if _, err := s.Remediations.Update(ctx, Remediation("rem-2")); !errors.Is(err, casebook.ErrNotFound) {
 		t.Errorf("update of what isn't there: %v, want ErrNotFound", err)
+	}
+}
+
+func testDelete(t *testing.T, s casebook.Store) {
+	ctx := begin(t)
+	first, err := s.Remediations.Create(ctx, Remediation("rem-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := first
+	next.Status.Phase, next.Status.Nonce = casebook.AwaitingApproval, "00"
+	if next, err = s.Remediations.Update(ctx, next); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remediations.Delete(ctx, first); !errors.Is(err, casebook.ErrConflict) {
+		t.Errorf("delete of a version that is gone: %v, want ErrConflict", err)
+	}
+	if err := s.Remediations.Delete(ctx, next); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if _, err := s.Remediations.Get(ctx, "rem-1"); !errors.Is(err, casebook.ErrNotFound) {
+		t.Errorf("get what was deleted: %v, want ErrNotFound", err)
+	}
+	if err := s.Remediations.Delete(ctx, next); !errors.Is(err, casebook.ErrNotFound) {
+		t.Errorf("delete again: %v, want ErrNotFound", err)
 	}
 }
 
