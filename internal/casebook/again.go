@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
 )
@@ -30,10 +31,10 @@ func Asks(r Remediation) bool {
 
 // Again opens the question of r once more where Asks says so and nobody had r undone on purpose: in the same thread, for
 // the same person, and the fixes proposed for its answer follow r. Called again it meets the same record; created is true
-// for whoever made it. Where nothing is to be asked the Investigation is the zero one. A *Stopped is for the thread: too
+// for whoever made it. Where nothing is to be asked, or it was over more than an hour ago, the Investigation is the zero one. A *Stopped is for the thread: too
 // many questions have followed one another.
 func (b *Book) Again(ctx context.Context, r Remediation) (inv Investigation, created bool, err error) {
-	if !Asks(r) {
+	if !Asks(r) || b.Now().Sub(overSince(r)) > againWithin {
 		return inv, false, nil
 	}
 	if undone, err := b.undone(ctx, r.Name); undone || err != nil {
@@ -58,6 +59,18 @@ func (b *Book) Again(ctx context.Context, r Remediation) (inv Investigation, cre
 		return inv, false, err
 	}
 	return inv, err == nil, err
+}
+
+// againWithin is how long after its end a fix may still be asked about anew. Nobody waits for that any longer; and the
+// Investigation that was opened then is deleted long before r, and must not be opened once more.
+const againWithin = time.Hour
+
+// overSince is when what calls for asking anew was seen.
+func overSince(r Remediation) time.Time {
+	if r.Status.Phase == Succeeded && r.Status.Watch != nil {
+		return r.Status.Watch.At
+	}
+	return r.Status.Finished
 }
 
 // sameThread is the question of r, to be asked once more where its answer stands.

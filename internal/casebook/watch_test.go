@@ -167,9 +167,14 @@ func TestWhatWasOvertakenIsAskedAnew(t *testing.T) {
 			}
 			r = rs[0]
 		}
+		first := get(t, u.b.Store, r.Plan.Follows)
 		_, created, err := u.b.Again(u.ctx, r)
 		if stop, ok := errors.AsType[*casebook.Stopped](err); !ok || created || !strings.Contains(stop.Sentence, "asked anew 3 times") || refusal(err) == "" {
 			t.Errorf("a fourth time: created %v, error %v", created, err)
+		}
+		time.Sleep(2 * time.Hour) // of the bubble
+		if inv, created, err := u.b.Again(u.ctx, first); inv.Name != "" || created || err != nil {
+			t.Errorf("long after: asked anew as %s, created %v, error %v", inv.Name, created, err)
 		}
 	})
 }
