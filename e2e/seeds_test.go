@@ -39,11 +39,15 @@ var seeds = []seed{
 	{"seed-ip-exhaustion", "Keep 2 spare addresses", "pending/tune-warm-pool", map[string]int{"eks:UpdateAddon": 1}, map[string]int{"eks:UpdateAddon": 2}, running},
 }
 
+// moved is another fix of the second world, of which the cluster's controllers do the larger part: they make the pods that are
+// deleted again, and the scheduler finds them other nodes.
+var moved = seed{"seed-ip-exhaustion", "Cordon node", "pending/move-pods-off-node", map[string]int{}, map[string]int{}, running}
+
 // TestSeeds plays both recorded worlds to the end on a real control plane: somebody asks in Slack, another person approves, the
-// change is made, the controllers and the CNI follow, and the diagnosis finds the trouble gone.
+// change is made, the controllers and the CNI follow, and the diagnosis finds the trouble gone. Then it is undone.
 func TestSeeds(t *testing.T) {
-	for _, s := range seeds {
-		t.Run(s.world, func(t *testing.T) {
+	for _, s := range append(slices.Clip(seeds), moved) {
+		t.Run(s.id, func(t *testing.T) {
 			t.Parallel()
 			c := bring(t, "../testdata/worlds/seeds/"+s.world, nil)
 			c.pod("netdiag", "serve-1")
