@@ -24,6 +24,7 @@ type world struct {
 	name     string                                                // of another report than that of the full subnet
 	snapshot string                                                // JSON
 	secret   string                                                // that somebody put into a label
+	anyone   bool                                                  // may have approved it
 	denied   string                                                // why nothing may be changed
 	only     *diagnostics.Fix                                      // that is proposed, in place of all others
 	extra    []string                                              // ids of further fixes that can be carried out
@@ -145,7 +146,7 @@ func (w *world) Apply(_ context.Context, a remedy.Action, m remedy.Mark) (remedy
 		w.tuned = false
 		return remedy.Receipt{ID: "update-2", Owned: true}, nil
 	}
-	if a.Hash() != action().Hash() || !strings.HasPrefix(m.Remediation, "rem-") || m.Requester != maya || m.Approver != jonas {
+	if a.Hash() != action().Hash() || !strings.HasPrefix(m.Remediation, "rem-") || m.Requester != maya || m.Approver != jonas && !w.anyone {
 		w.t.Errorf("applied %+v for %+v", a, m)
 	}
 	w.tuned = true
