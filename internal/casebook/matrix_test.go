@@ -50,9 +50,13 @@ func (a *tally) add(b tally) {
 	a.wrong = append(a.wrong, b.wrong...)
 }
 
-// all plays one kind of fault at each place where it can strike.
+// all plays one kind of fault at each place where it can strike; at every fourth under the race detector, which is ten times slower.
 func all(t *testing.T, d drama, m mischief, a ablation) (sum tally) {
-	for n := 1; n < 200; n++ {
+	step := 1
+	if raceDetector && a == (ablation{}) {
+		step = 4
+	}
+	for n := 1; n < 200; n += step {
 		struck := false
 		synctest.Test(t, func(t *testing.T) {
 			var one tally
@@ -182,7 +186,7 @@ func TestCrashMatrix(t *testing.T) {
 			for _, wrong := range sum.wrong {
 				t.Error(wrong)
 			}
-			if sum.cases < 3 {
+			if sum.cases < 3 && !raceDetector {
 				t.Errorf("%s, %s: struck only %d times", d.name, m.name, sum.cases)
 			}
 			row = append(row, fmt.Sprintf("%d: %s", sum.cases, sum.ends(d)))
