@@ -56,7 +56,7 @@ func start(t *testing.T, bot string, worlds []choice) string {
 }
 
 // Both stories play in a real browser from the question to the verified fix: asked by one, refused to the one who asked,
-// approved by the other, applied, verified, told.
+// approved by the other, applied, verified, told, and undone again.
 func TestDemo(t *testing.T) {
 	bot := build(t)
 	for _, story := range []struct {
@@ -90,6 +90,18 @@ func TestDemo(t *testing.T) {
 			b.WaitText("Done:")
 			b.WaitText(story.verified)
 			shot("verified")
+
+			b.Click("Undo") // by the same gate: asked for by one, approved by the other
+			b.WaitText("Undo this fix?")
+			shot("undo")
+			b.Submit()
+			b.WaitText("The undo is asked for")
+			b.WaitText("ask again, and approve the fix anew") // the card of the undo
+			b.SwitchUser("Maya Okafor")
+			b.Click("Approve")
+			b.WaitText("Approve this fix?")
+			b.Submit()
+			b.WaitText("Undone:")
 		})
 	}
 }
