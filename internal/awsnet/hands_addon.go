@@ -32,7 +32,8 @@ type addonHand struct {
 
 func (h addonHand) what() string { return "configure add-on " + h.a.Addon + " of " + h.a.Cluster }
 
-// plan reads the add-on and says what it has to become. already is true where it has become that.
+// plan reads the add-on and says what it has to become. already is true where it has become that. An add-on that has
+// drifted is given with the error.
 func (h addonHand) plan(ctx context.Context) (addon *eks.Addon, want string, already bool, err error) {
 	addon, err = h.c.addon(ctx, h.a.Cluster, h.a.Addon, h.c.cluster)
 	if err != nil {
@@ -44,11 +45,11 @@ func (h addonHand) plan(ctx context.Context) (addon *eks.Addon, want string, alr
 	}
 	want, err = merge(h.a.Was, h.a.Set, h.a.Unset)
 	if err != nil {
-		return nil, "", false, refuse(h.what(), err)
+		return addon, "", false, refuse(h.what(), err)
 	}
 	for _, f := range []struct{ name, was, is string }{{"version", h.a.Version, addon.Version}, {"role", h.a.RoleARN, addon.RoleARN}} {
 		if f.was != f.is {
-			return nil, "", false, refuse(h.what(), &Drifted{Target: f.name + " of " + target, Was: f.was, Is: f.is})
+			return addon, "", false, refuse(h.what(), &Drifted{Target: f.name + " of " + target, Was: f.was, Is: f.is})
 		}
 	}
 	switch {
@@ -57,22 +58,40 @@ func (h addonHand) plan(ctx context.Context) (addon *eks.Addon, want string, alr
 	case sameConfiguration(addon.Configuration, h.a.Was):
 		return addon, want, false, nil
 	}
-	return nil, "", false, refuse(h.what(), &Drifted{Target: "configuration of " + target, Was: h.a.Was, Is: addon.Configuration})
+	return addon, "", false, refuse(h.what(), &Drifted{Target: "configuration of " + target, Was: h.a.Was, Is: addon.Configuration})
 }
 
 // dryRun checks the present state of the add-on, and the new values against the schema of its version where that can be read.
 func (h addonHand) dryRun(ctx context.Context, _ remedy.Mark) error {
 	addon, want, already, err := h.plan(ctx)
+	if busy := h.busy(addon); busy != nil { // first: what an update has not finished yet is no drift
+		return busy
+	}
 	if err != nil || already {
 		return err
-	}
-	if s := types.AddonStatus(addon.Status); s != types.AddonStatusActive && s != types.AddonStatusDegraded && s != types.AddonStatusUpdateFailed {
-		return refuse(h.what(), fmt.Errorf("it is %s", addon.Status))
 	}
 	if err := h.valid(ctx, want); err != nil {
 		return err
 	}
 	return h.permitted(ctx, addon)
+}
+
+// busy refuses a change of an add-on that EKS would not take now.
+func (h addonHand) busy(addon *eks.Addon) error {
+	if addon == nil {
+		return nil
+	}
+	switch types.AddonStatus(addon.Status) {
+	case types.AddonStatusActive, types.AddonStatusDegraded, types.AddonStatusUpdateFailed:
+		return nil
+	case types.AddonStatusUpdating:
+		since := ""
+		if !addon.Modified.IsZero() {
+			since = " since " + addon.Modified.UTC().Format("2 January 15:04:05 UTC")
+		}
+		return refuse(h.what(), fmt.Errorf("the add-on is being updated%s; try again when that is over", since))
+	}
+	return refuse(h.what(), fmt.Errorf("it is %s", addon.Status))
 }
 
 // resource names the add-on where a permission is missing on it.

@@ -199,6 +199,39 @@ func TestAddonUnanswered(t *testing.T) {
 	}
 }
 
+// TestAddonIsBusy: while an update runs, another change of the add-on, and the undo of the running one, are refused before
+// they are asked for, in words that say what to do.
+func TestAddonIsBusy(t *testing.T) {
+	ctx := context.Background()
+	w, set := addonWorld(t, was)
+	s, c := serve(t, w)
+	a := remedy.Action{AddonConfig: &set}
+	s.SetFault(func(_, action string) *simaws.Fault {
+		if action == "UpdateAddon" {
+			return &simaws.Fault{Lost: true}
+		}
+		return nil
+	})
+	if _, err := c.Hands().Apply(ctx, a, mark); err == nil {
+		t.Fatal("the answer was not lost")
+	}
+	undo := set
+	undo.Set, undo.Unset = map[string]string{"WARM_ENI_TARGET": "1"}, []string{"MINIMUM_IP_TARGET", "WARM_IP_TARGET"}
+	undo.Was = `{"env":{"ENABLE_PREFIX_DELEGATION":"false","MINIMUM_IP_TARGET":"10","WARM_IP_TARGET":"2"},"nodeAgent":{"enablePolicyEventLogs":"true"}}`
+	other := set
+	other.Set = map[string]string{"WARM_IP_TARGET": "5"}
+	for name, change := range map[string]remedy.AddonConfig{"the same": set, "another": other, "the undo": undo} {
+		err := c.Hands().DryRun(ctx, remedy.Action{AddonConfig: &change}, mark)
+		if !errors.Is(err, remedy.ErrRefused) || !strings.Contains(err.Error(), "the add-on is being updated since "+w.Meta.Now.UTC().Format("2 January 15:04:05 UTC")+"; try again when that is over") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s.FinishUpdate(s.PendingUpdates()[0].ID, "")
+	if err := c.Hands().DryRun(ctx, remedy.Action{AddonConfig: &undo}, mark); err != nil {
+		t.Errorf("the undo, when the update is over: %v", err)
+	}
+}
+
 // TestAddonSchema: values that the add-on doesn't take are refused before anything is sent.
 func TestAddonSchema(t *testing.T) {
 	w, set := addonWorld(t, was)

@@ -61,7 +61,7 @@ func updateAddon(s *Server, c *call) (object, error) {
 	u := &addonUpdate{id: fmt.Sprintf("7d0c1f5e-0000-4000-8000-%012d", s.serial), cluster: cluster, addon: name, token: token, params: c.params}
 	u.shown = object{"id": u.id, "status": "InProgress", "type": "AddonUpdate", "createdAt": text(s.now()), "errors": []any{}, "params": updateParams(c)}
 	s.updates = append(s.updates, u)
-	addon["status"] = "UPDATING"
+	addon["status"], addon["modifiedAt"] = "UPDATING", text(s.now())
 	return object{"update": u.shown}, nil
 }
 
