@@ -79,6 +79,7 @@ func (t *teller) run(ctx context.Context) error {
 			if !ok {
 				return ended(ctx, "remediations")
 			}
+			t.Book.Note(rem)
 			t.index.remediation(rem)
 			if !settled(rem) && !up(rem) {
 				t.follow(ctx, rem)

@@ -27,8 +27,9 @@ type Book struct {
 	// where it is negative people are asked at once.
 	Patience time.Duration
 
-	mu   sync.Mutex
-	seen sightings
+	mu        sync.Mutex
+	seen      sightings
+	undecided map[string]Remediation // as Note was told; nil while it never was
 }
 
 // Open stores a question. key names what caused it (see InvestigationName); created is false where the question is in

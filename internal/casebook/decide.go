@@ -225,11 +225,11 @@ func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
 const startWithin = 5 * time.Minute
 
 // Tend closes what nobody decided on in time, and what was approved and not started in time; and it asks people about
-// what no executor has tried. Call it every few seconds.
+// what no executor has tried. Call it every few seconds, and Note for whatever changes.
 func (b *Book) Tend(ctx context.Context) error {
-	all, err := b.Store.Remediations.List(ctx)
+	all, err := b.toTend(ctx)
 	if err != nil {
-		return fmt.Errorf("list remediations: %w", err)
+		return err
 	}
 	var errs []error
 	for _, r := range all {
@@ -238,11 +238,51 @@ func (b *Book) Tend(ctx context.Context) error {
 		} else if !b.ask(&r) {
 			continue
 		}
-		if _, err := b.Store.Remediations.Update(ctx, r); err != nil && !errors.Is(err, ErrConflict) { // a conflict comes round again
+		_, err := b.Store.Remediations.Update(ctx, r)
+		if errors.Is(err, ErrNotFound) {
+			b.forget(r.Name)
+		} else if err != nil && !errors.Is(err, ErrConflict) { // a conflict comes round again
 			errs = append(errs, fmt.Errorf("move %s to %s: %w", r.Name, r.Status.Phase, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Note tells the book how a Remediation is. Where it is told of every one that a watch of the store shows, Tend reads none:
+// all that there ever were, every few seconds, would keep the API server busy for nothing.
+func (b *Book) Note(r Remediation) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.undecided == nil {
+		b.undecided = map[string]Remediation{}
+	}
+	switch r.Status.Phase {
+	case "", Proposed, AwaitingApproval, Approved:
+		b.undecided[r.Name] = r
+	default:
+		delete(b.undecided, r.Name)
+	}
+}
+
+func (b *Book) forget(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.undecided, name)
+}
+
+func (b *Book) toTend(ctx context.Context) ([]Remediation, error) {
+	b.mu.Lock()
+	noted := b.undecided != nil
+	open := byAge(b.undecided)
+	b.mu.Unlock()
+	if noted {
+		return open, nil
+	}
+	all, err := b.Store.Remediations.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list remediations: %w", err)
+	}
+	return all, nil
 }
 
 func overdue(r Remediation, now time.Time) bool {

@@ -1,6 +1,7 @@
 package casebook_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -323,6 +324,40 @@ func TestExpireLeavesTheRest(t *testing.T) {
 	h.pass(25 * time.Minute)
 	if got, want := phases(), "ExpiredExpired<nil>"; got != want {
 		t.Errorf("after 31 minutes: %s, want %s", got, want)
+	}
+}
+
+// unlisted refuses to list all there are.
+type unlisted struct {
+	casebook.Records[casebook.Remediation]
+}
+
+func (unlisted) List(context.Context) ([]casebook.Remediation, error) {
+	return nil, errors.New("all that there ever were")
+}
+
+// TestTendReadsNothingThatItWasToldOf expires what a watch has shown, without reading any record, and forgets what is gone.
+func TestTendReadsNothingThatItWasToldOf(t *testing.T) {
+	h := newHand()
+	b := newBook(h.now)
+	waiting := ask(t, b, &cluster{now: h.now}, "1")
+	b.Note(waiting)
+	gone := waiting
+	gone.Name = "rem-gone"
+	b.Note(gone)
+	h.pass(31 * time.Minute)
+	b.Store.Remediations = unlisted{b.Store.Remediations}
+	if err := b.Tend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.Store.Remediations.Get(t.Context(), waiting.Name)
+	if err != nil || r.Status.Phase != casebook.Expired {
+		t.Errorf("%s, error %v", r.Status.Phase, err)
+	}
+	b.Note(r)
+	b.Store.Remediations = nil // nothing is left to be done with it
+	if err := b.Tend(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
