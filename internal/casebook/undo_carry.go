@@ -84,6 +84,11 @@ func (e *Executor) verifyUndo(ctx context.Context, h *hold) error {
 			return ctx.Err()
 		case err == nil && done:
 			return e.undone(ctx, h)
+		}
+		failed := e.failed(ctx, me)
+		switch {
+		case failed != "":
+			return h.finish(ctx, NeedsHuman, fmt.Sprintf("The undo was accepted, and failed within %s: %s A person has to look.", spellTime(now.Sub(me.Status.Applied)), failed))
 		case !now.Before(me.Status.Deadline):
 			text := fmt.Sprintf("The undo was made, but after %s %s is not seen to be as it was before", spellTime(now.Sub(me.Status.Applied)), me.Plan.Target)
 			if err != nil {

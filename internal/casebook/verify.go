@@ -48,6 +48,9 @@ func (e *Executor) verify(ctx context.Context, h *hold) error {
 		if err != nil && c.trouble == nil {
 			e.fault(me.Name, fmt.Errorf("diagnose after the change: %w", err))
 		}
+		if failed := e.failed(ctx, me); failed != "" {
+			return h.finish(ctx, NeedsHuman, brokenOff(me, failed, r, err, now))
+		}
 		if c.trouble = err; err != nil {
 			c.clean = 0
 		} else if over, err := e.observe(ctx, h, &c, r, now); over || err != nil {

@@ -55,11 +55,34 @@ type cluster struct {
 	looks   int
 	tables  []diagnostics.Table
 	runs    int
-	revoked int       // calls that took the rule back
-	changed bool      // somebody changed the rule since it was made: it is nobody's to take back
-	parts   []string  // what Look says of a change that is not done
-	alarm   []alarm   // further findings, once the rule is there
-	gone    time.Time // of the rule: when it was taken back
+	revoked int           // calls that took the rule back
+	changed bool          // somebody changed the rule since it was made: it is nobody's to take back
+	parts   []string      // what Look says of a change that is not done
+	alarm   []alarm       // further findings, once the rule is there
+	gone    time.Time     // of the rule: when it was taken back
+	fails   time.Duration // from a change until the service says that it has failed; 0 where it doesn't
+	deaf    int           // questions after that which get no answer
+}
+
+// Follow implements remedy.Follower.
+func (c *cluster) Follow(ctx context.Context, _ remedy.Action, _ remedy.Mark, r remedy.Receipt) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if c.deaf > 0 {
+		c.deaf--
+		return "", errors.New("describe update: throttled")
+	}
+	since := c.since
+	if !c.rule {
+		since = c.gone
+	}
+	if c.fails == 0 || c.now().Before(since.Add(c.fails)) {
+		return "", nil
+	}
+	return "update " + r.ID + " is Failed (Conflict: somebody else).", nil
 }
 
 // alarm is trouble that a change makes.

@@ -30,3 +30,10 @@ type Hands interface {
 	// Apply makes the change. An error may mean that the answer was lost: Look decides.
 	Apply(ctx context.Context, a Action, m Mark) (Receipt, error)
 }
+
+// Follower is Hands that hear only later how a change ended which was no more than accepted when Apply returned.
+type Follower interface {
+	// Follow says, by the receipt of the change, how it has failed since it was accepted and how it has left what it is
+	// about: sentences for people, empty while it isn't known to have failed.
+	Follow(ctx context.Context, a Action, m Mark, r Receipt) (failed string, err error)
+}

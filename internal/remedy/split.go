@@ -64,3 +64,15 @@ func (s Split) Apply(ctx context.Context, a Action, m Mark) (Receipt, error) {
 	}
 	return h.Apply(ctx, a, m)
 }
+
+// Follow implements Follower: it asks the half that a belongs to, where that one hears of failures.
+func (s Split) Follow(ctx context.Context, a Action, m Mark, r Receipt) (failed string, err error) {
+	h, err := s.half(a)
+	if err != nil {
+		return "", err
+	}
+	if f, ok := h.(Follower); ok {
+		return f.Follow(ctx, a, m, r)
+	}
+	return "", nil
+}

@@ -99,3 +99,25 @@ func TestKindsAreAll(t *testing.T) {
 		t.Errorf("%d kinds, %d fields: %v", len(kinds), fields, kinds)
 	}
 }
+
+// follower is a half that hears of failures.
+type follower struct{ half }
+
+func (f *follower) Follow(_ context.Context, a remedy.Action, _ remedy.Mark, r remedy.Receipt) (string, error) {
+	return a.Kind() + " " + r.ID + " failed", nil
+}
+
+func TestSplitAsksTheHalfThatHearsOfFailures(t *testing.T) {
+	s := remedy.Split{AWS: &follower{}, Kubernetes: &half{}}
+	for kind, a := range map[string]remedy.Action{
+		"AllowIngress sgr-1 failed": {AllowIngress: &remedy.AllowIngress{Group: "sg-1", Source: "sg-2", Port: 80}},
+		"":                          sound()["cordon"],
+	} {
+		if failed, err := s.Follow(t.Context(), a, remedy.Mark{}, remedy.Receipt{ID: "sgr-1"}); failed != kind || err != nil {
+			t.Errorf("%s: %q, %v; want %q", a.Kind(), failed, err, kind)
+		}
+	}
+	if _, err := (remedy.Split{}).Follow(t.Context(), sound()["cordon"], remedy.Mark{}, remedy.Receipt{}); !errors.Is(err, remedy.ErrRefused) {
+		t.Errorf("without a half: %v", err)
+	}
+}
