@@ -15,7 +15,10 @@ type Hands struct {
 	role string // ARN of the role that is assumed for each change; empty where the client's own identity makes them
 }
 
-var _ remedy.Hands = (*Hands)(nil)
+var (
+	_ remedy.Hands    = (*Hands)(nil)
+	_ remedy.Follower = (*Hands)(nil)
+)
 
 // Hands gives the writing half of the client, which acts as whoever the client is.
 func (c *Client) Hands() *Hands { return &Hands{c: c} }
@@ -76,6 +79,18 @@ func (h *Hands) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (reme
 		return remedy.Receipt{}, err
 	}
 	return k.apply(ctx, m)
+}
+
+// Follow implements remedy.Follower: only the settings of an add-on can fail once AWS has accepted them.
+func (h *Hands) Follow(ctx context.Context, a remedy.Action, m remedy.Mark, r remedy.Receipt) (failed string, err error) {
+	k, err := h.hand(a, m)
+	if err != nil {
+		return "", err
+	}
+	if addon, ok := k.(addonHand); ok {
+		return addon.follow(ctx, r.ID)
+	}
+	return "", nil
 }
 
 // Drifted is why a change is refused: what it would change is no longer as it was when the change was planned.

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
@@ -18,10 +16,6 @@ import (
 	"github.com/netdiag/netdiag/internal/eks"
 	"github.com/netdiag/netdiag/internal/remedy"
 )
-
-// watch is how long Apply waits for an update of an add-on to end. A longer one goes on without it: whether it helped is
-// seen by diagnosing again.
-const watch = 10 * time.Second
 
 // addonHand sets environment variables of an EKS add-on.
 type addonHand struct {
@@ -119,18 +113,12 @@ func (h addonHand) look(ctx context.Context, _ remedy.Mark) (bool, remedy.Receip
 		return false, remedy.Receipt{}, err
 	case !already || addon.Status == string(types.AddonStatusUpdating):
 		return false, remedy.Receipt{}, nil
-	case addon.Status == string(types.AddonStatusUpdateFailed):
-		return false, remedy.Receipt{}, fmt.Errorf("%s: the values are set, but the update failed%s", h.what(), issuesText(addon))
+	case addon.Status == string(types.AddonStatusUpdateFailed): // another update may still carry them out
+		r := h.receipt("", want)
+		r.Did = []string{fmt.Sprintf("the values are set, and the add-on is %s%s", addon.Status, inParentheses(issues(addon)))}
+		return false, r, nil
 	}
 	return true, h.receipt("", want), nil
-}
-
-func issuesText(addon *eks.Addon) string {
-	var b strings.Builder
-	for _, i := range addon.Issues {
-		b.WriteString("; " + i.Code + ": " + i.Message)
-	}
-	return b.String()
 }
 
 // receipt says how the change is undone. EKS keeps no mark of who made an update: what is exactly as planned, out of
@@ -157,7 +145,7 @@ func (h addonHand) apply(ctx context.Context, m remedy.Mark) (remedy.Receipt, er
 	if err != nil {
 		return remedy.Receipt{}, err
 	}
-	if already && addon.Status != string(types.AddonStatusUpdating) {
+	if already && addon.Status != string(types.AddonStatusUpdating) && addon.Status != string(types.AddonStatusUpdateFailed) {
 		_, r, err := h.look(ctx, m)
 		return r, err
 	}
@@ -184,43 +172,4 @@ func (h addonHand) token(m remedy.Mark) string {
 	a := h.a
 	sum := sha256.Sum256([]byte(m.Remediation + "\x00" + remedy.Action{AddonConfig: &a}.Hash()))
 	return hex.EncodeToString(sum[:])
-}
-
-// await follows an update for a while; only one that has failed is an error.
-func (h addonHand) await(ctx context.Context, id string) error {
-	until := time.NewTimer(watch)
-	defer until.Stop()
-	for {
-		out, err := h.w.follows.DescribeUpdate(ctx, &awseks.DescribeUpdateInput{Name: aws.String(h.a.Cluster), AddonName: aws.String(h.a.Addon), UpdateId: aws.String(id)})
-		if err != nil {
-			return nil // begun it is; how it ends shows in the diagnosis
-		}
-		switch out.Update.Status {
-		case types.UpdateStatusSuccessful:
-			return nil
-		case types.UpdateStatusFailed, types.UpdateStatusCancelled:
-			return h.failed(ctx, id, out.Update)
-		}
-		pause := time.NewTimer(h.c.poll)
-		select {
-		case <-pause.C:
-		case <-until.C:
-			return nil
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// failed says why an update failed, and refuses the change where the add-on still has the values that it had.
-func (h addonHand) failed(ctx context.Context, id string, u *types.Update) error {
-	var why []string
-	for _, e := range u.Errors {
-		why = append(why, string(e.ErrorCode)+": "+aws.ToString(e.ErrorMessage))
-	}
-	err := fmt.Errorf("update %s is %s (%s)", id, u.Status, strings.Join(why, "; "))
-	if addon, readErr := h.c.addon(ctx, h.a.Cluster, h.a.Addon, h.c.cluster); readErr == nil && addon != nil && sameConfiguration(addon.Configuration, h.a.Was) {
-		return refuse(h.what(), err)
-	}
-	return fmt.Errorf("%s: %w", h.what(), err)
 }

@@ -220,7 +220,9 @@ func TestAddonIsBusy(t *testing.T) {
 	undo.Was = `{"env":{"ENABLE_PREFIX_DELEGATION":"false","MINIMUM_IP_TARGET":"10","WARM_IP_TARGET":"2"},"nodeAgent":{"enablePolicyEventLogs":"true"}}`
 	other := set
 	other.Set = map[string]string{"WARM_IP_TARGET": "5"}
-	for name, change := range map[string]remedy.AddonConfig{"the same": set, "another": other, "the undo": undo} {
+	later := undo // of a change that the running update is about to take back: not drifted yet
+	later.Was = `{"env":{"WARM_ENI_TARGET":"3"}}`
+	for name, change := range map[string]remedy.AddonConfig{"the same": set, "another": other, "the undo": undo, "drifting": later} {
 		err := c.Hands().DryRun(ctx, remedy.Action{AddonConfig: &change}, mark)
 		if !errors.Is(err, remedy.ErrRefused) || !strings.Contains(err.Error(), "the add-on is being updated since "+w.Meta.Now.UTC().Format("2 January 15:04:05 UTC")+"; try again when that is over") {
 			t.Errorf("%s: %v", name, err)

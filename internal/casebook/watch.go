@@ -101,10 +101,13 @@ func (e *Executor) lookAgain(ctx context.Context, r Remediation) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	since := spellTime(began.Sub(r.Status.Applied))
+	since, who := spellTime(began.Sub(r.Status.Applied)), ""
+	if !inEffect {
+		who = e.whoDid(ctx, r, report)
+	}
 	switch now := seenNow(r, report, err); {
 	case !inEffect:
-		return e.endWatch(ctx, r, Undone, fmt.Sprintf("Looked again %s after the change: it is not in effect any more. %s%s", since, whoDid(r, report), now))
+		return e.endWatch(ctx, r, Undone, fmt.Sprintf("Looked again %s after the change: it is not in effect any more. %s%s", since, who, now))
 	case !began.Before(r.Status.Watch.Until):
 		return e.endWatch(ctx, r, Held, fmt.Sprintf("Looked again %s after the change: it is still in effect. %s", since, now))
 	}
@@ -166,9 +169,12 @@ func seenNow(r Remediation, report diagnostics.Report, err error) string {
 	return "The trouble has not come back: " + effectSentence(report)
 }
 
-// whoDid says who may have taken the change back: what the report's timeline has of the time since, or else who owns the
-// thing. It ends with a space where it says anything.
-func whoDid(r Remediation, report diagnostics.Report) string {
+// whoDid says who may have taken the change back: the service that had accepted it, what the report's timeline has of the
+// time since, or else who owns the thing. It ends with a space where it says anything.
+func (e *Executor) whoDid(ctx context.Context, r Remediation, report diagnostics.Report) string {
+	if failed := e.failed(ctx, r); failed != "" {
+		return "It was accepted, and failed later: " + failed + " "
+	}
 	var since []string
 	for _, m := range report.Timeline {
 		if m.At.After(r.Status.Applied) {

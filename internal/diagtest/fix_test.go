@@ -227,7 +227,7 @@ type life struct {
 	ask    ask.Command
 }
 
-func newLife(t *testing.T, dir string, change func(*world.World)) *life {
+func newLife(t *testing.T, dir string, change func(*world.World), set ...func(*nature.Options)) *life {
 	t.Helper()
 	w, err := world.Load(dir)
 	if err != nil {
@@ -259,11 +259,14 @@ func newLife(t *testing.T, dir string, change func(*world.World)) *life {
 	done := make(chan struct{}, 2)
 	go func() {
 		defer func() { done <- struct{}{} }()
-		n := nature.New(nature.Options{
+		o := nature.Options{
 			Kube: access.Kubernetes(s.KubeURL, "nature"), AWS: access.SDK(w.Meta.Region, s.AWSURL),
 			EKS: s.AWS, Health: s.AWS, Cluster: w.Meta.Cluster, Now: time.Now, Speed: 60,
-		})
-		if err := n.Run(ctx); err != nil && ctx.Err() == nil {
+		}
+		for _, f := range set {
+			f(&o)
+		}
+		if err := nature.New(o).Run(ctx); err != nil && ctx.Err() == nil {
 			t.Error(err)
 		}
 	}()

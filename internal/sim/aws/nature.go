@@ -42,40 +42,6 @@ func (s *Server) addon(cluster, name string) object {
 	return nil
 }
 
-// FinishUpdate ends an update: with failure empty the add-on is ACTIVE with its new version, role and configuration;
-// otherwise the update has failed with that message, and the add-on is UPDATE_FAILED with what it had. An unknown or
-// finished update is left alone.
-func (s *Server) FinishUpdate(id, failure string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.updates, func(u *addonUpdate) bool { return u.id == id })
-	if i < 0 || s.updates[i].shown["status"] != "InProgress" {
-		return
-	}
-	u := s.updates[i]
-	shown, addon := clone(u.shown), s.addon(u.cluster, u.addon) // the old one may be on its way to a client
-	u.shown = shown
-	if failure != "" {
-		shown["status"] = "Failed"
-		shown["errors"] = []any{object{"errorCode": "ConfigurationConflict", "errorMessage": failure}}
-		addon["status"] = "UPDATE_FAILED"
-		return
-	}
-	shown["status"] = "Successful"
-	configuration := s.configuration(u)
-	addon["status"], addon["modifiedAt"] = "ACTIVE", text(s.now())
-	if configuration != "" {
-		addon["configurationValues"] = configuration
-	}
-	if v := text(u.params["addonVersion"]); v != "" {
-		addon["addonVersion"] = v
-	}
-	delete(addon, "serviceAccountRoleArn")
-	if role := text(u.params["serviceAccountRoleArn"]); role != "" {
-		addon["serviceAccountRoleArn"] = role
-	}
-}
-
 // SetTargetHealth changes the health of a registered target; state "" takes it out of the target group.
 func (s *Server) SetTargetHealth(targetGroupARN, targetID string, port int, state, reason, description string) {
 	s.mu.Lock()

@@ -79,6 +79,14 @@ func (a *addons) carry(ctx context.Context, u simaws.Update) (failure string, do
 		return "", true, nil
 	}
 	r := a.applied[u.ID]
+	if f := a.n.o.Fail; f != nil {
+		if r == nil {
+			r = &rolling{}
+			a.applied[u.ID] = r
+		}
+		r.waited += addonLoop
+		return f.Message, r.waited >= f.After, nil
+	}
 	if r == nil {
 		d, failure, err := a.apply(ctx, u)
 		if err != nil || failure != "" {

@@ -48,10 +48,18 @@ type Options struct {
 	// Revert is how long after somebody else's change EKS puts back what it has applied itself of aws-node: 15 minutes, says
 	// the best practices guide of EKS; not every cluster sees it. 0 is never.
 	Revert time.Duration
+	// Fail makes EKS give up updates of the VPC CNI add-on; nil lets it carry them out.
+	Fail *Fail
 	// Speed divides every timer: with 10, what takes a minute in life takes six seconds. 0 means 1.
 	Speed float64
 	After func(time.Duration) <-chan time.Time // nil means time.After
 	Log   func(line string)                    // is told what happens, from several goroutines at once; nil for silence
+}
+
+// Fail is how updates of an add-on fail: EKS tries for a while to reach the cluster and doesn't.
+type Fail struct {
+	After   time.Duration // of life
+	Message string        // begins with an error code of EKS and a colon
 }
 
 // Nature acts while Run runs.
