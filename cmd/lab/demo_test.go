@@ -60,10 +60,10 @@ func start(t *testing.T, bot string, worlds []choice) string {
 func TestDemo(t *testing.T) {
 	bot := build(t)
 	for _, story := range []struct {
-		world, ask, verdict, verified string
+		world, ask, verdict, fix, verified string
 	}{
-		{"seed-ip-exhaustion", "/netdiag pending backend", "0 of 251 addresses available", "all pods run"},
-		{"seed-alb-502", "/netdiag alb api-ingress", "no rule that admits the load balancer on tcp 8080", "Targets of api-server: 3 of 3 healthy"},
+		{"seed-ip-exhaustion", "/netdiag pending backend", "0 of 251 addresses available", "Fix: Keep 2 spare addresses", "all pods run"},
+		{"seed-alb-502", "/netdiag alb api-ingress", "no rule that admits the load balancer on tcp 8080", "Fix: ", "Targets of api-server: 3 of 3 healthy"},
 	} {
 		t.Run(story.world, func(t *testing.T) {
 			b := browsertest.New(t)
@@ -80,10 +80,10 @@ func TestDemo(t *testing.T) {
 			browsertest.Eval[bool](b, `document.querySelector("#thread .list").scrollTop = 0; true`)
 			shot("verdict")
 
-			b.Click("Approve") // the one who asked may not
+			b.ClickIn(story.fix, "Approve") // the one who asked may not
 			b.WaitText("somebody else has to approve it")
 			b.SwitchUser("Jonas Weber")
-			b.Click("Approve")
+			b.ClickIn(story.fix, "Approve")
 			b.WaitText("Approve this fix?")
 			shot("approve")
 			b.Submit()

@@ -148,6 +148,13 @@ func (b *Browser) Click(label string) {
 	}`, label)
 }
 
+// ClickIn presses the button that is labelled so on the last message of the open thread that has it and contains the text.
+func (b *Browser) ClickIn(text, label string) {
+	b.t.Helper()
+	b.press("click "+label+" of "+text, `(text, label) => [...document.querySelectorAll("#thread .message")].filter((m) => m.innerText.includes(text))
+		.flatMap((m) => [...m.querySelectorAll("button")].filter((e) => e.innerText.trim() === label)).at(-1)`, text, label)
+}
+
 // Confirm says yes to the confirm dialog.
 func (b *Browser) Confirm() {
 	b.t.Helper()
