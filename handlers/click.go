@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (b *Bot) click(ctx context.Context, c slack.InteractionCallback, ack func(c
 	b.ack(ctx, ack, nil)
 	v := b.attempt(ctx, func(ctx context.Context) verdict { return b.offer(ctx, c) })
 	if v.answer != "" {
-		b.answerClick(ctx, c, render.Settled(v.answer))
+		b.answerClick(ctx, c, v)
 	}
 	if v.late.Name != "" {
 		b.tell.refresh(ctx, v.late)
@@ -37,10 +38,11 @@ func (b *Bot) click(ctx context.Context, c slack.InteractionCallback, ack func(c
 
 // verdict is what a click leads to.
 type verdict struct {
-	wrong  map[string]string    // by block of the modal: what is wrong with what was typed there
-	answer string               // for the person; it may mention a user as <@U…>, and holds no text from the cluster
-	counts bool                 // the decision is recorded
-	late   casebook.Remediation // whose card is out of date: it shows a button that should be gone
+	wrong   map[string]string    // by block of the modal: what is wrong with what was typed there
+	answer  string               // for the person; it may mention a user as <@U…>, and holds no text from the cluster
+	counts  bool                 // the decision is recorded
+	anybody bool                 // who it is for may be nobody: where it can't be told there is nothing to log
+	late    casebook.Remediation // whose card is out of date: it shows a button that should be gone
 }
 
 // attempt does f in time, and has an answer where f panics.
@@ -57,14 +59,16 @@ func (b *Bot) offer(ctx context.Context, c slack.InteractionCallback) verdict {
 	name, click, err := b.read(c)
 	log := b.decisionLog(c, name, click)
 	if err == nil {
-		err = b.weighed(ctx, log, c, name, &click)
+		err = b.weighed(ctx, c, name, &click)
 	}
 	var rem casebook.Remediation
+	var unknown error
 	if err == nil {
+		click.By, unknown = b.grouped(ctx, click.By)
 		rem, err = b.Book.Weigh(ctx, name, click)
 	}
 	if err != nil {
-		return b.refused(log, name, rem, err)
+		return b.refused(log, name, rem, because(err, unknown))
 	}
 	view := render.DecisionView(render.Decision{
 		Remediation: rem, Verdict: click.Verdict, Stopped: b.stopped(ctx),
@@ -78,7 +82,21 @@ func (b *Bot) offer(ctx context.Context, c slack.InteractionCallback) verdict {
 }
 
 func (b *Bot) decisionLog(c slack.InteractionCallback, name string, click casebook.Click) *zap.Logger {
-	return b.Log.With(zap.String("remediation", name), zap.String("user", c.User.ID), zap.String("verdict", string(click.Verdict)))
+	log := b.Log.With(zap.String("remediation", name), zap.String("verdict", string(click.Verdict)))
+	return log.With(whence(c, orElse(click.Card.Channel, c.Container.ChannelID))...)
+}
+
+var anID = regexp.MustCompile(`^[A-Z][A-Z0-9]{2,20}$`)
+
+// whence is where an interaction came from, for the log. What is no id of Slack's is somebody's text, and left out.
+func whence(c slack.InteractionCallback, channel string) []zap.Field {
+	id := func(s string) string {
+		if s != "" && !anID.MatchString(s) {
+			return "no id"
+		}
+		return s
+	}
+	return []zap.Field{zap.String("user", id(c.User.ID)), zap.String("team", id(c.Team.ID)), zap.String("channel", id(channel)), zap.String("app", id(c.APIAppID))}
 }
 
 // Refusals of clicks that nothing is known about yet.
@@ -88,20 +106,26 @@ const (
 )
 
 // weighed gathers what a click is judged by: who it is, and that the card is recorded.
-func (b *Bot) weighed(ctx context.Context, log *zap.Logger, c slack.InteractionCallback, name string, click *casebook.Click) error {
-	by, err := b.people.person(ctx, c.Team.ID, orElse(c.User.TeamID, "unknown"), c.User.ID, click.Card.Channel)
+func (b *Bot) weighed(ctx context.Context, c slack.InteractionCallback, name string, click *casebook.Click) (err error) {
+	click.By, err = b.people.person(ctx, c.Team.ID, orElse(c.User.TeamID, "unknown"), c.User.ID, click.Card.Channel)
 	if err != nil {
-		log.Error("look up who clicked", zap.Error(err))
-		return nobodyKnown
+		return because(nobodyKnown, err)
 	}
-	click.By = b.grouped(ctx, by)
 	if rem, err := b.Book.Store.Remediations.Get(ctx, name); err == nil && rem.Status.Card.TS == "" {
 		return beingWritten // which message is the card is not recorded yet, so this one can't be told from a forgery
 	}
 	return nil
 }
 
-// refused is what to say of a click that doesn't count.
+// because adds to a refusal what was not to be learned, for the log alone.
+func because(refusal, why error) error {
+	if why == nil {
+		return refusal
+	}
+	return fmt.Errorf("%w (%w)", refusal, why)
+}
+
+// refused is what to say of a click that doesn't count, and the one line of the log about it.
 func (b *Bot) refused(log *zap.Logger, name string, rem casebook.Remediation, err error) verdict {
 	var settled *casebook.Settled
 	var refusal diagnostics.Refusal
@@ -110,8 +134,8 @@ func (b *Bot) refused(log *zap.Logger, name string, rem casebook.Remediation, er
 		log.Info("a click too late", zap.String("phase", string(settled.Phase)))
 		return verdict{answer: settled.Sentence, late: rem}
 	case errors.As(err, &refusal):
-		log.Warn("a click refused", zap.String("why", string(refusal)))
-		return verdict{answer: string(refusal)}
+		log.Warn("a click refused", zap.String("why", clean(err).Error()))
+		return verdict{answer: string(refusal), anybody: refusal == unknownButton || refusal == nobodyKnown}
 	}
 	log.Error("record a decision", zap.Error(err))
 	return verdict{answer: fmt.Sprintf("Something went wrong inside netdiag; your click on %s was not recorded. Try again.", name)}
@@ -167,15 +191,20 @@ func (b *Bot) recorded(ctx context.Context, rem casebook.Remediation, v casebook
 	return "Your approval is recorded; the thread tells what happens."
 }
 
-// answerClick shows the answer in the thread of the card; where that fails, by the response URL.
-func (b *Bot) answerClick(ctx context.Context, c slack.InteractionCallback, m render.Message) {
+// answerClick tells whoever clicked what came of it.
+func (b *Bot) answerClick(ctx context.Context, c slack.InteractionCallback, v verdict) {
+	if err := b.showClick(ctx, c, render.Settled(v.answer)); err != nil && !v.anybody {
+		b.Log.Error("answer a click", zap.String("user", c.User.ID), zap.Error(err))
+	}
+}
+
+// showClick shows a message to whoever clicked, in the thread of the card; where that fails, by the response URL.
+func (b *Bot) showClick(ctx context.Context, c slack.InteractionCallback, m render.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, decideLimit)
 	defer cancel()
 	err := b.web.whisper(ctx, c.Container.ChannelID, c.Container.ThreadTs, c.User.ID, m)
 	if err != nil && c.ResponseURL != "" {
 		err = b.web.respond(ctx, c.ResponseURL, m)
 	}
-	if err != nil {
-		b.Log.Error("answer a click", zap.String("user", c.User.ID), zap.Error(err))
-	}
+	return err
 }

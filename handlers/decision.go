@@ -100,9 +100,11 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback, d decisio
 	if !ok || !readable || !b.trusted(c, d) {
 		return b.refused(log, name, casebook.Remediation{}, unknownButton)
 	}
-	if err := b.weighed(ctx, log, c, name, &click); err != nil {
+	if err := b.weighed(ctx, c, name, &click); err != nil {
 		return b.refused(log, name, casebook.Remediation{}, err)
 	}
+	var unknown error
+	click.By, unknown = b.grouped(ctx, click.By)
 	if rem, err := b.Book.Weigh(ctx, name, click); err == nil && render.NeedsName(rem, click.Verdict) {
 		if typed := fields(c.View)[render.FieldName]; strings.TrimSpace(typed.Value) != rem.Plan.Target {
 			log.Warn("a click refused", zap.String("why", "another name was typed"))
@@ -112,7 +114,7 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback, d decisio
 	}
 	rem, err := b.Book.Decide(ctx, name, click)
 	if err != nil {
-		return b.refused(log, name, rem, err)
+		return b.refused(log, name, rem, because(err, unknown))
 	}
 	log.Info("decided", zap.String("phase", string(rem.Status.Phase)), zap.String("plan", rem.Plan.Hash))
 	return verdict{answer: b.recorded(ctx, rem, click.Verdict), counts: true}

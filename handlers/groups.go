@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"go.uber.org/zap"
-
 	"github.com/netdiag/netdiag/internal/casebook"
 )
 
@@ -17,17 +15,12 @@ type Grouped interface {
 }
 
 // grouped adds to a person which of the policy's user groups they are in. A group whose look-up fails stays unknown, which
-// gives nobody a right.
-func (b *Bot) grouped(ctx context.Context, by casebook.Person) casebook.Person {
-	p, ok := b.Book.Policy.(Grouped)
-	if !ok {
-		return by
+// gives nobody a right; the error says why, for the log.
+func (b *Bot) grouped(ctx context.Context, by casebook.Person) (_ casebook.Person, unknown error) {
+	if p, ok := b.Book.Policy.(Grouped); ok {
+		by.Groups, unknown = b.people.memberships(ctx, by.User, p.Groups())
 	}
-	var err error
-	if by.Groups, err = b.people.memberships(ctx, by.User, p.Groups()); err != nil {
-		b.Log.Error("look up user groups", zap.String("user", by.User), zap.Error(err))
-	}
-	return by
+	return by, unknown
 }
 
 // memberships says of each group whether the user is a member. The error is of those that are left out.

@@ -31,10 +31,15 @@ func (b *Bot) halt(ctx context.Context, r request, verb string) render.Message {
 	case r.url == "": // Slack delivers messages more than once, and the second time somebody may have stopped them anew
 		return render.Refusal("Changes are resumed by the slash command alone.", b.Command+" resume")
 	default:
-		h, err = b.Book.Resume(ctx, b.grouped(ctx, by))
+		var unknown error
+		by, unknown = b.grouped(ctx, by)
+		h, err = b.Book.Resume(ctx, by)
+		if err != nil {
+			err = because(err, unknown)
+		}
 	}
 	if refusal, ok := errors.AsType[diagnostics.Refusal](err); ok {
-		log.Warn(verb+" refused", zap.String("why", string(refusal)))
+		log.Warn(verb+" refused", zap.String("why", clean(err).Error()))
 		return render.Refusal(string(refusal))
 	}
 	if err != nil {

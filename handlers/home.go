@@ -53,7 +53,11 @@ func (b *Bot) homeOf(ctx context.Context, r request) (render.Home, error) {
 	if err != nil {
 		return h, err
 	}
-	by, h.Status.Stopped = b.grouped(ctx, by), b.stopped(ctx)
+	h.Status.Stopped = b.stopped(ctx)
+	var unknown error
+	if by, unknown = b.grouped(ctx, by); unknown != nil {
+		b.Log.Error("look up user groups", zap.String("user", by.User), zap.Error(unknown))
+	}
 	if p, ok := b.Book.Policy.(Rights); ok {
 		h.Rights = p.Rights(by, b.Fixes)
 	}

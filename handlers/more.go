@@ -33,13 +33,16 @@ func (b *Bot) more(ctx context.Context, c slack.InteractionCallback, ack func(co
 	var refusal diagnostics.Refusal
 	switch {
 	case errors.As(err, &refusal):
+		b.Log.Warn("a button under an answer refused", append(whence(c, c.Container.ChannelID), zap.String("why", string(refusal)))...)
 		m = render.Refusal(string(refusal))
 	case err != nil:
 		b.Log.Error("a button under an answer", zap.String("user", c.User.ID), zap.Error(err))
 		m = render.Refusal("Something went wrong inside netdiag. Press the button again in a minute.")
 	}
 	if m.Text != "" {
-		b.answerClick(ctx, c, m)
+		if err := b.showClick(ctx, c, m); err != nil {
+			b.Log.Error("answer a button under an answer", zap.String("user", c.User.ID), zap.Error(err))
+		}
 	}
 	if name, ok := render.ParseAsk(c.ActionCallback.BlockActions[0].Value); ok && err == nil {
 		b.tell.again(ctx, name) // what was given up is tried again; this goes on after the click

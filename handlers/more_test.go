@@ -295,6 +295,9 @@ func TestForgedAsks(t *testing.T) {
 		if told := r.whispers(who, seen[who]); !strings.Contains(told[seen[who]-1], f.want) {
 			t.Errorf("%s: told %q, want %q", f.name, told[seen[who]-1], f.want)
 		}
+		if n := r.logs.FilterMessage("a button under an answer refused").Len(); n != i+1 {
+			t.Errorf("%s: %d lines in the log, want %d", f.name, n, i+1)
+		}
 	}
 	if inv, err := r.book.Store.Investigations.Get(t.Context(), r.named(maya).Name); err != nil || len(inv.Status.Wanted) != 0 {
 		t.Errorf("wanted: %v, %v", inv.Status.Wanted, err)

@@ -69,7 +69,7 @@ const shedLimit = 100 * time.Millisecond
 // interact handles what somebody did with a button, a form or a shortcut.
 func (b *Bot) interact(ctx context.Context, c slack.InteractionCallback, ack func(context.Context, any) error) {
 	if b.foreign(c.APIAppID) && c.Type != slack.InteractionTypeBlockActions { // a click is answered
-		b.Log.Warn("an interaction with another app", zap.String("app", c.APIAppID))
+		b.Log.Warn("an interaction with another app", whence(c, c.Container.ChannelID)...)
 		b.ack(ctx, ack, nil)
 		return
 	}
@@ -97,7 +97,7 @@ func (b *Bot) press(ctx context.Context, c slack.InteractionCallback, ack func(c
 		b.undo(ctx, c, ack)
 	case c.View.CallbackID == render.CallbackForm && len(actions) == 1 && (actions[0].ActionID == render.FieldDiagnosis || actions[0].ActionID == render.FieldCluster):
 		b.reshape(ctx, c, *actions[0], ack)
-	case c.Container.Type == "view":
+	case c.Container.Type == "view" && (len(actions) != 1 || !strings.HasPrefix(actions[0].BlockID, render.BlockDecide)): // no view has a card in it
 		b.ack(ctx, ack, nil)
 	default:
 		b.click(ctx, c, ack)

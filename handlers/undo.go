@@ -21,7 +21,7 @@ func (b *Bot) undo(ctx context.Context, c slack.InteractionCallback, ack func(co
 		log := b.decisionLog(c, name, click)
 		var rem casebook.Remediation
 		if err == nil {
-			rem, err = b.undoable(ctx, log, c, name, &click)
+			rem, err = b.undoable(ctx, c, name, &click)
 		}
 		if err == nil && !casebook.CanUndo(rem) {
 			_, err = b.Book.ProposeUndo(ctx, name, click.By) // says why
@@ -37,14 +37,14 @@ func (b *Bot) undo(ctx context.Context, c slack.InteractionCallback, ack func(co
 		return verdict{}
 	})
 	if v.answer != "" {
-		b.answerClick(ctx, c, render.Settled(v.answer))
+		b.answerClick(ctx, c, v)
 	}
 }
 
 // undoable gives the record of a fix whose button was pressed, if the person may know of it and the message is the one
 // that says what became of it.
-func (b *Bot) undoable(ctx context.Context, log *zap.Logger, c slack.InteractionCallback, name string, click *casebook.Click) (rem casebook.Remediation, err error) {
-	if err := b.weighed(ctx, log, c, name, click); err != nil {
+func (b *Bot) undoable(ctx context.Context, c slack.InteractionCallback, name string, click *casebook.Click) (rem casebook.Remediation, err error) {
+	if err := b.weighed(ctx, c, name, click); err != nil {
 		return rem, err
 	}
 	rem, err = b.Book.Store.Remediations.Get(ctx, name)
@@ -75,7 +75,7 @@ func (b *Bot) askUndo(ctx context.Context, c slack.InteractionCallback, d decisi
 	if !ok || !readable || !b.trusted(c, d) {
 		return b.refused(log, name, casebook.Remediation{}, unknownButton)
 	}
-	rem, err := b.undoable(ctx, log, c, name, &click)
+	rem, err := b.undoable(ctx, c, name, &click)
 	if err == nil {
 		rem, err = b.Book.ProposeUndo(ctx, name, click.By)
 	}

@@ -1,10 +1,8 @@
 package handlers_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/sim/slack"
@@ -88,43 +86,3 @@ func TestUndo(t *testing.T) {
 		b.answered(jonas, "It was undone already")
 	})
 }
-
-// A button for an undo that is not the one of the record reveals and does nothing.
-func TestForgedUndo(t *testing.T) {
-	inBubble(t, func(t *testing.T, b *bubble) {
-		defer b.connect(b.config())()
-		_, result := fixed(t, b)
-		value := result.Buttons()[0].Value
-		n := 0
-		for name, forge := range map[string]func(object){
-			"another message": func(p object) { p["container"].(object)["message_ts"] = "1.000001" },
-			"another channel": func(p object) {
-				p["container"].(object)["channel_id"], p["channel"] = quiet, object{"id": quiet}
-			},
-			"another nonce": func(p object) { pressed(p)["value"] = value[:len(value)-1] + "x" },
-			"another fix":   func(p object) { pressed(p)["value"] = "v1:rem-none:" + strings.Repeat("0", 32) },
-			"nonsense":      func(p object) { pressed(p)["value"] = "<!channel>" },
-			"another team":  func(p object) { p["team"] = object{"id": "T0EVIL"} },
-			"no app":        func(p object) { delete(p, "api_app_id") },
-		} {
-			p := object{
-				"type": "block_actions", "api_app_id": app, "token": "x", "trigger_id": fmt.Sprint("none-", n), "team": object{"id": team},
-				"user": object{"id": jonas, "team_id": team}, "channel": object{"id": ops}, "message": object{"ts": result.TS},
-				"container": object{"type": "message", "message_ts": result.TS, "channel_id": ops},
-				"actions":   []any{object{"type": "button", "block_id": "netdiag_undo", "action_id": "netdiag_undo", "value": value}},
-			}
-			forge(p)
-			n++
-			b.deliver(n, p)
-			time.Sleep(time.Minute)
-			if got := b.logs.FilterMessage("a click refused").Len(); got != n {
-				t.Errorf("%s: %d refusals in the log, want %d", name, got, n)
-			}
-		}
-		if all := b.fixes(); len(all) != 1 {
-			t.Errorf("%d records", len(all))
-		}
-	})
-}
-
-func pressed(p object) object { return p["actions"].([]any)[0].(object) }

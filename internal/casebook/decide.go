@@ -101,6 +101,9 @@ func (b *Book) judge(ctx context.Context, name string, c Click, counts bool) (Re
 		if err != nil {
 			return r, err
 		}
+		if err := genuine(r, c); err != nil { // before the policy, whose refusals name the fix
+			return r, err
+		}
 		if err := b.Policy.MayDecide(c.By, c.Verdict, r); err != nil {
 			return r, err
 		}
@@ -130,8 +133,8 @@ func (b *Book) judge(ctx context.Context, name string, c Click, counts bool) (Re
 	}
 }
 
-// refuse says why a click on r can't count, as far as that is not a matter of time.
-func refuse(r Remediation, c Click, now time.Time) error {
+// genuine refuses a click that doesn't come from the card of r.
+func genuine(r Remediation, c Click) error {
 	if subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(r.Status.Nonce)) != 1 || r.Status.Nonce == "" {
 		return staleButton
 	}
@@ -141,6 +144,11 @@ func refuse(r Remediation, c Click, now time.Time) error {
 	if c.Verdict != Approve && c.Verdict != Reject {
 		return unknownButton
 	}
+	return nil
+}
+
+// refuse says why a genuine click on r can't count, as far as that is not a matter of time.
+func refuse(r Remediation, c Click, now time.Time) error {
 	if r.Status.Phase != AwaitingApproval {
 		return answer(r)
 	}

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -30,10 +31,13 @@ func Value(remediation, nonce string) string {
 	return strings.Join([]string{valueVersion, remediation, nonce}, ":")
 }
 
+// recordName is how the casebook names its records.
+var recordName = regexp.MustCompile(`^[a-z]{3}-[a-z0-9]{1,40}$`)
+
 // ParseValue reads a button's value; ok is false where it is none of ours.
 func ParseValue(v string) (remediation, nonce string, ok bool) {
 	parts := strings.Split(v, ":")
-	if len(v) > maxValue || len(parts) != 3 || parts[0] != valueVersion || parts[1] == "" || parts[2] == "" {
+	if len(v) > maxValue || len(parts) != 3 || parts[0] != valueVersion || !recordName.MatchString(parts[1]) || parts[2] == "" {
 		return "", "", false
 	}
 	return parts[1], parts[2], true

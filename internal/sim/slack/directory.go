@@ -51,9 +51,9 @@ func (s *Server) userObject(u User) object {
 	}
 	return object{
 		"id": u.ID, "team_id": u.TeamID, "name": u.Name, "real_name": u.RealName, "deleted": u.Deleted, "profile": profile,
-		"is_bot": u.Bot, "is_app_user": false, "is_admin": u.Admin, "is_owner": false, "is_restricted": u.Restricted,
+		"is_bot": u.Bot, "is_app_user": u.AppUser, "is_admin": u.Admin, "is_owner": false, "is_restricted": u.Restricted,
 		"is_ultra_restricted": u.UltraRestricted, "is_stranger": u.Stranger, "is_workflow_bot": u.WorkflowBot,
-		"is_connector_bot": u.ConnectorBot, "is_email_confirmed": true, "tz": "UTC", "tz_offset": 0, "updated": 0,
+		"is_connector_bot": u.ConnectorBot, "is_email_confirmed": !u.Unconfirmed, "tz": "UTC", "tz_offset": 0, "updated": 0,
 	}
 }
 

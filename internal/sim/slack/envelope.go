@@ -38,7 +38,10 @@ func (s *Server) deliver(ctx context.Context, kind string, attempt int, build fu
 	if c == nil {
 		return nil, ErrUnreachable
 	}
-	payload := build(c.base)
+	payload, err := s.forged(kind, build(c.base))
+	if err != nil {
+		return nil, err
+	}
 	got := make(chan ack, 1)
 	var id string
 	var n int

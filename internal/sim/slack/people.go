@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -188,6 +189,28 @@ func (s *Server) SetGroup(id string, users ...string) {
 	s.emit(object{
 		"type": "subteam_members_changed", "subteam_id": id, "team_id": s.o.Team.ID, "date_previous_update": now, "date_update": now,
 		"added_users": added, "added_users_count": len(added), "removed_users": removed, "removed_users_count": len(removed), "event_ts": s.state.ts(s.o.Now()),
+	})
+}
+
+// SetUser makes somebody another person than before: a guest, say, or deactivated. The app is not told.
+func (s *Server) SetUser(u User) {
+	s.change(func() {
+		s.state.users = slices.Clone(s.state.users)
+		for i, was := range s.state.users {
+			if was.ID == u.ID {
+				u.Name, u.TeamID = cmp.Or(u.Name, was.Name), cmp.Or(u.TeamID, was.TeamID)
+				s.state.users[i] = u
+			}
+		}
+	})
+}
+
+// SetShared shares a channel with another organisation, or ends that, without telling anybody.
+func (s *Server) SetShared(channel string, shared bool) {
+	s.change(func() {
+		if c := s.state.channel(channel); c != nil {
+			c.ExtShared = shared
+		}
 	})
 }
 

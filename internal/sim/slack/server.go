@@ -107,8 +107,9 @@ type Server struct {
 	conns    []*conn
 	turn     int // of the connection that gets the next envelope
 	disabled bool
-	twice    int // envelopes to send over every connection
-	deafTo   int // acknowledgements to lose
+	twice    int                          // envelopes to send over every connection
+	forge    func(payload map[string]any) // of the next interaction
+	deafTo   int                          // acknowledgements to lose
 	pending  map[string]chan ack
 	triggers map[string]*trigger
 	urls     map[string]*responseURL

@@ -19,7 +19,8 @@ type User struct {
 
 	Deleted, Bot, Admin                   bool
 	Restricted, UltraRestricted, Stranger bool // guests; Stranger is users.info's is_stranger
-	WorkflowBot, ConnectorBot             bool
+	WorkflowBot, ConnectorBot, AppUser    bool
+	Unconfirmed                           bool // the e-mail address
 }
 
 // Channel is a conversation. Nil Members means everyone and the app; a direct message has With set.

@@ -2,6 +2,8 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -112,6 +114,32 @@ func (s *Server) FreezeOne() bool {
 
 // Duplicate has each of the next n envelopes sent over every connection: a delivery that came twice.
 func (s *Server) Duplicate(n int) { s.change(func() { s.twice += n }) }
+
+// Forge has f change the payload of the next interaction before the app gets it, as somebody would who speaks in Slack's
+// place. What the app answers to it is taken as an answer to the true one.
+func (s *Server) Forge(f func(payload map[string]any)) { s.change(func() { s.forge = f }) }
+
+// forged is the payload as Forge wants it, which may be as it is.
+func (s *Server) forged(kind string, payload object) (object, error) {
+	s.mu.Lock()
+	f := s.forge
+	if f == nil || kind != "interactive" {
+		s.mu.Unlock()
+		return payload, nil
+	}
+	s.forge = nil
+	b, err := json.Marshal(payload)
+	s.mu.Unlock()
+	var plain object
+	if err == nil {
+		err = json.Unmarshal(b, &plain)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("forge a payload: %w", err)
+	}
+	f(plain)
+	return plain, nil
+}
 
 // LoseAcks has the next n acknowledgements lost on their way: whoever typed sees an error though it was heard, and an
 // event comes again.
