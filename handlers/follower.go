@@ -82,7 +82,7 @@ func (t *teller) tellFollower(ctx context.Context, inv casebook.Investigation) (
 
 // point tells a person where the answer will be. That Slack won't have it must not keep the rest back: the answer names them too.
 func (t *teller) point(ctx context.Context, inv casebook.Investigation, root casebook.Message) (casebook.Investigation, error) {
-	m := render.Pointer("Somebody asked the same a moment ago: it is being looked into already. The answer comes in that thread, and names you.", t.web.permalink(ctx, root.Channel, root.TS))
+	m := render.Pointer("Somebody asked the same a moment ago: it is being looked into already. The answer comes in that thread, and names you.", t.permalink(root.Channel, root.TS, inv.Question.Thread))
 	err := t.web.whisper(ctx, inv.Question.Channel, inv.Question.Thread, inv.Question.User, m)
 	if toldToWait(err) || err != nil && temporary(err) {
 		return inv, err

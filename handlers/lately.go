@@ -44,7 +44,7 @@ func (b *Bot) entries(all []casebook.Investigation, here string) []render.Entry 
 	for _, inv := range all {
 		e := render.Entry{Investigation: inv}
 		if root := inv.Status.Root; !direct(root.Channel) || root.Channel == here {
-			e.Link = b.permalink(root.Channel, root.TS, inv.Question.Thread)
+			e.Link = b.permalink(root.Channel, root.TS, threadOf(inv))
 		}
 		out = append(out, e)
 	}

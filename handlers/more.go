@@ -102,9 +102,9 @@ func (b *Bot) want(ctx context.Context, log *zap.Logger, inv casebook.Investigat
 	case ts == noFiles:
 		return m, diagnostics.Refusal(filesRefused)
 	case ts != "" && what == wantFile:
-		return render.Pointer(called+" in this thread already, as files.", b.web.permalink(ctx, inv.Status.Root.Channel, inv.Status.Root.TS)), nil
+		return render.Pointer(called+" in this thread already, as files.", b.permalink(inv.Status.Root.Channel, inv.Status.Root.TS, threadOf(inv))), nil
 	case ts != "":
-		return render.Pointer(called+" in this thread already.", b.web.permalink(ctx, inv.Status.Root.Channel, ts)), nil
+		return render.Pointer(called+" in this thread already.", b.permalink(inv.Status.Root.Channel, ts, threadOf(inv))), nil
 	}
 	first := false
 	_, err = b.Book.ChangeInvestigation(ctx, inv.Name, func(s *casebook.InvestigationStatus) error {
@@ -130,7 +130,7 @@ func (b *Bot) want(ctx context.Context, log *zap.Logger, inv casebook.Investigat
 func (b *Bot) again(ctx context.Context, log *zap.Logger, inv casebook.Investigation, r request) (m render.Message, err error) {
 	const already = "This was asked again already."
 	if next, err := b.Book.Store.Investigations.Get(ctx, casebook.InvestigationName(r.key)); err == nil {
-		return render.Pointer(already+" Use the buttons of the newer answer.", b.web.permalink(ctx, next.Status.Root.Channel, next.Status.Root.TS)), nil
+		return render.Pointer(already+" Use the buttons of the newer answer.", b.permalink(next.Status.Root.Channel, next.Status.Root.TS, threadOf(next))), nil
 	}
 	q := inv.Question
 	if _, ok := b.diagnosis(q.Diagnosis); !ok {
@@ -150,16 +150,4 @@ func (b *Bot) again(ctx context.Context, log *zap.Logger, inv casebook.Investiga
 	log.Info("asked again")
 	b.begin(name)
 	return m, nil
-}
-
-// permalink is a link to a message; empty where Slack gives none.
-func (w *web) permalink(ctx context.Context, channel, ts string) string {
-	if ts == "" {
-		return ""
-	}
-	link, err := w.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: channel, Ts: ts})
-	if err != nil {
-		return ""
-	}
-	return link
 }

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,7 +9,7 @@ import (
 
 func (s *Server) authTest(c *call) (object, error) {
 	return object{
-		"url": c.base + "/", "team": s.o.Team.Name, "user": s.o.App.Name, "team_id": s.o.Team.ID,
+		"url": cmp.Or(strings.TrimSuffix(s.o.Page, "/"), c.base) + "/", "team": s.o.Team.Name, "user": s.o.App.Name, "team_id": s.o.Team.ID,
 		"user_id": s.o.App.BotUser, "bot_id": s.o.App.BotID, "is_enterprise_install": false,
 	}, nil
 }
