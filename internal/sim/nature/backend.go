@@ -52,7 +52,7 @@ func (k *controller) manage(ctx context.Context, r *awsnet.Reader, lb *elb.LoadB
 
 // unmanage takes back what manage did. The rules go first, because they name the group.
 func (k *controller) unmanage(ctx context.Context, r *awsnet.Reader, lb *elb.LoadBalancer, b *unstructured.Unstructured) error {
-	if err := k.revoke(ctx, r, b); err != nil {
+	if err := k.gone(ctx, r, b); err != nil {
 		return err
 	}
 	if err := k.patch(ctx, b, map[string]any{"spec": map[string]any{"networking": nil}}); err != nil {

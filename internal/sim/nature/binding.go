@@ -101,6 +101,9 @@ func (k *controller) binding(ctx context.Context, b *unstructured.Unstructured) 
 	if problem == "" {
 		problem, err = k.authorize(ctx, r, b, groups)
 	}
+	if err == nil && problem == "" {
+		err = k.prune(ctx, r, groups, nil)
+	}
 	if err != nil {
 		return err
 	}

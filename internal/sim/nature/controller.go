@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,8 +35,10 @@ type controller struct {
 
 	ingresses map[string]map[string]string // annotations that were last acted on, by namespace/name
 	services  map[string]map[string]string
-	bindings  map[string]mark // what was last acted on
-	waited    time.Duration   // since bindings were tried again
+	bindings  map[string]mark            // what was last acted on
+	checks    map[string]elb.HealthCheck // as the controller left them, by the ARN of the target group
+	waited    time.Duration              // since bindings were tried again
+	rested    time.Duration              // since everything was looked at again
 }
 
 func newController(n *Nature, c *clients) *controller { return &controller{n: n, c: c} }
@@ -44,6 +47,11 @@ func (k *controller) round(ctx context.Context) error {
 	first := k.ingresses == nil
 	if first {
 		k.ingresses, k.services, k.bindings = map[string]map[string]string{}, map[string]map[string]string{}, map[string]mark{}
+		k.learn(ctx)
+	}
+	resync := k.rested >= k.n.o.Resync
+	if k.rested += controllerLoop; resync {
+		k.rested = 0
 	}
 	var trouble error
 	note := func(err error) {
@@ -66,7 +74,7 @@ func (k *controller) round(ctx context.Context) error {
 			k.ingresses[id] = now // made anew it would get a load balancer, which nature doesn't play
 			continue
 		}
-		if maps.Equal(was, now) && !backs(i, changed) {
+		if maps.Equal(was, now) && !backs(i, changed) && !resync {
 			continue
 		}
 		if err := k.ingress(ctx, i, was, changed); err != nil {
@@ -82,9 +90,13 @@ func (k *controller) round(ctx context.Context) error {
 		k.waited = 0
 	}
 	for _, b := range listed[*unstructured.Unstructured](k.c.bindings) {
+		if slices.Contains(b.GetFinalizers(), bindingFinalizer) && b.GetDeletionTimestamp() != nil {
+			note(k.finalize(ctx, b))
+			continue
+		}
 		id, now := key(b.GetNamespace(), b.GetName()), markOf(b)
 		was, known := k.bindings[id]
-		changed := !first && known && (was.spec != now.spec || !was.unchecked && now.unchecked)
+		changed := !first && known && (was.spec != now.spec || !was.unchecked && now.unchecked || resync)
 		if !changed && !(again && k.chooses(ctx, b)) {
 			k.bindings[id] = now
 			continue
@@ -188,6 +200,9 @@ func (k *controller) ingress(ctx context.Context, i *networkingv1.Ingress, was m
 	}
 	manages, managed := manages(annotations(i)), manages(was)
 	for _, b := range k.stack(i) {
+		if err := k.putBack(ctx, r, textAt(b, "spec", "targetGroupARN")); err != nil {
+			return err
+		}
 		if err := k.healthCheck(ctx, r, i, b, was, services[key(b.GetNamespace(), serviceOf(b))]); err != nil {
 			return err
 		}

@@ -59,7 +59,7 @@ func (k *controller) healthCheck(ctx context.Context, r *awsnet.Reader, i *netwo
 		return fmt.Errorf("modify target group %s: %w", groups[0].Name, err)
 	}
 	k.n.say("load balancer controller: health check of %s: %v", groups[0].Name, set)
-	return nil
+	return k.keep(ctx, k.c.reads.Reader(), arn)
 }
 
 // either is an annotation of the Service, else of the ingress, else the default.

@@ -48,6 +48,9 @@ type Options struct {
 	// Revert is how long after somebody else's change EKS puts back what it has applied itself of aws-node: 15 minutes, says
 	// the best practices guide of EKS; not every cluster sees it. 0 is never.
 	Revert time.Duration
+	// Resync is how often the load balancer controller looks at everything again although nothing has changed: 10 hours where
+	// it is 0, which is its --sync-period and that of its deferred reconciler.
+	Resync time.Duration
 	// Fail makes EKS give up updates of the VPC CNI add-on; nil lets it carry them out.
 	Fail *Fail
 	// Speed divides every timer: with 10, what takes a minute in life takes six seconds. 0 means 1.
@@ -75,6 +78,9 @@ func New(o Options) *Nature {
 	}
 	if o.Speed <= 0 {
 		o.Speed = 1
+	}
+	if o.Resync <= 0 {
+		o.Resync = 10 * time.Hour
 	}
 	if o.After == nil {
 		o.After = time.After

@@ -25,7 +25,8 @@ type rule struct {
 }
 
 // rulesOf reads spec.networking. A list of ports that is there but empty makes no rule; one that is absent means all ports.
-func rulesOf(b *unstructured.Unstructured) []rule {
+// named is true where a port is asked for by name, which the controller resolves per pod and nature doesn't.
+func rulesOf(b *unstructured.Unstructured) (out []rule, named bool) {
 	var spec struct {
 		Ingress []struct {
 			From []struct {
@@ -45,9 +46,8 @@ func rulesOf(b *unstructured.Unstructured) []rule {
 	n, _, _ := unstructured.NestedMap(b.Object, "spec", "networking")
 	raw, err := json.Marshal(n)
 	if err != nil || json.Unmarshal(raw, &spec) != nil {
-		return nil
+		return nil, true
 	}
-	var out []rule
 	for _, in := range spec.Ingress {
 		ports := []rule{{from: 0, to: 65535, protocol: "tcp"}}
 		if in.Ports != nil {
@@ -57,7 +57,8 @@ func rulesOf(b *unstructured.Unstructured) []rule {
 				if number, err := strconv.Atoi(fmt.Sprint(p.Port)); err == nil {
 					r.from, r.to = number, number
 				} else if p.Port != nil {
-					continue // a name: the controller resolves it per pod
+					named = true
+					continue
 				}
 				if r.protocol == "" {
 					r.protocol = "tcp"
@@ -72,7 +73,7 @@ func rulesOf(b *unstructured.Unstructured) []rule {
 			}
 		}
 	}
-	return out
+	return out, named
 }
 
 // authorize adds the rules that are missing. problem is why EC2 doesn't take one.
@@ -81,8 +82,9 @@ func (k *controller) authorize(ctx context.Context, r *awsnet.Reader, b *unstruc
 	if err != nil {
 		return "", err
 	}
+	wanted, _ := rulesOf(b)
 	for _, group := range groups {
-		for _, want := range rulesOf(b) {
+		for _, want := range wanted {
 			if slices.ContainsFunc(existing, func(e vpc.SecurityGroupRule) bool { return e.Group == group && want.same(e) }) {
 				continue
 			}
@@ -100,37 +102,6 @@ func (k *controller) authorize(ctx context.Context, r *awsnet.Reader, b *unstruc
 		}
 	}
 	return "", nil
-}
-
-// revoke takes back the controller's own rules for a binding, but for those that another binding asks for too.
-func (k *controller) revoke(ctx context.Context, r *awsnet.Reader, b *unstructured.Unstructured) error {
-	groups, problem, err := k.endpointGroups(ctx, r, b)
-	if err != nil || problem != "" {
-		return err
-	}
-	var others []rule
-	for _, o := range listed[*unstructured.Unstructured](k.c.bindings) {
-		if o.GetUID() != b.GetUID() {
-			others = append(others, rulesOf(o)...)
-		}
-	}
-	existing, err := r.SecurityGroupRules(ctx, groups...)
-	if err != nil {
-		return err
-	}
-	wanted := rulesOf(b)
-	for _, e := range existing {
-		same := func(w rule) bool { return w.same(e) }
-		if e.Egress || e.Description != ownRule || !slices.ContainsFunc(wanted, same) || slices.ContainsFunc(others, same) {
-			continue
-		}
-		_, err := k.c.ec2.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: aws.String(e.Group), SecurityGroupRuleIds: []string{e.ID}})
-		if err != nil {
-			return fmt.Errorf("revoke rule %s of %s: %w", e.ID, e.Group, err)
-		}
-		k.n.say("load balancer controller: rule %s of %s is revoked", e.ID, e.Group)
-	}
-	return nil
 }
 
 func (w rule) same(e vpc.SecurityGroupRule) bool {

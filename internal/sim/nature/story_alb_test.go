@@ -25,7 +25,10 @@ const (
 	shared    = "elbv2.k8s.aws/targetGroupBinding=shared"
 )
 
-var bindings = schema.GroupVersionResource{Group: "elbv2.k8s.aws", Version: "v1beta1", Resource: "targetgroupbindings"}
+var (
+	bindings  = schema.GroupVersionResource{Group: "elbv2.k8s.aws", Version: "v1beta1", Resource: "targetgroupbindings"}
+	ingresses = schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"}
+)
 
 // health wants every target of every target group in this state.
 func (l *lab) health(ctx context.Context, want map[string]string) error {
@@ -130,7 +133,6 @@ func TestRuleOpensThePodPort(t *testing.T) {
 
 func TestControllerManagesTheRules(t *testing.T) {
 	const annotation = "alb.ingress.kubernetes.io/manage-backend-security-group-rules"
-	ingresses := schema.GroupVersionResource{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"}
 	l := open(t, "seeds/seed-alb-502")
 	l.live(t)
 	l.lived(t, 3)

@@ -34,6 +34,7 @@ type lab struct {
 	eks     *eks.Client
 	elb     *elb.Client
 	revert  time.Duration // of EKS; it never does where it is 0
+	resync  time.Duration // of the load balancer controller
 
 	turn chan struct{} // a round of the CNI or the health checks has ended
 
@@ -75,7 +76,7 @@ func (l *lab) live(t *testing.T) {
 	m := l.World.Meta
 	n := nature.New(nature.Options{
 		Kube: access.Kubernetes(l.KubeURL, "nature"), AWS: access.SDK(m.Region, l.AWSURL), EKS: l.AWS, Health: l.AWS, Cluster: m.Cluster,
-		Now: func() time.Time { return m.Now }, Revert: l.revert, Speed: speed, After: l.after, Log: l.log,
+		Now: func() time.Time { return m.Now }, Revert: l.revert, Resync: l.resync, Speed: speed, After: l.after, Log: l.log,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
