@@ -88,7 +88,7 @@ func (t *teller) inOrder(inv casebook.Investigation) []string {
 
 // settled reports that the thread knows how a fix ended.
 func settled(rem casebook.Remediation) bool {
-	if !rem.Status.Phase.Terminal() || rem.Status.Posted[settledKey] == "" || rem.Status.Posted[againKey] == "" && casebook.Asks(rem) {
+	if !rem.Status.Phase.Terminal() || rem.Status.Posted[settledKey] == "" || rem.Status.Posted[againKey] == "" && casebook.Asks(rem) || unmarked(rem) {
 		return false
 	}
 	for _, n := range rem.Status.Notes {
@@ -116,7 +116,7 @@ func up(rem casebook.Remediation) bool {
 	switch {
 	case s.Card.TS == "":
 		return !shows(rem)
-	case s.Shown != digest(render.Card(rem)), s.Phase.Terminal() && s.Posted[settledKey] == "", s.Posted[againKey] == "" && casebook.Asks(rem):
+	case s.Shown != digest(render.Card(rem)), s.Phase.Terminal() && s.Posted[settledKey] == "", s.Posted[againKey] == "" && casebook.Asks(rem), unmarked(rem):
 		return false
 	}
 	return !slices.ContainsFunc(s.Notes, func(n casebook.Note) bool { return s.Posted[noteKey(n)] == "" })
@@ -200,6 +200,9 @@ func (t *teller) tellFix(ctx context.Context, rem casebook.Remediation, inv case
 		return rem, err
 	}
 	if rem, err = t.tellAgain(ctx, rem, thread); err != nil {
+		return rem, err
+	}
+	if rem, err = t.tellUndone(ctx, rem); err != nil {
 		return rem, err
 	}
 	over := rem.Status.Phase.Terminal()

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,8 @@ func TestUndo(t *testing.T) {
 		b.must(b.Click(b.context(), jonas, ops, card.TS, "Approve"))
 		b.whisper(jonas, ops, "somebody else has to approve it")
 
+		b.must(b.Click(b.context(), maya, ops, result.TS, "Undo"))
+		b.modal(maya, func(v slack.View) bool { return v.CallbackID == "netdiag_undo" })
 		b.decide(aisha, card, "Approve", nil)
 		b.reply(root, says("Undone: "))
 		b.stored(func(f casebook.Remediation) bool { return f.Plan.Undoes != "" && f.Status.Posted["card-final"] != "" })
@@ -80,9 +83,15 @@ func TestUndo(t *testing.T) {
 		if tuned {
 			t.Error("the change is still there")
 		}
-		b.must(b.Click(b.context(), jonas, ops, result.TS, "Undo"))
-		b.modal(jonas, func(v slack.View) bool { return v.CallbackID == "netdiag_undo" })
-		b.submit(jonas, nil)
-		b.answered(jonas, "It was undone already")
+		b.submit(maya, nil)
+		b.answered(maya, "It was undone already")
+		edited := b.reply(root, func(m slack.Message) bool { return m.TS == result.TS && len(m.Buttons()) == 0 })
+		undo := b.fixes()[slices.IndexFunc(b.fixes(), func(f casebook.Remediation) bool { return f.Plan.Undoes != "" })]
+		if want := "Undone at " + undo.Status.Finished.UTC().Format("15:04:05 UTC") + ", asked for by <@U0JONAS>, approved by <@U0AISHA>."; !strings.Contains(edited.Plain(), want) {
+			t.Errorf("%q lacks %q", edited.Plain(), want)
+		}
+		if said, _, _ := strings.Cut(result.Plain(), "\nUndo"); !strings.HasPrefix(edited.Plain(), said) {
+			t.Errorf("%q says no more what %q said", edited.Plain(), said)
+		}
 	})
 }

@@ -24,23 +24,47 @@ func Note(rem casebook.Remediation, n casebook.Note) Message {
 
 // Outcome tells the thread how a fix ended. Who decided stands on its card, where naming them tells nobody.
 func Outcome(rem casebook.Remediation) Message {
-	title := render.FixItem(rem.Plan.Fix).Text
+	m, title := outcome(rem)
+	if casebook.CanUndo(rem) {
+		b := slack.NewButtonBlockElement(ActionUndo, Value(rem.Name, rem.Status.Nonce), plain("Undo", maxButton))
+		b.AccessibilityLabel = render.Cut("Undo: "+title, maxButton)
+		m.Blocks = append(m.Blocks, slack.NewActionBlock(BlockUndo, b))
+	}
+	m.Blocks = append(m.Blocks, context(rem.Name))
+	return m
+}
+
+// Undone takes the place of Outcome once the fix was undone: it has no button any more, and says who had it undone and when.
+// It comes as an edit, which tells nobody whom it names.
+func Undone(rem, undo casebook.Remediation) Message {
+	m, _ := outcome(rem)
+	spans := []span{bold("Undone at " + clock(undo.Status.Finished)), text(", asked for by "), person(undo.Plan.Question.User)}
+	for i, d := range undo.Status.Decisions {
+		by := ", approved by "
+		if i > 0 {
+			by = " and "
+		}
+		spans = append(spans, text(by), person(d.User))
+	}
+	m.Blocks = append(m.Blocks, rich(line(append(spans, text("."))...)), context(rem.Name))
+	return m
+}
+
+// outcome is what Outcome and Undone have in common.
+func outcome(rem casebook.Remediation) (m Message, title string) {
+	title = render.FixItem(rem.Plan.Fix).Text
 	for i := range rem.Status.Decisions {
 		if d := rem.Status.Decisions[len(rem.Status.Decisions)-1-i]; d.Reason != "" {
 			rem.Status.Outcome += " Reason: " + d.Reason
 			break
 		}
 	}
-	undo := casebook.CanUndo(rem)
 	rem.Status.Decisions = nil
 	s := status(rem)
-	blocks := []slack.Block{rich(append([]slack.RichTextElement{line(bold(title))}, s...)...)}
-	if undo {
-		b := slack.NewButtonBlockElement(ActionUndo, Value(rem.Name, rem.Status.Nonce), plain("Undo", maxButton))
-		b.AccessibilityLabel = render.Cut("Undo: "+title, maxButton)
-		blocks = append(blocks, slack.NewActionBlock(BlockUndo, b))
-	}
-	return Message{Text: fallback("netdiag fix", title, flattenRich(s[0])), Blocks: append(blocks, context(rem.Name))}
+	return Message{
+		Text:   fallback("netdiag fix", title, flattenRich(s[0])),
+		Blocks: []slack.Block{rich(append([]slack.RichTextElement{line(bold(title))}, s...)...)},
+	}, title
 }
 
 // Announcement tells a channel or a thread something of netdiag's own. It may mention a user as <@U…>, and holds no text

@@ -217,7 +217,11 @@ func TestCardAfterATrial(t *testing.T) {
 	undo.Plan.Undoes, undo.Plan.Fix.Title, undo.Status.Trial = "rem-abc", "Undo: "+undo.Plan.Fix.Title, tried.Status.Trial
 	done := remediation(t, casebook.Succeeded)
 	done.Status.Outcome, done.Status.Receipt = "Done: all 14 pods of backend run.", &remedy.Receipt{ID: "u-1", Owned: true, Undo: undo.Plan.Fix.Action}
-	golden(t, "trial", slack.Card(tried), slack.Card(refused), slack.Card(undone), slack.Card(undo), slack.Outcome(done))
+	taken := undo
+	taken.Status.Phase, taken.Status.Finished = casebook.Succeeded, noon.Add(9*time.Minute)
+	taken.Plan.Question.User = "U0ALICE"
+	taken.Status.Decisions = []casebook.Decision{{User: "U0BOB", Verdict: casebook.Approve}, {User: "U0CAROL", Verdict: casebook.Approve}}
+	golden(t, "trial", slack.Card(tried), slack.Card(refused), slack.Card(undone), slack.Card(undo), slack.Outcome(done), slack.Undone(done, taken))
 	goldenViews(t, "undo", slack.UndoView(done, "m"))
 	if len(slack.Outcome(done).Blocks) != len(slack.Outcome(undone).Blocks)+1 {
 		t.Error("exactly what can be undone has a button for it")
