@@ -181,6 +181,9 @@ func (s *saga) complete(t *testing.T) bool {
 			continue
 		}
 		missing("the card of "+f.Name, f.Status.Card.TS, f.Status.Outcome)
+		if of, err := s.book.Store.Remediations.Get(t.Context(), f.Plan.Undoes); err == nil && f.Status.Phase == casebook.Succeeded {
+			missing("that "+of.Name+" was undone", of.Status.Posted["note-outcome"], "Undone at ")
+		}
 		for _, n := range f.Status.Notes {
 			text := n.Text
 			if n.Key == "outcome" {

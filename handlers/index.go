@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +18,8 @@ type index struct {
 	mu    sync.Mutex
 	asked map[string]asked     // investigations
 	open  map[string]time.Time // remediations that wait for a decision, and until when
+
+	decided map[string]map[string]time.Time // by investigation: the remediations that somebody decided on, and since when they are there
 }
 
 // asked is what a question can be found by.
@@ -40,6 +43,15 @@ func (x *index) investigation(inv casebook.Investigation) {
 func (x *index) remediation(rem casebook.Remediation) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if of := rem.Plan.Investigation; len(rem.Status.Decisions) > 0 {
+		if x.decided == nil {
+			x.decided = map[string]map[string]time.Time{}
+		}
+		if x.decided[of] == nil {
+			x.decided[of] = map[string]time.Time{}
+		}
+		x.decided[of][rem.Name] = rem.Created
+	}
 	if rem.Status.Phase != casebook.AwaitingApproval {
 		delete(x.open, rem.Name)
 		return
@@ -87,6 +99,18 @@ func (x *index) forget(name string) {
 	defer x.mu.Unlock()
 	delete(x.asked, name)
 	delete(x.open, name)
+	delete(x.decided, name)
+	for _, of := range x.decided {
+		delete(of, name)
+	}
+}
+
+// fixesOf names the remediations of an investigation that somebody decided on, the oldest first.
+func (x *index) fixesOf(investigation string) []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	of := x.decided[investigation]
+	return slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Or(of[a].Compare(of[b]), cmp.Compare(a, b)) })
 }
 
 // read gets records by their names, in that order; those that are gone are left out.

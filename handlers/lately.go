@@ -21,7 +21,16 @@ func (b *Bot) lately(ctx context.Context, r request, c ask.Command) (render.Mess
 	if c.Verb == "history" {
 		names := b.index.newest(orElse(c.Count, usualHistory), func(a asked) bool { return a.channel == r.channel || a.root == r.channel })
 		here, err := read(ctx, &b.index, b.Book.Store.Investigations, names)
-		return render.History(b.entries(here, r.channel), now), err
+		if err != nil {
+			return render.Message{}, err
+		}
+		entries := b.entries(here, r.channel)
+		for i, e := range entries {
+			if entries[i].Remediations, err = read(ctx, &b.index, b.Book.Store.Remediations, b.index.fixesOf(e.Investigation.Name)); err != nil {
+				return render.Message{}, err
+			}
+		}
+		return render.History(entries, now), nil
 	}
 	running, err := read(ctx, &b.index, b.Book.Store.Investigations, b.unfinished())
 	if err != nil {
@@ -42,7 +51,7 @@ func (b *Bot) lately(ctx context.Context, r request, c ask.Command) (render.Mess
 func (b *Bot) entries(all []casebook.Investigation, here string) []render.Entry {
 	var out []render.Entry
 	for _, inv := range all {
-		e := render.Entry{Investigation: inv}
+		e := render.Entry{Case: casebook.Case{Investigation: inv}}
 		if root := inv.Status.Root; !direct(root.Channel) || root.Channel == here {
 			e.Link = b.permalink(root.Channel, root.TS, threadOf(inv))
 		}

@@ -90,6 +90,11 @@ func TestUndo(t *testing.T) {
 		if want := "Undone at " + undo.Status.Finished.UTC().Format("15:04:05 UTC") + ", asked for by <@U0JONAS>, approved by <@U0AISHA>."; !strings.Contains(edited.Plain(), want) {
 			t.Errorf("%q lacks %q", edited.Plain(), want)
 		}
+		told := b.ask(maya, ops, "/netdiag history")
+		first, second := strings.Index(told, ": approved by <@U0JONAS>"), strings.Index(told, ": approved by <@U0AISHA>")
+		if first < 0 || second < first || !strings.Contains(told[second:], undo.Status.Outcome[:20]) {
+			t.Errorf("the history says\n%s", told)
+		}
 		if said, _, _ := strings.Cut(result.Plain(), "\nUndo"); !strings.HasPrefix(edited.Plain(), said) {
 			t.Errorf("%q says no more what %q said", edited.Plain(), said)
 		}

@@ -144,7 +144,7 @@ func flattenRich(e slack.RichTextElement) string {
 	case *slack.RichTextList:
 		var items []string
 		for _, i := range e.Elements {
-			items = append(items, "• "+flattenRich(i))
+			items = append(items, strings.Repeat("  ", e.Indent)+"• "+flattenRich(i))
 		}
 		return strings.Join(items, "\n")
 	}

@@ -71,23 +71,11 @@ func ChannelsOnly(begin string, inv casebook.Investigation) Message {
 // typing is a command as it is typed; begin is empty where nothing stands before it.
 func typing(begin, words string) string { return strings.TrimSpace(begin + " " + words) }
 
-// Entry is a question in a list. Link leads to its answer; empty where there is nothing to see.
+// Entry is a question in a list, for History with its fixes that somebody decided on. Link leads to its answer; empty where
+// there is nothing to see.
 type Entry struct {
-	Investigation casebook.Investigation
-	Link          string
-}
-
-// History lists questions of one channel, newest first.
-func History(entries []Entry, now time.Time) Message {
-	if len(entries) == 0 {
-		return Refusal("Nothing was asked here lately.")
-	}
-	var lines []*slack.RichTextSection
-	for _, e := range entries {
-		lines = append(lines, entry(e, true, now))
-	}
-	title := "Asked here lately"
-	return Message{Text: fallback("netdiag", title), Blocks: []slack.Block{header(title), rich(bullets(lines, shownItems))}}
+	casebook.Case
+	Link string
 }
 
 // entry is one line: what was asked, when, by whom where who is wanted, and what came of it.

@@ -45,7 +45,7 @@ func entries(t *testing.T) []slack.Entry {
 		q := question()
 		q.Command = fmt.Sprintf("pending backend-%d", i)
 		inv := casebook.Investigation{Name: fmt.Sprint("inv-", i), Created: noon.Add(-time.Duration(i) * 5 * time.Hour), Question: q, Status: s}
-		e := slack.Entry{Investigation: inv}
+		e := slack.Entry{Case: casebook.Case{Investigation: inv}}
 		if i > 0 {
 			e.Link = fmt.Sprintf("https://acme.slack.com/archives/C01/p170000000000000%d", i)
 		}

@@ -1,0 +1,39 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+
+	"github.com/netdiag/netdiag/internal/casebook"
+	render "github.com/netdiag/netdiag/internal/render/slack"
+)
+
+// undoneKey is the key of the message with the Undo button, once it says that the fix was undone; its undo holds it.
+const undoneKey = "undone"
+
+// unmarked reports an undo that worked, and of which the fix's own message may not say so yet.
+func unmarked(undo casebook.Remediation) bool {
+	return undo.Plan.Undoes != "" && undo.Status.Phase == casebook.Succeeded && undo.Status.Posted[undoneKey] == ""
+}
+
+// tellUndone takes the button from the message that says how a fix ended, once its undo has worked, and has it say so.
+func (t *teller) tellUndone(ctx context.Context, undo casebook.Remediation) (casebook.Remediation, error) {
+	if !unmarked(undo) {
+		return undo, nil
+	}
+	rem, err := t.Book.Store.Remediations.Get(ctx, undo.Plan.Undoes)
+	if errors.Is(err, casebook.ErrNotFound) {
+		return t.noted(ctx, undo.Name, undoneKey, "gone")
+	}
+	if err != nil {
+		return undo, err
+	}
+	at := casebook.Message{Channel: rem.Status.Card.Channel, TS: rem.Status.Posted[noteKey(casebook.Note{Key: outcomeNote})]}
+	if at.TS == "" { // it had no button anybody could press
+		return t.noted(ctx, undo.Name, undoneKey, "none")
+	}
+	if err := t.edit(ctx, undo.Name, at, render.Undone(rem, undo)); err != nil {
+		return undo, err
+	}
+	return t.noted(ctx, undo.Name, undoneKey, at.TS)
+}
