@@ -88,7 +88,7 @@ func (t *teller) inOrder(inv casebook.Investigation) []string {
 
 // settled reports that the thread knows how a fix ended.
 func settled(rem casebook.Remediation) bool {
-	if !rem.Status.Phase.Terminal() || rem.Status.Posted[settledKey] == "" || rem.Status.Posted[againKey] == "" && casebook.Asks(rem) || unmarked(rem) {
+	if !rem.Status.Phase.Terminal() || rem.Status.Posted[settledKey] == "" || rem.Status.Posted[againKey] == "" && casebook.Asks(rem) {
 		return false
 	}
 	for _, n := range rem.Status.Notes {
@@ -116,7 +116,7 @@ func up(rem casebook.Remediation) bool {
 	switch {
 	case s.Card.TS == "":
 		return !shows(rem)
-	case s.Shown != digest(render.Card(rem)), s.Phase.Terminal() && s.Posted[settledKey] == "", s.Posted[againKey] == "" && casebook.Asks(rem), unmarked(rem):
+	case s.Shown != digest(render.Card(rem)), s.Phase.Terminal() && s.Posted[settledKey] == "", s.Posted[againKey] == "" && casebook.Asks(rem):
 		return false
 	}
 	return !slices.ContainsFunc(s.Notes, func(n casebook.Note) bool { return s.Posted[noteKey(n)] == "" })

@@ -11,14 +11,10 @@ import (
 // undoneKey is the key of the message with the Undo button, once it says that the fix was undone; its undo holds it.
 const undoneKey = "undone"
 
-// unmarked reports an undo that worked, and of which the fix's own message may not say so yet.
-func unmarked(undo casebook.Remediation) bool {
-	return undo.Plan.Undoes != "" && undo.Status.Phase == casebook.Succeeded && undo.Status.Posted[undoneKey] == ""
-}
-
-// tellUndone takes the button from the message that says how a fix ended, once its undo has worked, and has it say so.
+// tellUndone takes the button from the message that says how a fix ended, once its undo has worked, and has it say so. It
+// comes before the undo is noted as told.
 func (t *teller) tellUndone(ctx context.Context, undo casebook.Remediation) (casebook.Remediation, error) {
-	if !unmarked(undo) {
+	if undo.Plan.Undoes == "" || undo.Status.Phase != casebook.Succeeded || undo.Status.Posted[undoneKey] != "" {
 		return undo, nil
 	}
 	rem, err := t.Book.Store.Remediations.Get(ctx, undo.Plan.Undoes)
