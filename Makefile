@@ -18,7 +18,7 @@ demo: build ## Start a simulated cluster, AWS and Slack with the real bot, and p
 test: packages ## Run everything: vet, unit, worlds, simulators, browser
 	$(GO) vet ./...
 	$(GO) test -ldflags=-w -race -timeout 20m ./...
-	$(GO) test -ldflags=-w -timeout 20m -skip 'TestFixesHelp|TestAFix' ./internal/diagtest
+	$(GO) test -ldflags=-w -timeout 20m ./internal/diagtest
 	$(GO) test -ldflags=-w -timeout 20m -run 'EveryWorld|Enormous' ./internal/awsnet ./internal/kube ./internal/sim/kube ./internal/render/slack
 
 .PHONY: e2e
