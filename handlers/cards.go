@@ -2,9 +2,6 @@ package handlers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -84,52 +81,6 @@ func (t *teller) inOrder(inv casebook.Investigation) []string {
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return place[a] - place[b] })
 	return names
-}
-
-// settled reports that the thread knows how a fix ended.
-func settled(rem casebook.Remediation) bool {
-	if !rem.Status.Phase.Terminal() || rem.Status.Posted[settledKey] == "" || rem.Status.Posted[againKey] == "" && casebook.Asks(rem) {
-		return false
-	}
-	for _, n := range rem.Status.Notes {
-		if rem.Status.Posted[noteKey(n)] == "" {
-			return false
-		}
-	}
-	return true
-}
-
-func noteKey(n casebook.Note) string { return "note-" + n.Key }
-
-// outcomeNote is the key of the note that says how a fix ended; what ends without an executor has none.
-const outcomeNote = "outcome"
-
-// shows reports that a fix without a card gets one: not before people are asked, and not once it is too late, unless to say
-// that it can't be made.
-func shows(rem casebook.Remediation) bool {
-	return rem.Status.Phase != casebook.Proposed && !rem.Status.Phase.Terminal() || render.Impossible(rem)
-}
-
-// up reports that Slack shows a fix as it is stored, as far as the store knows.
-func up(rem casebook.Remediation) bool {
-	s := rem.Status
-	switch {
-	case s.Card.TS == "":
-		return !shows(rem)
-	case s.Shown != digest(render.Card(rem)), s.Phase.Terminal() && s.Posted[settledKey] == "", s.Posted[againKey] == "" && casebook.Asks(rem):
-		return false
-	}
-	return !slices.ContainsFunc(s.Notes, func(n casebook.Note) bool { return s.Posted[noteKey(n)] == "" })
-}
-
-// digest tells one content of a message from another.
-func digest(m render.Message) string {
-	b, err := json.Marshal(m)
-	if err != nil { // blocks always have JSON
-		return ""
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
 }
 
 // tellRemediation tells of a fix what there is to tell; held is true where another process does, and its card isn't there.
@@ -275,28 +226,6 @@ func (t *teller) tellCard(ctx context.Context, rem casebook.Remediation, channel
 	return t.shown(ctx, rem.Name, digest(m))
 }
 
-func (t *teller) carded(ctx context.Context, name string, card casebook.Message, shown string) (casebook.Remediation, error) {
-	ctx, cancel := lasting(ctx)
-	defer cancel()
-	rem, err := t.Book.ChangeRemediation(ctx, name, func(s *casebook.RemediationStatus) error {
-		if s.Card.TS == "" {
-			s.Card, s.Shown = card, shown
-		}
-		return nil
-	})
-	return rem, t.recorded(ctx, err, name+"/card", card.Channel, card.TS, rem.Status.Card.TS)
-}
-
-// shown remembers what a card says.
-func (t *teller) shown(ctx context.Context, name, digest string) (casebook.Remediation, error) {
-	ctx, cancel := lasting(ctx)
-	defer cancel()
-	return t.Book.ChangeRemediation(ctx, name, func(s *casebook.RemediationStatus) error {
-		s.Shown = digest
-		return nil
-	})
-}
-
 // tellOnce posts a message into the thread, unless that was done before.
 func (t *teller) tellOnce(ctx context.Context, rem casebook.Remediation, key, thread string, m render.Message) (casebook.Remediation, error) {
 	if rem.Status.Posted[key] != "" {
@@ -309,19 +238,4 @@ func (t *teller) tellOnce(ctx context.Context, rem casebook.Remediation, key, th
 		return rem, fmt.Errorf("post %s of %s: %w", key, rem.Name, err)
 	}
 	return t.noted(ctx, rem.Name, key, ts)
-}
-
-func (t *teller) noted(ctx context.Context, name, key, ts string) (casebook.Remediation, error) {
-	ctx, cancel := lasting(ctx)
-	defer cancel()
-	rem, err := t.Book.ChangeRemediation(ctx, name, func(s *casebook.RemediationStatus) error {
-		if s.Posted == nil {
-			s.Posted = map[string]string{}
-		}
-		if s.Posted[key] == "" {
-			s.Posted[key] = ts
-		}
-		return nil
-	})
-	return rem, t.recorded(ctx, err, name+"/"+key, rem.Status.Card.Channel, ts, rem.Status.Posted[key])
 }
