@@ -8,8 +8,8 @@ import (
 	"github.com/netdiag/netdiag/internal/remedy"
 )
 
-// Hands carries out the changes that go through AWS: the AWS half of remedy.Hands. Its calls are never repeated by the
-// SDK: whoever uses it looks before acting again. An error that wraps remedy.ErrRefused means that nothing was changed.
+// Hands carries out the changes that go through AWS: the AWS half of remedy.Hands. The SDK repeats
+// only calls that AWS throttled: whoever uses it looks before acting again. An error that wraps remedy.ErrRefused means that nothing was changed.
 type Hands struct {
 	c    *Client
 	role string // ARN of the role that is assumed for each change; empty where the client's own identity makes them

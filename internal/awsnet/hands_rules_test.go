@@ -196,7 +196,8 @@ func TestAllowRefused(t *testing.T) {
 	}
 }
 
-// TestAllowUnanswered: a write is sent once, whatever happens to it; after a lost answer Look finds what was done.
+// TestAllowUnanswered: a write is sent once, whatever happens to it, but for one that EC2 didn't take because there were
+// too many calls; after a lost answer Look finds what was done.
 func TestAllowUnanswered(t *testing.T) {
 	ctx := context.Background()
 	s, c, a := allow(t)
@@ -211,7 +212,7 @@ func TestAllowUnanswered(t *testing.T) {
 		if _, err := c.Hands().Apply(ctx, a, mark); err == nil || errors.Is(err, remedy.ErrRefused) {
 			t.Errorf("%+v: error %v, want one that leaves it open", f, err)
 		}
-		if n := calls(s, "AuthorizeSecurityGroupIngress") - before; n != 1 {
+		if n := calls(s, "AuthorizeSecurityGroupIngress") - before; (n == 1) != (f.Code != "RequestLimitExceeded") {
 			t.Errorf("%+v: sent %d times", f, n)
 		}
 		done, receipt, err := c.Hands().Look(ctx, a, mark)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -34,7 +35,7 @@ var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-
 // IsRole reports the ARN of an IAM role.
 func IsRole(arn string) bool { return roleARN.MatchString(arn) }
 
-// writer is what makes changes, as one identity. Its writes are never repeated by the SDK.
+// writer is what makes changes, as one identity. Its writes are repeated by the SDK only where AWS throttled them.
 type writer struct {
 	ec2     ec2Writes
 	eks     eksWrites
@@ -44,10 +45,18 @@ type writer struct {
 
 func newWriter(cfg aws.Config, role string) writer {
 	return writer{
-		ec2:     ec2.NewFromConfig(cfg, func(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }),
-		eks:     eks.NewFromConfig(cfg, func(o *eks.Options) { o.Retryer = aws.NopRetryer{} }),
+		ec2:     ec2.NewFromConfig(cfg, func(o *ec2.Options) { o.Retryer = throttledOnly() }),
+		eks:     eks.NewFromConfig(cfg, func(o *eks.Options) { o.Retryer = throttledOnly() }),
 		follows: eks.NewFromConfig(cfg), role: role,
 	}
+}
+
+// throttledOnly repeats the calls that AWS answered with too many: those were surely not carried out.
+func throttledOnly() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
+		o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes}}
+	})
 }
 
 // writer makes a session of the role for one change. It begins with the first call, so that looking needs none.

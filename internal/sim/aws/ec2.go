@@ -55,7 +55,7 @@ var describes = map[string]describe{
 	"DescribeSecurityGroupRules": {
 		list: "SecurityGroupRules", out: "SecurityGroupRules", ids: "SecurityGroupRuleId", id: "SecurityGroupRuleId",
 		unknown: "InvalidSecurityGroupRuleId.NotFound", noun: "security group rule ID",
-		filters: map[string]string{"group-id": "GroupId", "security-group-rule-id": "SecurityGroupRuleId"},
+		filters: map[string]string{"group-id": "GroupId", "security-group-rule-id": "SecurityGroupRuleId"}, prepare: withoutNew,
 	},
 	"DescribeNetworkAcls": {
 		list: "NetworkAcls", out: "NetworkAcls", ids: "NetworkAclId", id: "NetworkAclId", unknown: "InvalidNetworkAclID.NotFound",

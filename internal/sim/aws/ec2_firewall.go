@@ -49,6 +49,9 @@ func authorize(egress bool) operation {
 			r["SecurityGroupRuleId"] = s.newID("sgr-")
 			r["Tags"] = newTags(c, "security-group-rule")
 			s.add("ec2", "SecurityGroupRules", r)
+			if s.lag > 0 {
+				s.unseen[text(r["SecurityGroupRuleId"])] = s.now().Add(s.lag)
+			}
 		}
 		return object{"Return": true, "SecurityGroupRules": anys(rules)}, nil
 	}

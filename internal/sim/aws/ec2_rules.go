@@ -1,6 +1,23 @@
 package aws
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+	"time"
+)
+
+// withoutNew shows rules without those that were made only now.
+func withoutNew(s *Server, items []object) []object {
+	now := s.now()
+	maps.DeleteFunc(s.unseen, func(_ string, until time.Time) bool { return !now.Before(until) })
+	if len(s.unseen) == 0 {
+		return items
+	}
+	return keep(items, func(r object) bool {
+		_, late := s.unseen[text(r["SecurityGroupRuleId"])]
+		return !late
+	})
+}
 
 // withPermissions gives security groups the IpPermissions that their rules make, where the rules are recorded.
 func withPermissions(s *Server, items []object) []object {
@@ -9,7 +26,7 @@ func withPermissions(s *Server, items []object) []object {
 		return items
 	}
 	of := map[string][]object{}
-	for _, r := range rules {
+	for _, r := range withoutNew(s, rules) {
 		id := text(r["GroupId"])
 		of[id] = append(of[id], r)
 	}

@@ -2,8 +2,10 @@ package aws_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -120,5 +122,38 @@ func TestTargets(t *testing.T) {
 		if len(n.Groups) != 1 || *n.Groups[0].GroupId != other {
 			t.Errorf("interface %s has groups %v, want %s", *n.NetworkInterfaceId, n.Groups, other)
 		}
+	}
+}
+
+// TestRulesShowLate: a new rule works at once and shows later.
+func TestRulesShowLate(t *testing.T) {
+	ctx := context.Background()
+	w := load(t, "alb-c01-health-path-404")
+	now := w.Meta.Now
+	a := open(t, w, simaws.Options{Now: func() time.Time { return now }})
+	a.sim.SetLag(time.Minute)
+	group := list(t, w, "ec2", "SecurityGroups")[0]["GroupId"].(string)
+	in := &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []types.IpPermission{{
+		IpProtocol: sdk.String("tcp"), FromPort: sdk.Int32(9), ToPort: sdk.Int32(9), IpRanges: []types.IpRange{{CidrIp: sdk.String("192.0.2.0/24")}},
+	}}}
+	made, err := a.ec2.AuthorizeSecurityGroupIngress(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.ec2.AuthorizeSecurityGroupIngress(ctx, in); err == nil {
+		t.Error("it was made twice")
+	}
+	for _, shows := range []bool{false, true} {
+		out, err := a.ec2.DescribeSecurityGroupRules(ctx, &ec2.DescribeSecurityGroupRulesInput{Filters: []types.Filter{{Name: sdk.String("group-id"), Values: []string{group}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := slices.ContainsFunc(out.SecurityGroupRules, func(r types.SecurityGroupRule) bool {
+			return *r.SecurityGroupRuleId == *made.SecurityGroupRules[0].SecurityGroupRuleId
+		})
+		if there != shows {
+			t.Errorf("at %s it shows: %t", now, there)
+		}
+		now = now.Add(time.Minute)
 	}
 }

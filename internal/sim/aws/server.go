@@ -24,8 +24,8 @@ type Options struct {
 	Page int
 	// Trusted lists access key ids to which the world's denied and throttled don't apply: those of whatever plays the CNI or a controller.
 	Trusted []string
-	// Lag is how long addresses that were given back are missing in what a subnet shows as available, as they can be in EC2,
-	// which is consistent only in the end; 0 means that they show at once.
+	// Lag is how long addresses that were given back are missing in what a subnet shows as available, and new rules in what
+	// a security group shows, as they can be in EC2, which is consistent only in the end; 0 means that they show at once.
 	Lag time.Duration
 	// Crowd has further resources of EC2, which are made when they are asked for; nil has none.
 	Crowd Crowd
@@ -57,7 +57,8 @@ type Server struct {
 	sessions map[string]session // access key id → what STS handed out
 	tokens   []string           // web identity tokens seen, oldest first
 	updates  []*addonUpdate
-	unshown  []freed // oldest first
+	unshown  []freed              // oldest first
+	unseen   map[string]time.Time // security group rules by their id, and until when they don't show
 	serial   int
 }
 
@@ -65,7 +66,7 @@ type Server struct {
 func New(w *world.World, o Options) *Server {
 	s := &Server{
 		now: o.Now, page: o.Page, crowd: o.Crowd, lag: o.Lag, world: w, lists: decodeLists(w.AWS),
-		denied: map[string]bool{}, trusted: map[string]bool{}, sessions: map[string]session{},
+		denied: map[string]bool{}, trusted: map[string]bool{}, sessions: map[string]session{}, unseen: map[string]time.Time{},
 	}
 	if s.now == nil {
 		at := w.Meta.Now
@@ -180,6 +181,13 @@ type Request struct {
 	Code      string            // error code of the answer, empty where it succeeded
 	DryRun    bool
 	Further   bool // it asks for a further page of an answer
+}
+
+// SetLag changes Options.Lag for what is changed from now on.
+func (s *Server) SetLag(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lag = d
 }
 
 // Requests lists the calls so far, oldest first.

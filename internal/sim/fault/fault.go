@@ -32,6 +32,7 @@ type Fault struct {
 	Kind  Kind
 	Delay time.Duration // waited first
 	Calls int           // it strikes so many calls and is over then; 0 strikes all
+	Every int           // it strikes only each so-manieth of the calls that fit; 0 strikes each
 }
 
 // Switches are the faults of one server. It is safe for use by several goroutines; the zero value has none.
@@ -44,6 +45,7 @@ type struck struct {
 	calls string
 	fault Fault
 	left  int
+	met   int // calls that fit
 }
 
 // On lets calls meet f from now on. They are spelled as gaps spell permissions ("ec2:DescribeSubnets", "list pods",
@@ -51,7 +53,7 @@ type struck struct {
 func (s *Switches) On(calls string, f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.on = append(s.on, &struck{calls, f, f.Calls})
+	s.on = append(s.on, &struck{calls: calls, fault: f, left: f.Calls})
 }
 
 // Off ends all faults.
@@ -69,6 +71,9 @@ func (s *Switches) Meets(call string) (Fault, bool) {
 		fits, err := path.Match(on.calls, call)
 		if !fits && (err != nil || on.calls != "*") {
 			continue
+		}
+		if on.met++; on.fault.Every > 1 && on.met%on.fault.Every != 0 {
+			return Fault{}, false
 		}
 		if on.fault.Calls > 0 {
 			if on.left--; on.left == 0 {

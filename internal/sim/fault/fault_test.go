@@ -20,6 +20,12 @@ func TestSwitches(t *testing.T) {
 	meets("ec2:DescribeSubnets", Throttled)
 	meets("ec2:DescribeSubnets", Cut)
 	meets("get pods/proxy", Broken)
+	s.On("eks:*", Fault{Kind: Throttled, Every: 3})
+	for range 2 {
+		meets("eks:DescribeAddon")
+		meets("eks:UpdateAddon")
+		meets("eks:DescribeAddon", Throttled)
+	}
 	s.Off()
 	meets("get pods/proxy")
 }
