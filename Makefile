@@ -19,6 +19,7 @@ test: packages ## Run everything: vet, unit, worlds, simulators, browser
 	$(GO) vet ./...
 	$(GO) test -ldflags=-w -race -timeout 20m ./...
 	$(GO) test -ldflags=-w -timeout 20m ./internal/diagtest
+	$(GO) test -ldflags=-w -timeout 20m -run 'TestCrash|TestRefused|TestThousandPending|TestDay$$' ./handlers ./internal/casebook
 	$(GO) test -ldflags=-w -timeout 20m -run 'EveryWorld|Enormous' ./internal/awsnet ./internal/kube ./internal/sim/kube ./internal/render/slack
 
 .PHONY: e2e
@@ -57,8 +58,8 @@ reliability: ## Live through 30 simulated days of trouble with Slack, and crash 
 screenshots: packages ## Take the screenshots of docs/ anew
 	NETDIAG_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 -run 'TestDemo' ./cmd/lab
 
-# Under the race detector a sample of the worlds is gone over; the commands after it go over every one, and leave out what
-# was tried already. Without DWARF (-w) the fifty test programs are linked in two thirds of the time.
+# Under the race detector a sample of the worlds, deaths and refusals is gone over; the commands after it go over every one.
+# Without DWARF (-w) the fifty test programs are linked in two thirds of the time.
 # Tests drive a real browser, run Slack's own bot framework, and compare with the unmodified aws and kubectl. On Debian, as root, what is missing is installed.
 .PHONY: packages
 packages: ## Install the Debian packages that the tests use, where they are missing

@@ -48,22 +48,22 @@ type dayRun struct {
 	asked []*asking
 }
 
-// TestDay lives through days of trouble, each with another seed, within seconds.
+// TestDay lives through days of trouble, each with another seed, within seconds; under the race detector through a morning.
 func TestDay(t *testing.T) {
-	seeds := 3
+	seeds, hours := 2, 24*time.Hour
 	file := os.Getenv("NETDIAG_RELIABILITY")
 	switch {
 	case file != "":
 		seeds = 30
 	case racing:
-		seeds = 1
+		seeds, hours = 1, 6*time.Hour
 	}
 	var days []day
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			start := time.Now()
 			inBubble(t, func(t *testing.T, b *bubble) {
-				d := &dayRun{bubble: b, rand: rand.New(rand.NewPCG(seed, 24)), end: time.Now().Add(24 * time.Hour)}
+				d := &dayRun{bubble: b, rand: rand.New(rand.NewPCG(seed, 24)), end: time.Now().Add(hours)}
 				d.Seed, d.Ended = seed, map[string]float64{}
 				d.live(t)
 				days = append(days, d.day)

@@ -28,7 +28,10 @@ func heap() uint64 {
 // they should, and no other, in little memory. The store and Slack are in this process too, and are left out of the figure.
 func TestThousandPending(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
-		const pending, changed = 1000, 20
+		pending, changed := 1000, 20
+		if racing {
+			pending = 100
+		}
 		c := b.config()
 		c.PostEvery, c.EditEvery, c.LookEvery = time.Millisecond, time.Millisecond, 10*time.Minute
 		cards := b.pending(t, pending)
