@@ -56,10 +56,16 @@ func (b *Book) patience() time.Duration {
 func (e *Executor) try(ctx context.Context, r Remediation) error {
 	t := Trial{At: e.Now()}
 	err := e.dryRun(ctx, r)
-	if r.Plan.Undoes != "" && err == nil {
+	switch {
+	case err != nil:
+	case r.Plan.Undoes != "":
 		if t.Refused, err = e.undoable(ctx, r.Plan); t.Refused != "" {
 			t.Refused = untouched(r.Plan) + t.Refused
 		}
+	default:
+		var all []Remediation
+		all, err = e.Store.Remediations.List(ctx)
+		t.Refused = e.tooSoon(r, all, t.At)
 	}
 	switch {
 	case ctx.Err() != nil:

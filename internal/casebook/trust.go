@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/netdiag/netdiag/internal/remedy"
 )
 
 const (
@@ -37,11 +39,20 @@ func (e *Executor) distrust(r Remediation, all []Remediation, now time.Time) str
 	case now.After(r.Plan.Expires.Add(startWithin + skew)):
 		return "Not carried out: by the executor's own clock the plan had expired before. Nothing was changed."
 	}
-	if at := changedLately(r, all, now, e.perTarget()); !at.IsZero() {
-		return fmt.Sprintf("Not carried out: %s was changed at %s already, and one change in %d minutes is the most. Nothing was changed. Ask again after %s.",
-			r.Plan.Target, clock(at), int(e.perTarget().Minutes()), clock(at.Add(e.perTarget())))
+	if why := e.tooSoon(r, all, now); why != "" {
+		return "Not carried out: " + why
 	}
 	return ""
+}
+
+// tooSoon says that the same was changed a short while ago, and when it may be changed again; empty where it wasn't.
+func (e *Executor) tooSoon(r Remediation, all []Remediation, now time.Time) string {
+	at := changedLately(r, all, now, e.perTarget())
+	if at.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s was changed at %s already, and one such change in %d minutes is the most. Nothing was changed. Ask again after %s.",
+		r.Plan.Target, clock(at), int(e.perTarget().Minutes()), clock(at.Add(e.perTarget())))
 }
 
 func (e *Executor) perTarget() time.Duration {
@@ -51,14 +62,14 @@ func (e *Executor) perTarget() time.Duration {
 	return perTarget
 }
 
-// changedLately is when another Remediation last changed the target of r, if that is less than every ago. Undos neither
-// count nor have to wait: whoever wants a change gone must not be kept from it.
+// changedLately is when another Remediation last made such a change to the target of r, if that is less than every ago.
+// Undos neither count nor have to wait: whoever wants a change gone must not be kept from it.
 func changedLately(r Remediation, all []Remediation, now time.Time, every time.Duration) (at time.Time) {
 	if r.Plan.Undoes != "" {
 		return at
 	}
 	for _, other := range all {
-		if other.Name == r.Name || other.Plan.Target != r.Plan.Target || other.Plan.Undoes != "" {
+		if other.Name == r.Name || other.Plan.Target != r.Plan.Target || other.Plan.Undoes != "" || !sameThing(*r.Plan.Fix.Action, *other.Plan.Fix.Action) {
 			continue
 		}
 		if t := changedAt(other); now.Sub(t) < every && t.After(at) {
@@ -66,6 +77,16 @@ func changedLately(r Remediation, all []Remediation, now time.Time, every time.D
 		}
 	}
 	return at
+}
+
+// sameThing reports whether two changes of one target are about the same of it: a setting that both set, or else the very
+// same change. Another port, other interfaces or the pods of other nodes are nothing that anybody is at odds about.
+func sameThing(a, b remedy.Action) bool {
+	x, y := a.Settings(), b.Settings()
+	if len(x) == 0 || len(y) == 0 {
+		return a.Hash() == b.Hash()
+	}
+	return slices.ContainsFunc(x, func(s string) bool { return slices.Contains(y, s) })
 }
 
 // changedAt is when r changed its target, or may have; zero where it surely didn't.

@@ -82,3 +82,27 @@ func TestOneChangeOfATargetInHalfAnHour(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyIsAskedForTheSameSoonAfterwards: what may not be changed again yet is found out before anybody approves it; another
+// port of the same security group is nothing that has to wait.
+func TestNobodyIsAskedForTheSameSoonAfterwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newTown(t, &cluster{}, 2)
+		defer u.stop()
+		first := u.fixed()
+		undo, _ := u.undo(first.Name, second)
+		approve(t, u.b, undo)
+		await(u.ctx, t, u.b.Store, undo.Name, final)
+		u.b.Patience = 0
+		tried := func(r casebook.Remediation) bool { return r.Status.Trial != nil }
+		soon := await(u.ctx, t, u.b.Store, ask(t, u.b, u.c, "again").Name, tried)
+		if want := "security-group/sg-1 was changed at "; !strings.Contains(soon.Status.Trial.Refused, want) {
+			t.Errorf("the same: %q, want %q", soon.Status.Trial.Refused, want)
+		}
+		u.set(func(c *cluster) { c.drift = 9090 })
+		other := await(u.ctx, t, u.b.Store, ask(t, u.b, u.c, "another port").Name, tried)
+		if other.Status.Trial.Refused != "" {
+			t.Errorf("another port: %q", other.Status.Trial.Refused)
+		}
+	})
+}

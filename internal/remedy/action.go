@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"slices"
 )
 
 // Action is one change; exactly one field is set.
@@ -120,6 +122,24 @@ type Cordon struct {
 	Node string `json:"node"`
 	On   bool   `json:"on"`
 	Was  bool   `json:"was"`
+}
+
+// Settings names what of its target the action gives another value, sorted; nil for an action that sets nothing but adds,
+// deletes or restarts.
+func (a Action) Settings() []string {
+	var out []string
+	switch {
+	case a.AddonConfig != nil:
+		out = slices.Concat(slices.Collect(maps.Keys(a.AddonConfig.Set)), a.AddonConfig.Unset)
+	case a.DaemonSetEnv != nil:
+		out = slices.Concat(slices.Collect(maps.Keys(a.DaemonSetEnv.Set)), a.DaemonSetEnv.Unset)
+	case a.Annotate != nil:
+		out = []string{a.Annotate.Key}
+	case a.Tag != nil:
+		out = []string{a.Tag.Key}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Hash is the SHA-256 of the canonical JSON of an action, in hex: what an approval approves.
