@@ -167,7 +167,7 @@ func TestDeleteInterfacesMidway(t *testing.T) {
 		s, c, a = leaks(t, nil)
 		var deleted atomic.Int32
 		s.SetFault(func(_, action string) *simaws.Fault {
-			if action == "DeleteNetworkInterface" && deleted.Add(1) == 5 { // after three dry ones the second real one
+			if action == "DeleteNetworkInterface" && deleted.Add(1) >= 5 { // after three dry ones the second real one, however often it is repeated
 				return &simaws.Fault{Code: code, Status: 503}
 			}
 			return nil
