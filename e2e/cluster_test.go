@@ -62,8 +62,7 @@ func bring(t *testing.T, dir string, settings map[string]any) *cluster {
 	}
 	w.Shift(time.Since(w.Meta.Now))
 	c := &cluster{t: t, world: w}
-	// Not t.TempDir: the name of a socket within it would be too long.
-	folder, err := os.MkdirTemp("", "netdiag-e2e-")
+	folder, err := os.MkdirTemp("", "netdiag-e2e-") //nolint:usetesting // the name of a socket within t.TempDir would be too long
 	if err != nil {
 		t.Fatal(err)
 	}

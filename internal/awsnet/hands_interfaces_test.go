@@ -191,7 +191,7 @@ func TestDeleteInterfacesMidway(t *testing.T) {
 		}
 	}
 	store(t, w, "ec2", "NetworkInterfaces", items)
-	s, c = serve(t, w)
+	_, c = serve(t, w)
 	want := []string{"interface " + list[0] + " is gone", "interface " + list[2] + " is gone", "interface " + list[1] + " is kept: it is in-use"}
 	r, err = c.Hands().Apply(ctx, a, mark)
 	if diff := cmp.Diff(want, r.Did); err != nil || diff != "" {

@@ -26,12 +26,6 @@ type dying struct {
 	dead   bool
 }
 
-func (d *dying) isDead() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.dead
-}
-
 func (d *dying) Update(ctx context.Context, r casebook.Remediation) (casebook.Remediation, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -45,9 +45,9 @@ type tally struct {
 	wrong                        []string
 }
 
-func (a *tally) add(b tally) {
-	a.cases, a.good, a.nothing, a.person = a.cases+b.cases, a.good+b.good, a.nothing+b.nothing, a.person+b.person
-	a.wrong = append(a.wrong, b.wrong...)
+func (s *tally) add(b tally) {
+	s.cases, s.good, s.nothing, s.person = s.cases+b.cases, s.good+b.good, s.nothing+b.nothing, s.person+b.person
+	s.wrong = append(s.wrong, b.wrong...)
 }
 
 // all plays one kind of fault at each place where it can strike; at every fourth under the race detector, which is ten times slower.
