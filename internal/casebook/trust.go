@@ -63,13 +63,14 @@ func (e *Executor) perTarget() time.Duration {
 }
 
 // changedLately is when another Remediation last made such a change to the target of r, if that is less than every ago.
-// Undos neither count nor have to wait: whoever wants a change gone must not be kept from it.
+// Undos neither count nor have to wait: whoever wants a change gone must not be kept from it. Nor does a fix wait for the
+// one that it follows, which somebody took back: how many may follow one another is bounded where they are proposed.
 func changedLately(r Remediation, all []Remediation, now time.Time, every time.Duration) (at time.Time) {
 	if r.Plan.Undoes != "" {
 		return at
 	}
 	for _, other := range all {
-		if other.Name == r.Name || other.Plan.Target != r.Plan.Target || other.Plan.Undoes != "" || !sameThing(*r.Plan.Fix.Action, *other.Plan.Fix.Action) {
+		if other.Name == r.Name || other.Name == r.Plan.Follows || other.Plan.Target != r.Plan.Target || other.Plan.Undoes != "" || !sameThing(*r.Plan.Fix.Action, *other.Plan.Fix.Action) {
 			continue
 		}
 		if t := changedAt(other); now.Sub(t) < every && t.After(at) {
