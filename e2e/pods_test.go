@@ -267,7 +267,7 @@ func TestKindsThatAreOff(t *testing.T) {
 		"annotate":     {"name: netdiag-fix\n", "'elbv2.k8s.aws/checkpoint'", "Annotate"},
 		"daemonSetEnv": {"name: netdiag-fix-cni\n", "'WARM_IP_TARGET'", "DaemonSetEnv"},
 		"restartPods":  {"name: netdiag-fix-restart\n", "o.name == 'aws-node'", "RestartPods"},
-		"movePods":     {"name: netdiag-fix-move\n", "variables.now.?taints", "oldObject.?status.?phase", "MovePods", "Cordon"},
+		"movePods":     {"name: netdiag-fix-move\n", "variables.now.?taints", "oldObject.?status.?phase.orValue('') == 'Pending'", "MovePods", "Cordon"},
 	} {
 		var on, off map[string]any
 		for _, v := range []*map[string]any{&on, &off} {
