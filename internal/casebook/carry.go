@@ -196,14 +196,11 @@ func (h *hold) giveUp(ctx context.Context, receipt remedy.Receipt, why string) e
 	if len(receipt.Did) == 0 {
 		return h.finish(ctx, Failed, why+"; nothing was changed.")
 	}
-	now := h.e.Now()
 	text := fmt.Sprintf("%s, and only a part of it was made: %s. A person has to look. To undo it: %s", why, strings.Join(receipt.Did, "; "), me.Plan.Fix.Undo)
-	return h.change(ctx, func(s *RemediationStatus) {
+	return h.finish(ctx, NeedsHuman, text, func(s *RemediationStatus) {
 		if s.Receipt == nil {
 			s.Receipt = &receipt
 		}
-		s.Phase, s.Outcome = NeedsHuman, text
-		s.note("outcome", now, text)
 	})
 }
 

@@ -173,9 +173,9 @@ func (e *Executor) carry(ctx context.Context, r Remediation) error {
 // whoever sees a younger one that was only claimed waits until it has.
 func (e *Executor) start(ctx context.Context, h *hold) error {
 	for {
-		all, err := e.Store.Remediations.List(ctx)
+		all, err := e.all(ctx)
 		if err != nil {
-			return fmt.Errorf("list remediations: %w", err)
+			return err
 		}
 		me, wait := h.record(), false
 		for _, other := range all {
@@ -197,6 +197,17 @@ func (e *Executor) start(ctx context.Context, h *hold) error {
 			return err
 		}
 	}
+}
+
+// all lists the Remediations as they are now.
+func (e *Executor) all(ctx context.Context) ([]Remediation, error) {
+	call, done := context.WithTimeout(ctx, callTimeout)
+	defer done()
+	all, err := e.Store.Remediations.List(call)
+	if err != nil {
+		return nil, fmt.Errorf("list remediations: %w", err)
+	}
+	return all, nil
 }
 
 func (e *Executor) fault(name string, err error) {

@@ -144,11 +144,6 @@ func (h *hold) wait(ctx context.Context, why string) error {
 
 // stopped ends a fix that a halt kept from being applied. Who stopped it stands in a note alone, where they can be named.
 func (h *hold) stopped(ctx context.Context, p Phase, why string) error {
-	now := h.e.Now()
-	return h.change(ctx, func(s *RemediationStatus) {
-		s.Phase, s.Finished = p, now
-		s.Outcome = "Not applied, nothing was changed: changes are stopped. Ask again once they are resumed."
-		s.note(HaltedKey, now, why)
-		s.note("outcome", now, s.Outcome)
-	})
+	const outcome = "Not applied, nothing was changed: changes are stopped. Ask again once they are resumed."
+	return h.finish(ctx, p, outcome, func(s *RemediationStatus) { s.note(HaltedKey, s.Finished, why) })
 }

@@ -178,13 +178,16 @@ func (h *hold) release(ctx context.Context) error {
 	}
 }
 
-// finish ends the Remediation and tells the thread, in one write.
-func (h *hold) finish(ctx context.Context, p Phase, outcome string) error {
+// finish ends the Remediation and tells the thread, in one write, with whatever else the end brings.
+func (h *hold) finish(ctx context.Context, p Phase, outcome string, with ...func(*RemediationStatus)) error {
 	now := h.e.Now()
 	return h.change(ctx, func(s *RemediationStatus) {
 		s.Phase, s.Outcome = p, outcome
 		if p.Terminal() {
 			s.Finished = now
+		}
+		for _, f := range with {
+			f(s)
 		}
 		s.note("outcome", now, outcome)
 	})
@@ -192,11 +195,12 @@ func (h *hold) finish(ctx context.Context, p Phase, outcome string) error {
 
 // overtake ends a Remediation whose plan isn't right any more.
 func (h *hold) overtake(ctx context.Context, outcome string, moot bool) error {
-	now := h.e.Now()
-	return h.change(ctx, func(s *RemediationStatus) {
-		s.Phase, s.Outcome, s.Finished, s.Moot = Superseded, outcome, now, moot
-		s.note("outcome", now, outcome)
-	})
+	return h.finish(ctx, Superseded, outcome, func(s *RemediationStatus) { s.Moot = moot })
+}
+
+// ending is how the step of a Remediation ends with it.
+func ending(step StepState) func(*RemediationStatus) {
+	return func(s *RemediationStatus) { s.Step = step }
 }
 
 // note tells the thread something, once for each key.

@@ -73,10 +73,7 @@ func (e *Executor) rollBack(ctx context.Context, h *hold) error {
 }
 
 func (e *Executor) rolledBack(ctx context.Context, h *hold) error {
-	me, now := h.record(), e.Now()
+	me := h.record()
 	text := fmt.Sprintf("Taken back: it had got worse after the change. As before: %s.", strings.Join(spellAction(*me.Status.Receipt.Undo), "; "))
-	return h.change(ctx, func(s *RemediationStatus) {
-		s.Phase, s.Step, s.Outcome, s.Finished = RolledBack, StepUndone, text, now
-		s.note("outcome", now, text)
-	})
+	return h.finish(ctx, RolledBack, text, ending(StepUndone))
 }

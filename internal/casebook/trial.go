@@ -64,7 +64,7 @@ func (e *Executor) try(ctx context.Context, r Remediation) error {
 		}
 	default:
 		var all []Remediation
-		all, err = e.Store.Remediations.List(ctx)
+		all, err = e.all(ctx)
 		t.Refused = e.tooSoon(r, all, t.At)
 	}
 	switch {

@@ -115,11 +115,7 @@ func (e *Executor) undone(ctx context.Context, h *hold) error {
 	} else {
 		text += "Diagnosed after it: " + effectSentence(r)
 	}
-	now := e.Now()
-	return h.change(ctx, func(s *RemediationStatus) {
-		s.Phase, s.Step, s.Finished, s.Outcome = Succeeded, StepVerified, now, text
-		s.note("outcome", now, text)
-	})
+	return h.finish(ctx, Succeeded, text, ending(StepVerified))
 }
 
 // diagnoseOnce gives one diagnosis, in as many attempts as a change has.

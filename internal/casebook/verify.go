@@ -180,10 +180,7 @@ func (e *Executor) succeed(ctx context.Context, h *hold, before diagnostics.Repo
 	case v.report.Summary != "":
 		text += " " + v.report.Summary + "."
 	}
-	return h.change(ctx, func(s *RemediationStatus) {
-		s.Phase, s.Step, s.Finished, s.Outcome, s.Watch = Succeeded, StepVerified, now, text, watchOf(me, now)
-		s.note("outcome", now, text)
-	})
+	return h.finish(ctx, Succeeded, text, ending(StepVerified), func(s *RemediationStatus) { s.Watch = watchOf(me, s.Finished) })
 }
 
 // unfinished says what is so at the deadline, and how to go back.

@@ -134,11 +134,9 @@ func (e *Executor) endWatch(ctx context.Context, r Remediation, state WatchState
 
 // undoneBy names the Remediation that undid r on request; open is true while one may be at it.
 func (e *Executor) undoneBy(ctx context.Context, r Remediation) (name string, open bool, err error) {
-	call, done := context.WithTimeout(ctx, callTimeout)
-	defer done()
-	all, err := e.Store.Remediations.List(call)
+	all, err := e.all(ctx)
 	if err != nil {
-		return "", false, fmt.Errorf("list remediations: %w", err)
+		return "", false, err
 	}
 	for _, u := range all {
 		switch {
