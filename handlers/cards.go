@@ -187,13 +187,13 @@ func (t *teller) tellNotes(ctx context.Context, rem casebook.Remediation, thread
 		if n.Key == outcomeNote {
 			m = render.Outcome(rem)
 		}
-		if rem, err = t.tellOnce(ctx, rem, noteKey(n), thread, m); err != nil {
+		if rem, err = t.tellOnce(ctx, rem, noteKey(n.Key), thread, m); err != nil {
 			return rem, err
 		}
 	}
 	// What somebody decided is worth a message; that nobody did is not.
 	if rem.Status.Phase.Terminal() && len(rem.Status.Decisions) > 0 {
-		return t.tellOnce(ctx, rem, noteKey(casebook.Note{Key: outcomeNote}), thread, render.Outcome(rem))
+		return t.tellOnce(ctx, rem, noteKey(outcomeNote), thread, render.Outcome(rem))
 	}
 	return rem, nil
 }

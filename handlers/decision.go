@@ -91,17 +91,16 @@ func (b *Bot) settle(ctx context.Context, c slack.InteractionCallback, ack func(
 
 // decide hands a decision to the casebook.
 func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback, d decision, readable bool) verdict {
-	name, nonce, ok := render.ParseValue(d.Value)
-	click := casebook.Click{Nonce: nonce, Card: casebook.Message{Channel: d.Channel, TS: d.TS}, Verdict: d.Verdict}
-	if reason := fields(c.View)[render.FieldReason].Value; d.Verdict == casebook.Reject {
-		click.Reason = shortened(reason, render.MaxReason)
-	}
+	name, click, err := b.brought(c, d, readable)
 	log := b.decisionLog(c, name, click)
-	if !ok || !readable || !b.trusted(c, d) {
-		return b.refused(log, name, casebook.Remediation{}, unknownButton)
+	if err == nil {
+		err = b.weighed(ctx, c, name, &click)
 	}
-	if err := b.weighed(ctx, c, name, &click); err != nil {
+	if err != nil {
 		return b.refused(log, name, casebook.Remediation{}, err)
+	}
+	if reason := fields(c.View)[render.FieldReason].Value; click.Verdict == casebook.Reject {
+		click.Reason = shortened(reason, render.MaxReason)
 	}
 	var unknown error
 	click.By, unknown = b.grouped(ctx, click.By)
@@ -118,6 +117,16 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback, d decisio
 	}
 	log.Info("decided", zap.String("phase", string(rem.Status.Phase)), zap.String("plan", rem.Plan.Hash))
 	return verdict{answer: b.recorded(ctx, rem, click.Verdict), counts: true}
+}
+
+// brought is the click that a modal brings back, if it may come from one of ours.
+func (b *Bot) brought(c slack.InteractionCallback, d decision, readable bool) (name string, click casebook.Click, err error) {
+	name, nonce, ok := render.ParseValue(d.Value)
+	click = casebook.Click{Nonce: nonce, Card: casebook.Message{Channel: d.Channel, TS: d.TS}, Verdict: d.Verdict}
+	if !ok || !readable || !b.trusted(c, d) {
+		err = unknownButton
+	}
+	return name, click, err
 }
 
 // trusted reports that a submission may come from a modal of this app in this workspace, as far as the payload can tell.

@@ -21,15 +21,20 @@ func (t *teller) posted(ctx context.Context, name, key, ts string) (casebook.Inv
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	inv, err := t.Book.ChangeInvestigation(ctx, name, func(s *casebook.InvestigationStatus) error {
-		if s.Posted == nil {
-			s.Posted = map[string]string{}
-		}
-		if s.Posted[key] == "" {
-			s.Posted[key] = ts
-		}
+		keepFirst(&s.Posted, key, ts)
 		return nil
 	})
 	return inv, t.recorded(ctx, err, name+"/"+key, inv.Status.Root.Channel, ts, inv.Status.Posted[key])
+}
+
+// keepFirst notes a message under its key, unless one is noted already.
+func keepFirst(posted *map[string]string, key, ts string) {
+	if *posted == nil {
+		*posted = map[string]string{}
+	}
+	if (*posted)[key] == "" {
+		(*posted)[key] = ts
+	}
 }
 
 // recorded says that a message is in the store under its key. Where it isn't, for another process posted it at the same
@@ -73,12 +78,7 @@ func (t *teller) noted(ctx context.Context, name, key, ts string) (casebook.Reme
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	rem, err := t.Book.ChangeRemediation(ctx, name, func(s *casebook.RemediationStatus) error {
-		if s.Posted == nil {
-			s.Posted = map[string]string{}
-		}
-		if s.Posted[key] == "" {
-			s.Posted[key] = ts
-		}
+		keepFirst(&s.Posted, key, ts)
 		return nil
 	})
 	return rem, t.recorded(ctx, err, name+"/"+key, rem.Status.Card.Channel, ts, rem.Status.Posted[key])

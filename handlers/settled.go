@@ -12,15 +12,16 @@ import (
 
 // settled reports that the thread knows how a fix ended.
 func settled(rem casebook.Remediation) bool {
-	if !rem.Status.Phase.Terminal() || rem.Status.Posted[settledKey] == "" || rem.Status.Posted[againKey] == "" && casebook.Asks(rem) {
+	return rem.Status.Phase.Terminal() && rem.Status.Posted[settledKey] != "" && toldSoFar(rem)
+}
+
+// toldSoFar reports that the thread has every note of a fix, and the question that its end calls for.
+func toldSoFar(rem casebook.Remediation) bool {
+	s := rem.Status
+	if s.Posted[againKey] == "" && casebook.Asks(rem) {
 		return false
 	}
-	for _, n := range rem.Status.Notes {
-		if rem.Status.Posted[noteKey(n)] == "" {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.Notes, func(n casebook.Note) bool { return s.Posted[noteKey(n.Key)] == "" })
 }
 
 // up reports that Slack shows a fix as it is stored, as far as the store knows.
@@ -29,10 +30,10 @@ func up(rem casebook.Remediation) bool {
 	switch {
 	case s.Card.TS == "":
 		return !shows(rem)
-	case s.Shown != digest(render.Card(rem)), s.Phase.Terminal() && s.Posted[settledKey] == "", s.Posted[againKey] == "" && casebook.Asks(rem):
+	case s.Phase.Terminal() && s.Posted[settledKey] == "", !toldSoFar(rem):
 		return false
 	}
-	return !slices.ContainsFunc(s.Notes, func(n casebook.Note) bool { return s.Posted[noteKey(n)] == "" })
+	return s.Shown == digest(render.Card(rem))
 }
 
 // shows reports that a fix without a card gets one: not before people are asked, and not once it is too late, unless to say
@@ -41,10 +42,16 @@ func shows(rem casebook.Remediation) bool {
 	return rem.Status.Phase != casebook.Proposed && !rem.Status.Phase.Terminal() || render.Impossible(rem)
 }
 
-func noteKey(n casebook.Note) string { return "note-" + n.Key }
+// noteKey is the key of the message that tells the note of a key.
+func noteKey(note string) string { return "note-" + note }
 
 // outcomeNote is the key of the note that says how a fix ended; what ends without an executor has none.
 const outcomeNote = "outcome"
+
+// outcomeOf is the message that says how a fix ended; without a ts where there is none yet.
+func outcomeOf(rem casebook.Remediation) casebook.Message {
+	return casebook.Message{Channel: rem.Status.Card.Channel, TS: rem.Status.Posted[noteKey(outcomeNote)]}
+}
 
 // digest tells one content of a message from another.
 func digest(m render.Message) string {

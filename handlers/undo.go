@@ -57,8 +57,7 @@ func (b *Bot) undoable(ctx context.Context, c slack.InteractionCallback, name st
 	if err := b.Book.Policy.MayAsk(click.By, rem.Plan.Question); err != nil {
 		return rem, err
 	}
-	at := casebook.Message{Channel: rem.Status.Card.Channel, TS: rem.Status.Posted[noteKey(casebook.Note{Key: outcomeNote})]}
-	switch {
+	switch at := outcomeOf(rem); {
 	case at.TS == "" && click.Card.Channel == at.Channel:
 		return rem, diagnostics.Refusal("This message is being written at this moment. Press the button again.")
 	case click.Card != at, click.Nonce == "" || click.Nonce != rem.Status.Nonce, click.By.Team != rem.Plan.Question.Team:
@@ -69,13 +68,12 @@ func (b *Bot) undoable(ctx context.Context, c slack.InteractionCallback, name st
 
 // askUndo proposes an undo, for others to approve.
 func (b *Bot) askUndo(ctx context.Context, c slack.InteractionCallback, d decision, readable bool) verdict {
-	name, nonce, ok := render.ParseValue(d.Value)
-	click := casebook.Click{Nonce: nonce, Card: casebook.Message{Channel: d.Channel, TS: d.TS}}
+	name, click, err := b.brought(c, d, readable)
 	log := b.decisionLog(c, name, click)
-	if !ok || !readable || !b.trusted(c, d) {
-		return b.refused(log, name, casebook.Remediation{}, unknownButton)
+	var rem casebook.Remediation
+	if err == nil {
+		rem, err = b.undoable(ctx, c, name, &click)
 	}
-	rem, err := b.undoable(ctx, c, name, &click)
 	if err == nil {
 		rem, err = b.Book.ProposeUndo(ctx, name, click.By)
 	}

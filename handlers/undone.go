@@ -24,7 +24,7 @@ func (t *teller) tellUndone(ctx context.Context, undo casebook.Remediation) (cas
 	if err != nil {
 		return undo, err
 	}
-	at := casebook.Message{Channel: rem.Status.Card.Channel, TS: rem.Status.Posted[noteKey(casebook.Note{Key: outcomeNote})]}
+	at := outcomeOf(rem)
 	if at.TS == "" { // it had no button anybody could press
 		return t.noted(ctx, undo.Name, undoneKey, "none")
 	}
