@@ -19,14 +19,14 @@ import (
 
 // access says how to reach the cluster and the account.
 type access struct {
-	cluster, region, kubeconfig, context string
+	kubeconfig
+	cluster, region string
 }
 
 func (a *access) flags(c *cobra.Command) {
 	c.PersistentFlags().StringVar(&a.cluster, "cluster", os.Getenv("NETDIAG_CLUSTER"), "name of the EKS cluster (default: $NETDIAG_CLUSTER, or that of the kubeconfig context)")
 	c.PersistentFlags().StringVar(&a.region, "region", "", "AWS region (default: that of the AWS configuration)")
-	c.PersistentFlags().StringVar(&a.kubeconfig, "kubeconfig", "", "kubeconfig file (default: the service account in a pod, else $KUBECONFIG or ~/.kube/config)")
-	c.PersistentFlags().StringVar(&a.context, "context", "", "kubeconfig context")
+	a.kubeconfig.flags(c)
 }
 
 // connection is a cluster and account that can be read.
@@ -41,7 +41,7 @@ type connection struct {
 
 // connect finds the cluster and the account. It asks neither anything yet. r, where it isn't nil, listens to what is read.
 func (a *access) connect(ctx context.Context, r *record.Recorder) (connection, error) {
-	cfg, err := kube.Config(a.kubeconfig, a.context)
+	cfg, err := kube.Config(a.file, a.context)
 	if err != nil {
 		return connection{}, &program.Exit{Status: program.Unreadable, Err: err}
 	}
@@ -56,7 +56,7 @@ func (a *access) connect(ctx context.Context, r *record.Recorder) (connection, e
 	}
 	cluster := a.cluster
 	if cluster == "" {
-		cluster = kube.ClusterOf(a.kubeconfig, a.context)
+		cluster = kube.ClusterOf(a.file, a.context)
 	}
 	if cluster == "" {
 		return connection{}, program.Misuse("which EKS cluster is this? Give its name with --cluster, or set NETDIAG_CLUSTER")

@@ -100,7 +100,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 		},
 	}
 	a.flags(c)
-	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
+	namespaced(c, &namespace)
 	c.Flags().StringVar(&fixRole, "fix-role", "", "ARN of the IAM role that is assumed for each change to AWS (default: none, the own identity makes them)")
 	c.Flags().StringVar(&file, "config", os.Getenv("NETDIAG_EXECUTOR_CONFIG"), "file that says whose approvals count (default: $NETDIAG_EXECUTOR_CONFIG, or else everybody's whom bot serve let approve)")
 	c.Flags().DurationVar(&perTarget, "per-target", 30*time.Minute, "least time between two changes of one thing, undos excepted; below 0 none")

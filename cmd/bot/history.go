@@ -8,17 +8,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/netdiag/netdiag/internal/casebook"
-	"github.com/netdiag/netdiag/internal/kube"
 	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/render/output"
-	"github.com/netdiag/netdiag/internal/store/crd"
 )
 
 // usualHistory is how many questions are listed where nobody says how many.
 const usualHistory = 20
 
 func historyCommand() *cobra.Command {
-	var kubeconfig, context, namespace, format string
+	var r records
+	var format string
 	c := &cobra.Command{
 		Use:   "history [N]",
 		Short: "List what was asked, decided and done",
@@ -43,11 +42,7 @@ Exit status: 0 listed; 1 they could not be read; 2 wrong command line.`,
 			if format != "term" && format != "json" {
 				return program.Misuse("unknown output %s: use term or json", format)
 			}
-			cfg, err := kube.Config(kubeconfig, context)
-			if err != nil {
-				return &program.Exit{Status: program.Unreadable, Err: err}
-			}
-			store, err := crd.New(cfg, crd.Options{Namespace: namespace})
+			store, err := r.open()
 			if err != nil {
 				return err
 			}
@@ -63,9 +58,7 @@ Exit status: 0 listed; 1 they could not be read; 2 wrong command line.`,
 			return output.History(os.Stdout, cases)
 		},
 	}
-	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig file (default: the service account in a pod, else $KUBECONFIG or ~/.kube/config)")
-	c.Flags().StringVar(&context, "context", "", "kubeconfig context")
-	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
+	r.flags(c)
 	c.Flags().StringVarP(&format, "output", "o", "term", "term or json")
 	return c
 }

@@ -34,7 +34,7 @@ func (s settings) reach(ctx context.Context, first connection, log *zap.Logger) 
 	}
 	add(first)
 	for _, k := range s.Clusters {
-		a := access{cluster: k.Name, region: cmp.Or(k.Region, first.target.Region), kubeconfig: k.Kubeconfig, context: k.Context}
+		a := access{cluster: k.Name, region: cmp.Or(k.Region, first.target.Region), kubeconfig: kubeconfig{k.Kubeconfig, k.Context}}
 		c, err := a.connect(ctx, nil)
 		if err != nil {
 			return reach{}, fmt.Errorf("cluster %s: %w", k.Name, err)

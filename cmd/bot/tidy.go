@@ -7,13 +7,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/netdiag/netdiag/internal/casebook"
-	"github.com/netdiag/netdiag/internal/kube"
 	"github.com/netdiag/netdiag/internal/program"
-	"github.com/netdiag/netdiag/internal/store/crd"
 )
 
 func tidyCommand() *cobra.Command {
-	var kubeconfig, context, namespace string
+	var r records
 	c := &cobra.Command{
 		Use:   "tidy",
 		Short: "Delete old questions and fixes",
@@ -29,11 +27,7 @@ Exit status: 0 all is tidy; 1 something could not be read or deleted, which the 
 			if err != nil {
 				return err
 			}
-			cfg, err := kube.Config(kubeconfig, context)
-			if err != nil {
-				return &program.Exit{Status: program.Unreadable, Err: err}
-			}
-			store, err := crd.New(cfg, crd.Options{Namespace: namespace})
+			store, err := r.open()
 			if err != nil {
 				return err
 			}
@@ -45,8 +39,6 @@ Exit status: 0 all is tidy; 1 something could not be read or deleted, which the 
 			return nil
 		},
 	}
-	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig file (default: the service account in a pod, else $KUBECONFIG or ~/.kube/config)")
-	c.Flags().StringVar(&context, "context", "", "kubeconfig context")
-	c.Flags().StringVar(&namespace, "namespace", "netdiag", "namespace of the Investigations and Remediations")
+	r.flags(c)
 	return program.Graceful(c)
 }

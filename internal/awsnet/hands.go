@@ -12,6 +12,7 @@ import (
 // only calls that AWS throttled: whoever uses it looks before acting again. An error that wraps remedy.ErrRefused means that nothing was changed.
 type Hands struct {
 	c    *Client
+	own  writer // of the client's own identity
 	role string // ARN of the role that is assumed for each change; empty where the client's own identity makes them
 }
 
@@ -21,11 +22,13 @@ var (
 )
 
 // Hands gives the writing half of the client, which acts as whoever the client is.
-func (c *Client) Hands() *Hands { return &Hands{c: c} }
+func (c *Client) Hands() *Hands { return c.HandsAs("") }
 
 // HandsAs gives a writing half that assumes a role anew for each change, in a session that carries the remediation, who
 // asked and who approved. The client's own identity needs only to read, and to assume that role.
-func (c *Client) HandsAs(role string) *Hands { return &Hands{c: c, role: role} }
+func (c *Client) HandsAs(role string) *Hands {
+	return &Hands{c: c, own: newWriter(c.cfg, ""), role: role}
+}
 
 // hand carries out one kind of action.
 type hand interface {

@@ -62,7 +62,7 @@ func throttledOnly() aws.Retryer {
 // writer makes a session of the role for one change. It begins with the first call, so that looking needs none.
 func (h *Hands) writer(m remedy.Mark) writer {
 	if h.role == "" {
-		return newWriter(h.c.cfg, "")
+		return h.own
 	}
 	cache := aws.NewCredentialsCache(assumed{h.role, stscreds.NewAssumeRoleProvider(h.c.roles, h.role, func(o *stscreds.AssumeRoleOptions) {
 		o.RoleSessionName, o.Duration, o.Tags = sessionName(m), shortest, sessionTags(m)

@@ -7,7 +7,6 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/netdiag/netdiag/internal/remedy"
@@ -94,11 +93,10 @@ func (h *Hands) refusal(ctx context.Context, r request, err error) error {
 // authorized asks whether the right to a request is there: then it was an admission that forbade it. Where that can't be
 // learned, it was not.
 func (h *Hands) authorized(ctx context.Context, r request) bool {
-	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-		Verb: r.verb, Group: r.resource.Group, Resource: r.resource.Resource, Namespace: r.namespace, Name: r.name,
-	}}}
-	got, err := send(ctx, h, func(ctx context.Context) (*authorizationv1.SelfSubjectAccessReview, error) {
-		return h.client.typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	allowed, err := send(ctx, h, func(ctx context.Context) (bool, error) {
+		return h.client.review(ctx, authorizationv1.ResourceAttributes{
+			Verb: r.verb, Group: r.resource.Group, Resource: r.resource.Resource, Namespace: r.namespace, Name: r.name,
+		})
 	})
-	return err == nil && got.Status.Allowed
+	return err == nil && allowed
 }

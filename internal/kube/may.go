@@ -37,14 +37,18 @@ func (c *Client) May(ctx context.Context, permission, namespace string) (bool, e
 	if sub != "" {
 		subresource = sub
 	}
-	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Group: group, Resource: resource, Subresource: subresource, Namespace: namespace},
-	}}
+	asked := authorizationv1.ResourceAttributes{Verb: verb, Group: group, Resource: resource, Subresource: subresource, Namespace: namespace}
 	return once(ctx, c, "create selfsubjectaccessreviews.authorization.k8s.io", func(ctx context.Context) (bool, error) {
-		got, err := c.typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
-		if err != nil {
-			return false, err
-		}
-		return got.Status.Allowed, nil
+		return c.review(ctx, asked)
 	})
+}
+
+// review asks the API server whether the caller may do something.
+func (c *Client) review(ctx context.Context, asked authorizationv1.ResourceAttributes) (bool, error) {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &asked}}
+	got, err := c.typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		return false, err
+	}
+	return got.Status.Allowed, nil
 }
