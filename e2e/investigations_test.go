@@ -168,22 +168,29 @@ func TestReportSurvives(t *testing.T) {
 		reports = append(reports, r)
 	}
 	for i, r := range reports {
-		inv, err := s.Investigations.Create(t.Context(), storetest.Investigation(fmt.Sprintf("inv-%d", i)))
-		for _, phase := range []casebook.InvestigationPhase{casebook.Diagnosing, casebook.Reported} {
-			if inv.Status = looked(inv.Status, phase); phase == casebook.Reported {
-				inv.Status.Report = &r
-			}
-			if err == nil {
-				inv, err = s.Investigations.Update(t.Context(), inv)
-			}
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		inv := answered(t, s, fmt.Sprintf("inv-%d", i), &r)
 		if diff := cmp.Diff(r, *inv.Status.Report); diff != "" {
 			t.Errorf("report %d comes back otherwise (-stored +read):\n%s", i, diff)
 		}
 	}
+}
+
+// answered stores a question and takes it to its report.
+func answered(t *testing.T, s casebook.Store, name string, r *diagnostics.Report) casebook.Investigation {
+	t.Helper()
+	inv, err := s.Investigations.Create(t.Context(), storetest.Investigation(name))
+	for _, phase := range []casebook.InvestigationPhase{casebook.Diagnosing, casebook.Reported} {
+		if inv.Status = looked(inv.Status, phase); phase == casebook.Reported {
+			inv.Status.Report = r
+		}
+		if err == nil {
+			inv, err = s.Investigations.Update(t.Context(), inv)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
 }
 
 // TestLongReport: the rules can be evaluated over a report of a size that etcd just takes, whenever its status is written.
@@ -197,18 +204,7 @@ func TestLongReport(t *testing.T) {
 	for n := range 1000 { // 1.2 MB
 		r.Causes = append(r.Causes, diagnostics.Finding{ID: "alb/hc.path", Subject: fmt.Sprint(n), Summary: strings.Repeat("x", 1000)})
 	}
-	inv, err := s.Investigations.Create(t.Context(), storetest.Investigation("inv-1"))
-	for _, phase := range []casebook.InvestigationPhase{casebook.Diagnosing, casebook.Reported} {
-		if inv.Status = looked(inv.Status, phase); phase == casebook.Reported {
-			inv.Status.Report = &r
-		}
-		if err == nil {
-			inv, err = s.Investigations.Update(t.Context(), inv)
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	inv := answered(t, s, "inv-1", &r)
 	inv.Status.Posted = map[string]string{"root": "1.1", "answer": "2.2"}
 	if _, err := s.Investigations.Update(t.Context(), inv); err != nil {
 		t.Errorf("an answer posted: %v", err)

@@ -42,6 +42,25 @@ func (h *Hands) remove(ctx context.Context, p *corev1.Pod, dryRun bool, g grant)
 	return h.refusal(ctx, podRequest("delete", p.Namespace, p.Name, g), err)
 }
 
+// removeStill deletes a pod, and judges it anew where it has changed in between, which its status does often while it fails.
+// judge gives the pod if it is still to be deleted.
+func (h *Hands) removeStill(ctx context.Context, p *corev1.Pod, dryRun bool, g grant, judge func(now *corev1.Pod) (*corev1.Pod, error)) error {
+	for try := 1; p != nil; try++ {
+		err := h.remove(ctx, p, dryRun, g)
+		if !apierrors.IsConflict(err) || try == attempts {
+			return err
+		}
+		now, err := h.pod(ctx, p.Namespace, p.Name, string(p.UID), g)
+		if err == nil {
+			p, err = judge(now)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func podRequest(verb, namespace, name string, g grant) request {
 	return request{verb, schema.GroupResource{Resource: "pods"}, namespace, name, g}
 }

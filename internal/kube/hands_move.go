@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/internal/remedy"
@@ -127,21 +126,14 @@ func (v movePods) apply(ctx context.Context, h *Hands, m remedy.Mark, dryRun boo
 
 // delete deletes a pod, judged anew where it has changed in between.
 func (v movePods) delete(ctx context.Context, h *Hands, p place, dryRun bool) (place, error) {
-	for try := 1; p.pod != nil; try++ {
-		err := h.remove(ctx, p.pod, dryRun, moveGrant())
-		switch {
-		case err == nil:
-			return place{said: "deleted"}, nil
-		case !apierrors.IsConflict(err) || try == attempts:
-			return p, err
-		}
-		now, err := h.pod(ctx, p.pod.Namespace, p.pod.Name, string(p.pod.UID), moveGrant())
-		if err != nil {
-			return p, err
-		}
+	err := h.removeStill(ctx, p.pod, dryRun, moveGrant(), func(now *corev1.Pod) (*corev1.Pod, error) {
 		p = v.judge(now)
+		return p.pod, nil
+	})
+	if err == nil && p.pod != nil {
+		return place{said: "deleted"}, nil
 	}
-	return p, nil
+	return p, err
 }
 
 // look finds the change done where this Remediation has cordoned the node and no pod of the plan is left to delete.

@@ -6,7 +6,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/internal/remedy"
@@ -39,7 +38,7 @@ func (v restartPods) apply(ctx context.Context, h *Hands, _ remedy.Mark, dryRun 
 	for i, p := range pods {
 		said := "is gone"
 		if p != nil && p.DeletionTimestamp == nil {
-			if err := v.delete(ctx, h, d, v.Pods[i], p, dryRun); err != nil {
+			if err := h.removeStill(ctx, p, dryRun, restartGrant(), func(now *corev1.Pod) (*corev1.Pod, error) { return now, v.fits(d, v.Pods[i], now) }); err != nil {
 				if len(r.Did) > 0 && !dryRun { // no refusal any more, after which nothing is changed
 					err = fmt.Errorf("restart %s: %v", v.DaemonSet, err) //nolint:errorlint // not to be taken for remedy.ErrRefused
 				}
@@ -70,22 +69,6 @@ func (v restartPods) fits(d *appsv1.DaemonSet, planned remedy.Pod, p *corev1.Pod
 		return &Changed{What: "the node of pod " + v.Namespace + "/" + p.Name, Want: planned.Node, Got: p.Spec.NodeName}
 	}
 	return nil
-}
-
-// delete deletes a pod. Its status changes often while it fails, which is no reason to refuse.
-func (v restartPods) delete(ctx context.Context, h *Hands, d *appsv1.DaemonSet, planned remedy.Pod, p *corev1.Pod, dryRun bool) error {
-	for try := 1; ; try++ {
-		err := h.remove(ctx, p, dryRun, restartGrant())
-		if !apierrors.IsConflict(err) || try == attempts {
-			return err
-		}
-		if p, err = h.pod(ctx, v.Namespace, planned.Name, planned.UID, restartGrant()); err != nil || p == nil {
-			return err
-		}
-		if err := v.fits(d, planned, p); err != nil {
-			return err
-		}
-	}
 }
 
 func (v restartPods) look(ctx context.Context, h *Hands, _ remedy.Mark) (bool, remedy.Receipt, error) {
