@@ -84,16 +84,16 @@ func (h *Hands) Apply(ctx context.Context, a remedy.Action, m remedy.Mark) (reme
 	return k.apply(ctx, m)
 }
 
-// Follow implements remedy.Follower: only the settings of an add-on can fail once AWS has accepted them.
-func (h *Hands) Follow(ctx context.Context, a remedy.Action, m remedy.Mark, r remedy.Receipt) (failed string, err error) {
+// Follow implements remedy.Follower: only the settings of an add-on are carried out after AWS has accepted them.
+func (h *Hands) Follow(ctx context.Context, a remedy.Action, m remedy.Mark, r remedy.Receipt) (remedy.Fate, error) {
 	k, err := h.hand(a, m)
 	if err != nil {
-		return "", err
+		return remedy.Fate{}, err
 	}
 	if addon, ok := k.(addonHand); ok {
 		return addon.follow(ctx, r.ID)
 	}
-	return "", nil
+	return remedy.Fate{}, nil
 }
 
 // Drifted is why a change is refused: what it would change is no longer as it was when the change was planned.

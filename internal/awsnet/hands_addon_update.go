@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
 	"github.com/netdiag/netdiag/internal/eks"
+	"github.com/netdiag/netdiag/internal/remedy"
 )
 
 // watch is how long Apply waits for an update of an add-on to end. A longer one goes on without it: whether it helped is
@@ -60,35 +61,38 @@ func (h addonHand) update(ctx context.Context, id string) (*types.Update, error)
 	return out.Update, nil
 }
 
-// follow says in what an accepted update has failed, and how it has left the add-on; empty where it goes on or went well.
-// The add-on is asked first, for the fix role need not be assumed to read that. id is empty where the update isn't known.
-func (h addonHand) follow(ctx context.Context, id string) (failed string, err error) {
+// follow says what has become of an accepted update. The add-on is asked first, for the fix role need not be assumed to
+// read that. id is empty where the update isn't known.
+func (h addonHand) follow(ctx context.Context, id string) (remedy.Fate, error) {
 	addon, err := h.c.addon(ctx, h.a.Cluster, h.a.Addon, h.c.cluster)
 	if err != nil || addon == nil {
-		return "", err
+		return remedy.Fate{}, err
 	}
 	want, err := merge(h.a.Was, h.a.Set, h.a.Unset)
 	if err != nil {
-		return "", err
+		return remedy.Fate{}, err
 	}
 	status := types.AddonStatus(addon.Status)
-	if status == types.AddonStatusUpdating || status == types.AddonStatusActive && sameConfiguration(addon.Configuration, want) {
-		return "", nil
+	switch {
+	case status == types.AddonStatusUpdating:
+		return remedy.Fate{Open: true}, nil
+	case status == types.AddonStatusActive && sameConfiguration(addon.Configuration, want):
+		return remedy.Fate{}, nil
 	}
 	which := "its update failed."
 	if id != "" {
 		u, err := h.update(ctx, id)
 		switch {
 		case err != nil && status != types.AddonStatusUpdateFailed:
-			return "", err
+			return remedy.Fate{}, err
 		case err != nil: // what EKS says of the add-on is enough
-		case u.Status != types.UpdateStatusFailed && u.Status != types.UpdateStatusCancelled:
-			return "", nil
-		default:
+		case u.Status == types.UpdateStatusFailed || u.Status == types.UpdateStatusCancelled:
 			which = fmt.Sprintf("update %s is %s%s.", id, u.Status, inParentheses(reasons(u)))
+		default:
+			return remedy.Fate{Open: u.Status == types.UpdateStatusInProgress}, nil
 		}
 	} else if status != types.AddonStatusUpdateFailed {
-		return "", nil
+		return remedy.Fate{}, nil
 	}
 	left := "others than before and than planned"
 	switch {
@@ -97,7 +101,7 @@ func (h addonHand) follow(ctx context.Context, id string) (failed string, err er
 	case sameConfiguration(addon.Configuration, h.a.Was):
 		left = "those from before the change"
 	}
-	return fmt.Sprintf("%s Add-on %s is %s%s; its settings are %s.", which, h.a.Addon, addon.Status, inParentheses(issues(addon)), left), nil
+	return remedy.Fate{Failed: fmt.Sprintf("%s Add-on %s is %s%s; its settings are %s.", which, h.a.Addon, addon.Status, inParentheses(issues(addon)), left)}, nil
 }
 
 func reasons(u *types.Update) []string {

@@ -37,11 +37,20 @@ type follows struct {
 
 func (f *follows) says(a remedy.Action, r remedy.Receipt) string {
 	f.t.Helper()
-	failed, err := f.Follow(context.Background(), a, mark, r)
+	fate := f.fate(a, r)
+	if fate.Open {
+		f.t.Errorf("it is still being carried out: %+v", fate)
+	}
+	return fate.Failed
+}
+
+func (f *follows) fate(a remedy.Action, r remedy.Receipt) remedy.Fate {
+	f.t.Helper()
+	fate, err := f.Follow(context.Background(), a, mark, r)
 	if err != nil {
 		f.t.Error(err)
 	}
-	return failed
+	return fate
 }
 
 // TestAddonFailsLate: an update that fails after Apply has returned is told with EKS's reasons and with the settings that
@@ -60,8 +69,8 @@ func TestAddonFailsLate(t *testing.T) {
 			" is Cancelled (Unknown: cancelled). Add-on vpc-cni is ACTIVE; its settings are those from before the change."},
 	} {
 		s, h, receipt, a := begun(t)
-		if failed := h.says(a, receipt); failed != "" {
-			t.Errorf("while it runs: %q", failed)
+		if fate := h.fate(a, receipt); fate != (remedy.Fate{Open: true}) {
+			t.Errorf("while it runs: %+v", fate)
 		}
 		s.FailUpdate(receipt.ID, c.how)
 		if failed := h.says(a, receipt); failed != "update "+receipt.ID+c.want {

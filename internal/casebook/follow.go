@@ -9,21 +9,21 @@ import (
 	"github.com/netdiag/netdiag/internal/remedy"
 )
 
-// failed says how a change has failed that was only accepted when it was made. Where that can't be read, the diagnosis
+// fate says what has become of a change that was only accepted when it was made. Where that can't be read, the diagnosis
 // and the deadline decide as ever.
-func (e *Executor) failed(ctx context.Context, me Remediation) (text string) {
+func (e *Executor) fate(ctx context.Context, me Remediation) (fate remedy.Fate) {
 	f, ok := e.Hands.(remedy.Follower)
 	if !ok || me.Status.Receipt == nil {
-		return ""
+		return remedy.Fate{}
 	}
 	err := e.call(ctx, func(ctx context.Context) (err error) {
-		text, err = f.Follow(ctx, *me.Plan.Fix.Action, mark(me), *me.Status.Receipt)
+		fate, err = f.Follow(ctx, *me.Plan.Fix.Action, mark(me), *me.Status.Receipt)
 		return err
 	})
 	if err != nil && ctx.Err() == nil {
 		e.fault(me.Name, fmt.Errorf("follow the change of %s: %w", me.Plan.Target, err))
 	}
-	return text
+	return fate
 }
 
 // brokenOff says what is so after a change that was accepted and then failed, and how to go back. r is the diagnosis

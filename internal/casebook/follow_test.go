@@ -58,3 +58,29 @@ func TestUndoAcceptedAndThenFailed(t *testing.T) {
 		}
 	})
 }
+
+// While a change is still being carried out it is not called done, for nobody could undo it yet.
+func TestStillBeingCarriedOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		rolls time.Duration
+		phase casebook.Phase
+		says  []string
+	}{
+		"over soon":  {90 * time.Second, casebook.Succeeded, []string{"Done: ", " is gone 1m3"}},
+		"never over": {time.Hour, casebook.NeedsHuman, []string{"The trouble is gone, but ", "the change is still being carried out", "A person has to look how it ends. To undo it then: revoke the rule"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := run(t, &cluster{rolls: c.rolls}, 1, nil).Status
+				if s.Phase != c.phase {
+					t.Errorf("%s: %s", s.Phase, s.Outcome)
+				}
+				for _, want := range c.says {
+					if !strings.Contains(s.Outcome, want) {
+						t.Errorf("the outcome doesn't say %q: %s", want, s.Outcome)
+					}
+				}
+			})
+		})
+	}
+}

@@ -85,7 +85,7 @@ func (e *Executor) verifyUndo(ctx context.Context, h *hold) error {
 		case err == nil && done:
 			return e.undone(ctx, h)
 		}
-		failed := e.failed(ctx, me)
+		failed := e.fate(ctx, me).Failed
 		switch {
 		case failed != "":
 			return h.finish(ctx, NeedsHuman, fmt.Sprintf("The undo was accepted, and failed within %s: %s A person has to look.", spellTime(now.Sub(me.Status.Applied)), failed))

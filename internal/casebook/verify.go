@@ -25,7 +25,8 @@ type view struct {
 type course struct {
 	me      Remediation
 	before  diagnostics.Report
-	clean   int // diagnoses in a row in which the trouble is gone
+	open    bool // the change is still being carried out
+	clean   int  // diagnoses in a row in which the trouble is gone and the change is made
 	worse   harm
 	last    *view // that could be had
 	trouble error // of the last diagnosis
@@ -48,16 +49,18 @@ func (e *Executor) verify(ctx context.Context, h *hold) error {
 		if err != nil && c.trouble == nil {
 			e.fault(me.Name, fmt.Errorf("diagnose after the change: %w", err))
 		}
-		if failed := e.failed(ctx, me); failed != "" {
-			return h.finish(ctx, NeedsHuman, brokenOff(me, failed, r, err, now))
+		fate := e.fate(ctx, me)
+		if fate.Failed != "" {
+			return h.finish(ctx, NeedsHuman, brokenOff(me, fate.Failed, r, err, now))
 		}
+		c.open = fate.Open
 		if c.trouble = err; err != nil {
 			c.clean = 0
 		} else if over, err := e.observe(ctx, h, &c, r, now); over || err != nil {
 			return err
 		}
 		if c.clean == 0 && !now.Before(me.Status.Deadline) {
-			return h.finish(ctx, NeedsHuman, unfinished(me, c.last, c.trouble, now))
+			return h.finish(ctx, NeedsHuman, unfinished(c, now))
 		}
 		if err := e.pause(ctx, e.poll()); err != nil {
 			return err
@@ -76,7 +79,7 @@ func (e *Executor) observe(ctx context.Context, h *hold, c *course, r diagnostic
 	switch {
 	case len(stays) > 0:
 		return true, e.retreat(ctx, h, stays)
-	case len(v.left)+len(v.unsure) > 0 || worse:
+	case len(v.left)+len(v.unsure) > 0 || worse || c.open:
 		c.clean = 0
 	case len(v.other) == 0:
 		if c.clean++; c.clean == 2 {
@@ -184,7 +187,12 @@ func (e *Executor) succeed(ctx context.Context, h *hold, before diagnostics.Repo
 }
 
 // unfinished says what is so at the deadline, and how to go back.
-func unfinished(me Remediation, last *view, trouble error, now time.Time) string {
+func unfinished(c course, now time.Time) string {
+	me, last, trouble := c.me, c.last, c.trouble
+	if trouble == nil && c.open && last != nil && len(last.left)+len(last.unsure) == 0 {
+		return fmt.Sprintf("The trouble is gone, but %s after it was applied the change is still being carried out (%s): %s. A person has to look how it ends. To undo it then: %s",
+			spellTime(now.Sub(me.Status.Applied)), strings.Join(me.Plan.Fix.Changes, "; "), last.report.Summary, me.Plan.Fix.Undo)
+	}
 	text := fmt.Sprintf("Applied (%s), but after %s it is not seen to have helped: ", strings.Join(me.Plan.Fix.Changes, "; "), spellTime(now.Sub(me.Status.Applied)))
 	switch {
 	case trouble != nil:

@@ -170,7 +170,7 @@ func seenNow(r Remediation, report diagnostics.Report, err error) string {
 // whoDid says who may have taken the change back: the service that had accepted it, what the report's timeline has of the
 // time since, or else who owns the thing. It ends with a space where it says anything.
 func (e *Executor) whoDid(ctx context.Context, r Remediation, report diagnostics.Report) string {
-	if failed := e.failed(ctx, r); failed != "" {
+	if failed := e.fate(ctx, r).Failed; failed != "" {
 		return "It was accepted, and failed later: " + failed + " "
 	}
 	var since []string

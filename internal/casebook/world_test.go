@@ -62,27 +62,28 @@ type cluster struct {
 	gone    time.Time     // of the rule: when it was taken back
 	fails   time.Duration // from a change until the service says that it has failed; 0 where it doesn't
 	deaf    int           // questions after that which get no answer
+	rolls   time.Duration // from a change until the service has carried it out
 }
 
 // Follow implements remedy.Follower.
-func (c *cluster) Follow(ctx context.Context, _ remedy.Action, _ remedy.Mark, r remedy.Receipt) (string, error) {
+func (c *cluster) Follow(ctx context.Context, _ remedy.Action, _ remedy.Mark, r remedy.Receipt) (remedy.Fate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return remedy.Fate{}, err
 	}
 	if c.deaf > 0 {
 		c.deaf--
-		return "", errors.New("describe update: throttled")
+		return remedy.Fate{}, errors.New("describe update: throttled")
 	}
 	since := c.since
 	if !c.rule {
 		since = c.gone
 	}
 	if c.fails == 0 || c.now().Before(since.Add(c.fails)) {
-		return "", nil
+		return remedy.Fate{Open: c.now().Before(since.Add(c.rolls))}, nil
 	}
-	return "update " + r.ID + " is Failed (Conflict: somebody else).", nil
+	return remedy.Fate{Failed: "update " + r.ID + " is Failed (Conflict: somebody else)."}, nil
 }
 
 // alarm is trouble that a change makes.

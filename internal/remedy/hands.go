@@ -33,7 +33,14 @@ type Hands interface {
 
 // Follower is Hands that hear only later how a change ended which was no more than accepted when Apply returned.
 type Follower interface {
-	// Follow says, by the receipt of the change, how it has failed since it was accepted and how it has left what it is
-	// about: sentences for people, empty while it isn't known to have failed.
-	Follow(ctx context.Context, a Action, m Mark, r Receipt) (failed string, err error)
+	// Follow says, by the receipt of the change, what has become of it since it was accepted.
+	Follow(ctx context.Context, a Action, m Mark, r Receipt) (Fate, error)
+}
+
+// Fate is what has become of a change that was accepted; the zero value is that of one that is over or never waits.
+type Fate struct {
+	// Open is true while whatever carries the change out is still at it: until then it can't be undone or changed again.
+	Open bool
+	// Failed says how it has failed and how it has left what it is about: sentences for people, empty while neither is known.
+	Failed string
 }

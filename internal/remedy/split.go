@@ -66,13 +66,13 @@ func (s Split) Apply(ctx context.Context, a Action, m Mark) (Receipt, error) {
 }
 
 // Follow implements Follower: it asks the half that a belongs to, where that one hears of failures.
-func (s Split) Follow(ctx context.Context, a Action, m Mark, r Receipt) (failed string, err error) {
+func (s Split) Follow(ctx context.Context, a Action, m Mark, r Receipt) (Fate, error) {
 	h, err := s.half(a)
 	if err != nil {
-		return "", err
+		return Fate{}, err
 	}
 	if f, ok := h.(Follower); ok {
 		return f.Follow(ctx, a, m, r)
 	}
-	return "", nil
+	return Fate{}, nil
 }

@@ -103,8 +103,8 @@ func TestKindsAreAll(t *testing.T) {
 // follower is a half that hears of failures.
 type follower struct{ half }
 
-func (f *follower) Follow(_ context.Context, a remedy.Action, _ remedy.Mark, r remedy.Receipt) (string, error) {
-	return a.Kind() + " " + r.ID + " failed", nil
+func (f *follower) Follow(_ context.Context, a remedy.Action, _ remedy.Mark, r remedy.Receipt) (remedy.Fate, error) {
+	return remedy.Fate{Open: true, Failed: a.Kind() + " " + r.ID + " failed"}, nil
 }
 
 func TestSplitAsksTheHalfThatHearsOfFailures(t *testing.T) {
@@ -113,8 +113,8 @@ func TestSplitAsksTheHalfThatHearsOfFailures(t *testing.T) {
 		"AllowIngress sgr-1 failed": {AllowIngress: &remedy.AllowIngress{Group: "sg-1", Source: "sg-2", Port: 80}},
 		"":                          sound()["cordon"],
 	} {
-		if failed, err := s.Follow(t.Context(), a, remedy.Mark{}, remedy.Receipt{ID: "sgr-1"}); failed != kind || err != nil {
-			t.Errorf("%s: %q, %v; want %q", a.Kind(), failed, err, kind)
+		if fate, err := s.Follow(t.Context(), a, remedy.Mark{}, remedy.Receipt{ID: "sgr-1"}); fate.Failed != kind || fate.Open != (kind != "") || err != nil {
+			t.Errorf("%s: %+v, %v; want %q", a.Kind(), fate, err, kind)
 		}
 	}
 	if _, err := (remedy.Split{}).Follow(t.Context(), sound()["cordon"], remedy.Mark{}, remedy.Receipt{}); !errors.Is(err, remedy.ErrRefused) {
