@@ -106,6 +106,11 @@ func offers(m slack.Message, button string) bool {
 // where a form has opened.
 func (a *tale) press(ctx context.Context, user string, m slack.Message, button string) (told string, err error) {
 	for {
+		if _, open := a.slack.Modal(user); open { // that of an earlier click covers the channel
+			if err := a.slack.CloseModal(ctx, user); err != nil {
+				return "", err
+			}
+		}
 		before := len(a.slack.Ephemerals(user, oncall))
 		if err := a.slack.Click(ctx, user, oncall, m.TS, button); err != nil {
 			return "", err

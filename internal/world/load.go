@@ -15,6 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	kyaml "sigs.k8s.io/yaml"
 )
 
@@ -88,6 +89,15 @@ func (w *World) inherit(file string, text []byte) error {
 	return nil
 }
 
+// object decodes one document. Whole numbers are int64, as in every unstructured object: those that read them see no others.
+func object(doc string) (m map[string]any, err error) {
+	text, err := kyaml.YAMLToJSON([]byte(doc))
+	if err != nil {
+		return nil, err
+	}
+	return m, utiljson.Unmarshal(text, &m)
+}
+
 func (w *World) loadObjects() error {
 	file := filepath.Join(w.Dir, "cluster.yaml")
 	text, err := read(file, "the Kubernetes objects of the world")
@@ -99,8 +109,8 @@ func (w *World) loadObjects() error {
 	for _, doc := range splitDocuments(string(text)) {
 		start := line
 		line += strings.Count(doc, "\n")
-		var m map[string]any
-		if err := kyaml.Unmarshal([]byte(doc), &m); err != nil {
+		m, err := object(doc)
+		if err != nil {
 			return yamlProblem(file, start, err)
 		}
 		if len(m) == 0 {

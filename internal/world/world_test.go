@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/netdiag/netdiag/internal/world"
 )
 
@@ -29,6 +31,27 @@ func write(t *testing.T, files map[string]string) string {
 		}
 	}
 	return dir
+}
+
+// Whole numbers of objects are what accessors of unstructured objects read.
+func TestLoadNumbers(t *testing.T) {
+	w, err := world.Load("../../testdata/worlds/seeds/seed-ip-exhaustion")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sets := 0
+	for _, o := range w.Objects {
+		if o.GetKind() != "DaemonSet" {
+			continue
+		}
+		sets++
+		if seen, _, err := unstructured.NestedInt64(o.Object, "status", "observedGeneration"); o.GetGeneration() == 0 || seen != o.GetGeneration() || err != nil {
+			t.Errorf("%s: generation %d, observed %d, %v", o.GetName(), o.GetGeneration(), seen, err)
+		}
+	}
+	if sets == 0 {
+		t.Error("no DaemonSet to look at")
+	}
 }
 
 func TestLoadNamesFileLineAndField(t *testing.T) {

@@ -20,6 +20,10 @@ func (s *Server) Submit(ctx context.Context, user string, values map[string]stri
 		return nil, fmt.Errorf("submit: %s has no modal open", user)
 	}
 	v := stack[len(stack)-1]
+	if v.Submit == nil {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("submit: the modal of %s has no button for it", user)
+	}
 	v.Errors = nil
 	err = s.state.fill(v, values)
 	if err == nil {
