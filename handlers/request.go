@@ -181,7 +181,7 @@ func (b *Bot) open(ctx context.Context, r request, q casebook.Question) (caseboo
 		return casebook.Investigation{Name: casebook.InvestigationName(r.key)}, false, err
 	}
 	name := casebook.InvestigationName(r.key)
-	q.Follows = b.same.lead(q, name)
+	q.Follows = b.leading(ctx, q, name)
 	inv, created, err := b.Book.Open(ctx, by, q, r.key)
 	if inv.Name == "" {
 		inv.Name = name
@@ -189,7 +189,30 @@ func (b *Bot) open(ctx context.Context, r request, q casebook.Question) (caseboo
 	if err != nil || !created && (over(inv) || inv.Question.Follows != "") {
 		b.same.over(name) // it leads nothing
 	}
+	b.same.stored(name)
 	return inv, created, err
+}
+
+// leading gives the investigation that answers q already, empty where name is to do that. One that isn't stored yet is
+// waited for: whoever looks into a question that follows nothing would begin anew. One that ended meanwhile, perhaps in
+// a fault, answers no new question.
+func (b *Bot) leading(ctx context.Context, q casebook.Question, name string) (follows string) {
+	for {
+		follows, stored := b.same.lead(q, name)
+		if follows == "" {
+			return ""
+		}
+		select {
+		case <-stored:
+		case <-ctx.Done():
+			return follows
+		}
+		inv, err := b.Book.Store.Investigations.Get(ctx, follows)
+		if err == nil && !over(inv) || err != nil && !errors.Is(err, casebook.ErrNotFound) {
+			return follows
+		}
+		b.same.over(follows)
+	}
 }
 
 // by gathers the facts about who asks.

@@ -15,13 +15,19 @@ import (
 type same struct {
 	mu        sync.Mutex
 	leaders   map[string]string          // by question: who leads
-	questions map[string]string          // by leader: its question
+	leads     map[string]lead            // by leader
 	followers map[string]map[string]bool // by leader: who follows it, and whether they need nothing more
 	told      map[string]bool            // leaders that need nothing more
 }
 
+// lead is that of one investigation.
+type lead struct {
+	question string
+	stored   chan struct{} // closed once its record is there, or it leads no longer
+}
+
 func newSame() *same {
-	return &same{leaders: map[string]string{}, questions: map[string]string{}, followers: map[string]map[string]bool{}, told: map[string]bool{}}
+	return &same{leaders: map[string]string{}, leads: map[string]lead{}, followers: map[string]map[string]bool{}, told: map[string]bool{}}
 }
 
 func sameKey(q casebook.Question) string {
@@ -32,26 +38,48 @@ func sameKey(q casebook.Question) string {
 	return string(b)
 }
 
-// lead gives the investigation that answers q already; empty where there is none, and then name, which asks it, is the one.
-func (s *same) lead(q casebook.Question, name string) (follows string) {
+// lead gives the investigation that answers q already, and what is closed once its record is there; empty where there is
+// none, and then name, which asks it, is the one: say stored or over of it.
+func (s *same) lead(q casebook.Question, name string) (follows string, stored <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := sameKey(q)
 	if leader := s.leaders[key]; leader != "" && leader != name {
-		return leader
+		return leader, s.leads[leader].stored
 	}
-	s.leaders[key], s.questions[name] = name, key
-	return ""
+	if _, known := s.leads[name]; !known {
+		s.leaders[key], s.leads[name] = name, lead{key, make(chan struct{})}
+	}
+	return "", nil
+}
+
+// stored says that the record of name is there.
+func (s *same) stored(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leads[name].settle()
+}
+
+func (l lead) settle() {
+	select {
+	case <-l.stored:
+	default:
+		if l.stored != nil {
+			close(l.stored)
+		}
+	}
 }
 
 // over says that name leads no longer.
 func (s *same) over(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if key := s.questions[name]; s.leaders[key] == name {
-		delete(s.leaders, key)
+	l := s.leads[name]
+	if s.leaders[l.question] == name {
+		delete(s.leaders, l.question)
 	}
-	delete(s.questions, name)
+	l.settle()
+	delete(s.leads, name)
 }
 
 // see takes note of a record as it is stored, and lists the investigations for which that may matter: those that follow it.
@@ -62,6 +90,7 @@ func (s *same) see(inv casebook.Investigation) []string {
 			s.over(inv.Name)
 		} else {
 			s.lead(inv.Question, inv.Name)
+			s.stored(inv.Name)
 		}
 		leader = inv.Name
 	}
