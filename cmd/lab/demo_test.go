@@ -37,7 +37,7 @@ func start(t *testing.T, bot string, worlds []choice) string {
 	ready := make(chan string, 1)
 	done := make(chan error, 1)
 	go func() {
-		done <- demo{address: "127.0.0.1:0", bot: bot, worlds: worlds, speed: 20, log: log}.run(ctx, func(url string) { ready <- url })
+		done <- demo{address: "127.0.0.1:0", bot: bot, worlds: worlds, speed: 60, log: log}.run(ctx, func(url string) { ready <- url })
 	}()
 	t.Cleanup(func() {
 		stop()
