@@ -19,7 +19,7 @@ test: packages ## Run everything: vet, unit, worlds, simulators, browser
 	$(GO) vet ./...
 	$(GO) test -ldflags=-w -race -timeout 20m ./...
 	$(GO) test -ldflags=-w -timeout 20m ./internal/diagtest
-	$(GO) test -ldflags=-w -timeout 20m -run 'TestCrash|TestRefused|TestThousandPending|TestDay$$' ./handlers ./internal/casebook
+	$(GO) test -ldflags=-w -timeout 20m -run 'TestCrash|TestRefused|TestThousandPending|TestFit|TestDay$$' ./handlers ./internal/casebook
 	$(GO) test -ldflags=-w -timeout 20m -run 'EveryWorld|Enormous' ./internal/awsnet ./internal/kube ./internal/sim/kube ./internal/render/slack
 
 .PHONY: e2e

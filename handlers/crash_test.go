@@ -24,7 +24,7 @@ type crash struct {
 func TestCrashes(t *testing.T) {
 	stride := 1
 	if racing || testing.Short() {
-		stride = 7
+		stride = 15
 	}
 	all := crashes(t, stride)
 	if len(all) < 60/stride {

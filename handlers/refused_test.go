@@ -21,7 +21,7 @@ func TestRefused(t *testing.T) {
 	n := 0
 	play := func(button string, modal bool, forged []attempt) {
 		for _, a := range slices.Concat(somebodyElse, forged) {
-			if n++; !racing || n%4 == 0 { // all the rest is run without the race detector
+			if n++; !racing || n%12 == 0 { // all the rest is run without the race detector
 				a.play(t, button, modal)
 			}
 		}

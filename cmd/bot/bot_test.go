@@ -20,6 +20,7 @@ import (
 	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/sim/fleet"
 	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
 
 const worlds = "../../testdata/worlds"
@@ -55,10 +56,7 @@ type bot struct {
 
 func serve(t *testing.T, dir string, change func(*world.World)) bot {
 	t.Helper()
-	w, err := world.Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := worldtest.Load(t, dir)
 	if change != nil {
 		change(w)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/netdiag/netdiag/internal/awsnet"
 	simaws "github.com/netdiag/netdiag/internal/sim/aws"
 	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
 
 const worlds = "../../testdata/worlds/public"
@@ -16,11 +17,7 @@ const worlds = "../../testdata/worlds/public"
 // load loads a public world.
 func load(t *testing.T, name string) *world.World {
 	t.Helper()
-	w, err := world.Load(worlds + "/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return worldtest.Load(t, worlds + "/" + name)
 }
 
 // serve starts the simulated account of a world and a client of it.

@@ -50,11 +50,11 @@ func (s *tally) add(b tally) {
 	s.wrong = append(s.wrong, b.wrong...)
 }
 
-// all plays one kind of fault at each place where it can strike; at every fourth under the race detector, which is ten times slower.
+// all plays one kind of fault at each place where it can strike; at every eighth under the race detector, which is ten times slower.
 func all(t *testing.T, d drama, m mischief, a ablation) (sum tally) {
 	step := 1
 	if raceDetector && a == (ablation{}) {
-		step = 4
+		step = 8
 	}
 	for n := 1; n < 200; n += step {
 		struck := false

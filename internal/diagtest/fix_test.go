@@ -26,6 +26,7 @@ import (
 	"github.com/netdiag/netdiag/internal/sim/nature"
 	"github.com/netdiag/netdiag/internal/store/memory"
 	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
 
 const (
@@ -232,10 +233,7 @@ type life struct {
 
 func newLife(t *testing.T, dir string, change func(*world.World), set ...func(*nature.Options)) *life {
 	t.Helper()
-	w, err := world.Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := worldtest.Load(t, dir)
 	if change != nil {
 		change(w)
 	}

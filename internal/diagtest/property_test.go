@@ -14,6 +14,7 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
 
 // A verdict rests on facts alone: not on names, ids and times, not on pods that have nothing to do with it. That it does
@@ -55,11 +56,7 @@ func withoutFrees(text string) string { return frees.ReplaceAllString(text, "fre
 
 func load(t *testing.T, dir string) *world.World {
 	t.Helper()
-	w, err := world.Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return worldtest.Load(t, dir)
 }
 
 // verdictOf is what a report decides: causes with subject, confidence and whom they affect, gaps, and the fixes in their order.

@@ -13,6 +13,7 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
 
 const worlds = "../../testdata/worlds"
@@ -116,10 +117,7 @@ func TestWrongNamesAreAnsweredWithTheNearest(t *testing.T) {
 		{"seeds/seed-alb-502", "alb api-ingres -n backend", "api-ingress"},
 		{"seeds/seed-alb-502", "alb api-ingress -n bakend", "backend"},
 	} {
-		w, err := world.Load(filepath.Join(worlds, c.dir))
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := worldtest.Load(t, filepath.Join(worlds, c.dir))
 		s, err := diagtest.Serve(w, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -22,17 +22,14 @@ import (
 	"github.com/netdiag/netdiag/internal/kube"
 	simkube "github.com/netdiag/netdiag/internal/sim/kube"
 	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
 
 const worlds = "../../testdata/worlds/public"
 
 func load(t testing.TB, name string) *world.World {
 	t.Helper()
-	w, err := world.Load(filepath.Join(worlds, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return worldtest.Load(t, filepath.Join(worlds, name))
 }
 
 // serve runs a world's API server until the test ends and makes a client of it.

@@ -12,6 +12,7 @@ import (
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/sim/fault"
 	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
 
 // Where a report would be of no use, one line says why and what to do. Half a cluster, or the wrong one, is not judged.
@@ -64,10 +65,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		for verb, dir := range map[string]string{"pending": "seed-ip-exhaustion-as-told", "alb": "seed-alb-502"} {
 			t.Run(name+"/"+verb, func(t *testing.T) {
-				w, err := world.Load(filepath.Join("../../testdata/worlds/seeds", dir))
-				if err != nil {
-					t.Fatal(err)
-				}
+				w := worldtest.Load(t, filepath.Join("../../testdata/worlds/seeds", dir))
 				if c.change != nil {
 					c.change(w)
 				}
@@ -107,10 +105,7 @@ func checkRefusal(t *testing.T, err error, unreachable bool, want ...string) {
 
 // The one read that an answer can't do without is named with what to do, and so is a cluster that doesn't answer at all.
 func TestDecidingReadMissing(t *testing.T) {
-	w, err := world.Load("../../testdata/worlds/seeds/seed-alb-502")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := worldtest.Load(t, "../../testdata/worlds/seeds/seed-alb-502")
 	s, err := diagtest.Serve(w, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sort"
 	"time"
 
@@ -74,6 +76,26 @@ func (w *World) Name() string { return filepath.Base(w.Dir) }
 
 // Load reads the world in dir, with its base where it has one. Its error is a *Problem where a file is there but broken.
 func Load(dir string) (*World, error) { return load(dir, 0) }
+
+// Clone gives a copy that shares nothing which can be changed, except the bytes of what AWS and the texts hold.
+func (w *World) Clone() *World {
+	c := *w
+	c.Objects, c.lines = make([]*unstructured.Unstructured, len(w.Objects)), make(map[*unstructured.Unstructured]int, len(w.lines))
+	for i, o := range w.Objects {
+		c.Objects[i] = o.DeepCopy()
+		if line, ok := w.lines[o]; ok {
+			c.lines[c.Objects[i]] = line
+		}
+	}
+	c.AWS = AWS{}
+	for service, lists := range w.AWS {
+		c.AWS[service] = maps.Clone(lists)
+	}
+	c.Logs, c.Metrics = maps.Clone(w.Logs), maps.Clone(w.Metrics)
+	c.Meta.Denied.AWS, c.Meta.Denied.Kubernetes = slices.Clone(w.Meta.Denied.AWS), slices.Clone(w.Meta.Denied.Kubernetes)
+	c.Meta.Throttled = slices.Clone(w.Meta.Throttled)
+	return &c
+}
 
 // deepest is how many worlds may rest on one another; more is taken for a circle.
 const deepest = 5

@@ -14,6 +14,7 @@ import (
 
 	simaws "github.com/netdiag/netdiag/internal/sim/aws"
 	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
 
 const (
@@ -26,11 +27,7 @@ type item = map[string]any
 
 func load(t *testing.T, name string) *world.World {
 	t.Helper()
-	w, err := world.Load(worlds + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return worldtest.Load(t, worlds + name)
 }
 
 // awsCommand starts the account of a world and gives a function that runs the aws command line against it.

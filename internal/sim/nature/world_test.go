@@ -17,7 +17,7 @@ import (
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/sim/access"
 	"github.com/netdiag/netdiag/internal/sim/nature"
-	"github.com/netdiag/netdiag/internal/world"
+	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
 
 const worlds = "../../../testdata/worlds"
@@ -46,10 +46,7 @@ type lab struct {
 // open serves a world without nature.
 func open(t *testing.T, name string) *lab {
 	t.Helper()
-	w, err := world.Load(filepath.Join(worlds, filepath.FromSlash(name)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := worldtest.Load(t, filepath.Join(worlds, filepath.FromSlash(name)))
 	served, err := diagtest.Serve(w, nil)
 	if err != nil {
 		t.Fatal(err)
