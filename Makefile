@@ -15,12 +15,13 @@ demo: build ## Start a simulated cluster, AWS and Slack with the real bot, and p
 	$(BIN)/lab demo
 
 .PHONY: test
-test: packages ## Run everything: vet, unit, worlds, simulators, browser
+test: packages ## Run everything: vet, unit, worlds, simulators, browser, and what a release is made with
 	$(GO) vet ./...
 	$(GO) test -ldflags=-w -race -timeout 20m ./...
 	$(GO) test -ldflags=-w -timeout 20m ./internal/diagtest
 	$(GO) test -ldflags=-w -timeout 20m -run 'TestCrash|TestRefused|TestThousandPending|TestFit|TestDay$$' ./handlers ./internal/casebook
 	$(GO) test -ldflags=-w -timeout 20m -run 'EveryWorld|Enormous' ./internal/awsnet ./internal/kube ./internal/sim/kube ./internal/render/slack
+	cd deploy/check && $(GO) vet ./... && $(GO) test -timeout 20m ./...
 
 .PHONY: e2e
 e2e: ## Run the tests that need a real control plane; the first time builds one, which takes a quarter of an hour
@@ -35,7 +36,7 @@ check: fmt lint test ## What a change must pass
 
 .PHONY: fmt
 fmt: ## Format
-	gofmt -l -w cmd diagnostics e2e handlers internal
+	gofmt -l -w cmd deploy diagnostics e2e handlers internal
 
 .PHONY: lint
 lint: ## Lint (golangci-lint, built from its Go module)

@@ -18,8 +18,14 @@ func versionCommand(name string) *cobra.Command {
 	}
 }
 
+// stamp is the version and the revision, told by the linker (-X) to a build that can't see the repository: the Dockerfile's.
+var stamp string
+
 // Version is the module version and the revision that the program was built from, as far as the build knows them.
 func Version() string {
+	if stamp != "" {
+		return stamp
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
