@@ -38,7 +38,7 @@ LABEL org.opencontainers.image.title="netdiag" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
-COPY LICENSE /licenses/
+COPY LICENSE THIRD_PARTY_NOTICES /licenses/
 COPY --from=program /bot /bot
 # By number, or Kubernetes can't prove runAsNonRoot.
 USER 65532:65532

@@ -4,7 +4,7 @@ BIN := bin
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bot and lab into bin/
@@ -21,7 +21,15 @@ test: packages ## Run everything: vet, unit, worlds, simulators, browser, and wh
 	$(GO) test -ldflags=-w -timeout 20m ./internal/diagtest
 	$(GO) test -ldflags=-w -timeout 20m -run 'TestCrash|TestRefused|TestThousandPending|TestFit|TestDay$$' ./handlers ./internal/casebook
 	$(GO) test -ldflags=-w -timeout 20m -run 'EveryWorld|Enormous' ./internal/awsnet ./internal/kube ./internal/sim/kube ./internal/render/slack
+	$(MAKE) check-release
+
+.PHONY: check-release
+check-release: ## Check what a release is made with: the Dockerfile, and the licences of what is linked
 	cd deploy/check && $(GO) vet ./... && $(GO) test -timeout 20m ./...
+
+.PHONY: licences
+licences: ## Write THIRD_PARTY_NOTICES and docs/licences.md
+	cd deploy/check && $(GO) test -run TestLicences . -update
 
 .PHONY: e2e
 e2e: ## Run the tests that need a real control plane; the first time builds one, which takes a quarter of an hour

@@ -19,8 +19,6 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-const root = "../../"
-
 // unread answers for images that aren't fetched: of the platform that is asked for, and with nothing set. BuildKit's rules
 // need no more of them.
 type unread struct{}
@@ -166,4 +164,20 @@ func TestVariablesAreDeclared(t *testing.T) {
 	if used < 4 {
 		t.Errorf("%d variables found, want at least the platform's two and the version's", used)
 	}
+}
+
+// copied lists the files that the image takes from the repository as they are.
+func copied(t *testing.T) []string {
+	t.Helper()
+	all, _ := stages(t)
+	var out []string
+	for _, c := range all[len(all)-1].Commands {
+		if c, ok := c.(*instructions.CopyCommand); ok && c.From == "" {
+			out = append(out, c.SourcePaths...)
+		}
+	}
+	if len(out) == 0 {
+		t.Fatal("the image takes no file from the repository")
+	}
+	return out
 }
