@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"slices"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -46,6 +47,9 @@ func render(folder, namespace, given string) error {
 		fmt.Printf("---\n# %s\n%s\n", crd.Filename, crd.File.Data)
 	}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if path.Ext(name) != ".yaml" { // what is told to people, and what templates share
+			continue
+		}
 		fmt.Printf("---\n# %s\n%s\n", name, texts[name])
 	}
 	return nil

@@ -1,5 +1,25 @@
 {{- define "netdiag.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ .Values.image.repository }}
+{{- if or .Values.image.tag (not .Values.image.digest) }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- with .Values.image.digest }}@{{ . }}{{ end }}
+{{- end }}
+{{- /* Labels of an object of a component: (list $ "serve"). The first two are what pods are selected by, and never change. */ -}}
+{{- define "netdiag.labels" -}}
+{{ include "netdiag.selector" . }}
+{{- with index . 0 }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{- end }}
+{{- end }}
+{{- define "netdiag.selector" -}}
+app.kubernetes.io/name: netdiag
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+{{- /* Labels of the pods of a component. Whoever gives their own can't change what they are selected by. */ -}}
+{{- define "netdiag.podLabels" -}}
+{{- toYaml (merge (include "netdiag.selector" . | fromYaml) (index . 0).Values.podLabels) }}
 {{- end }}
 {{- define "netdiag.podSecurity" -}}
 runAsNonRoot: true
@@ -12,6 +32,43 @@ seccompProfile: {type: RuntimeDefault}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
+{{- end }}
+{{- /* What the specs of all pods have in common. */ -}}
+{{- define "netdiag.podSpec" -}}
+automountServiceAccountToken: true
+enableServiceLinks: false
+securityContext: {{- include "netdiag.podSecurity" . | nindent 2 }}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+- name: {{ . }}
+{{- end }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- /* How the replicas of a component are spread: (list $ "serve"). */ -}}
+{{- define "netdiag.spread" -}}
+{{- $selector := dict "matchLabels" (include "netdiag.selector" . | fromYaml) -}}
+{{- $constraints := (index . 0).Values.topologySpreadConstraints -}}
+{{- if not $constraints -}}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" -}}
+{{- $constraints = append $constraints (dict "topologyKey" . "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway" "matchLabelKeys" (list "pod-template-hash")) -}}
+{{- end -}}
+{{- end -}}
+{{- range $constraints }}
+- {{ merge (deepCopy .) (dict "labelSelector" $selector) | toYaml | nindent 2 | trim }}
+{{- end }}
 {{- end }}
 {{- define "netdiag.settings" -}}
 cluster: {{ required "cluster: the name of the EKS cluster" .Values.cluster }}
