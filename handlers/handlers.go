@@ -19,6 +19,7 @@ import (
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/meters"
 )
 
 // Config says what the bot works with. Fields are required where nothing else is said.
@@ -27,8 +28,9 @@ type Config struct {
 	BotToken string // xoxb-…
 	APIURL   string // of the Web API, for a simulated Slack; empty is Slack's own
 	Log      *zap.Logger
-	Holder   string // names this process since its start, in claims
-	Version  string // of the program, for the snapshots that people download
+	Holder   string         // names this process since its start, in claims
+	Version  string         // of the program, for the snapshots that people download
+	Meters   *meters.Meters // of the process, to which the bot adds its own; nil makes some
 	Book     *casebook.Book
 
 	// Diagnose answers a question; what it is doing goes to progress. Its error is a diagnostics.Refusal for the person,
@@ -71,7 +73,7 @@ type Bot struct {
 	people *people
 	tell   *teller
 	pulse  *pulse
-	meters *meters
+	meters *slackMeters
 
 	jobs  chan string   // names of investigations to answer
 	slots chan struct{} // one for each question that waits or is being answered
@@ -107,6 +109,9 @@ func New(c Config) (*Bot, error) {
 	c.Workers, c.Queue = orElse(c.Workers, 4), orElse(c.Queue, 32)
 	c.PostEvery, c.EditEvery = orElse(c.PostEvery, time.Second), orElse(c.EditEvery, 2*time.Second)
 	c.DialEvery, c.LookEvery = orElse(c.DialEvery, 2*time.Second), orElse(c.LookEvery, 5*time.Second)
+	if c.Meters == nil {
+		c.Meters = meters.New(c.Version)
+	}
 	b := &Bot{
 		Config: c,
 		http:   transport(c),
@@ -118,7 +123,7 @@ func New(c Config) (*Bot, error) {
 		left:   map[string]bool{},
 		same:   newSame(),
 	}
-	b.meters = newMeters(b)
+	b.meters = newSlackMeters(b)
 	b.web = newWeb(c, b.http)
 	b.out = newOutbox(b.web, c.PostEvery)
 	b.people = &people{web: b.web, now: c.Now}

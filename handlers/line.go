@@ -27,7 +27,7 @@ type line struct {
 	Config
 	http     http.RoundTripper
 	pulse    *pulse
-	meters   *meters
+	meters   *slackMeters
 	limit    *rate.Limiter  // of openings, all connections together
 	handling sync.WaitGroup // envelopes
 
@@ -35,7 +35,7 @@ type line struct {
 	live map[*socket]bool // those that said hello and have not ended
 }
 
-func newLine(c Config, h http.RoundTripper, p *pulse, m *meters) *line {
+func newLine(c Config, h http.RoundTripper, p *pulse, m *slackMeters) *line {
 	return &line{Config: c, http: h, pulse: p, meters: m, limit: rate.NewLimiter(rate.Every(c.DialEvery), 3), live: map[*socket]bool{}}
 }
 

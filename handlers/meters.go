@@ -5,12 +5,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// meters are what Prometheus reads.
-type meters struct {
-	registry       *prometheus.Registry
+// slackMeters are what Prometheus reads of the connection to Slack and of the questions.
+type slackMeters struct {
 	envelopes      *prometheus.CounterVec
 	redelivered    prometheus.Counter
 	shed           prometheus.Counter
@@ -19,15 +17,14 @@ type meters struct {
 	ended          *prometheus.CounterVec
 }
 
-func newMeters(b *Bot) *meters {
+func newSlackMeters(b *Bot) *slackMeters {
 	count := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	byLabel := func(name, help, label string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 	}
-	m := &meters{
-		registry:    prometheus.NewRegistry(),
+	m := &slackMeters{
 		envelopes:   byLabel("netdiag_slack_envelopes_total", "What Slack delivered, by kind.", "kind"),
 		redelivered: count("netdiag_slack_redelivered_total", "Events that Slack delivered again."),
 		shed:        count("netdiag_slack_shed_total", "Envelopes that came while too many were being handled."),
@@ -41,8 +38,7 @@ func newMeters(b *Bot) *meters {
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
-	m.registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	b.Meters.Registry.MustRegister(
 		m.envelopes, m.redelivered, m.shed, m.acknowledged, m.unacknowledged, m.ended,
 		gauge("netdiag_slack_connections", "Live connections to Slack.", func() float64 { return float64(b.pulse.connections()) }),
 		gauge("netdiag_slack_deaf", "1 while no connection to Slack is live.", func() float64 {
@@ -69,7 +65,7 @@ func newMeters(b *Bot) *meters {
 }
 
 // timed wraps the ack of an envelope with its measuring.
-func (m *meters) timed(e envelope) envelope {
+func (m *slackMeters) timed(e envelope) envelope {
 	m.envelopes.WithLabelValues(e.kind).Inc()
 	if e.attempt > 0 {
 		m.redelivered.Inc()

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/netdiag/netdiag/internal/meters"
 	"github.com/netdiag/netdiag/internal/sim/slack"
 )
 
@@ -24,7 +25,8 @@ func TestAnswerTooBig(t *testing.T) {
 			AppToken: "xapp-sim", BotToken: "xoxb-sim", APIURL: "http://slack.invalid/api/", Log: zap.NewNop(), Dial: w.Dial, DialEvery: time.Second, Connections: 1,
 		}}
 		b.pulse, b.http = newPulse(), transport(b.Config)
-		b.meters = newMeters(b)
+		b.Meters = meters.New("test")
+		b.meters = newSlackMeters(b)
 		l := newLine(b.Config, b.http, b.pulse, b.meters)
 		ctx, stop := context.WithCancel(t.Context())
 		ended, acks := make(chan error, 1), make(chan error, 1)

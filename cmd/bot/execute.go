@@ -20,13 +20,14 @@ import (
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/config"
 	"github.com/netdiag/netdiag/internal/live"
+	"github.com/netdiag/netdiag/internal/meters"
 	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/remedy"
 )
 
 func executeCommand() *cobra.Command {
 	var a access
-	var namespace, file, fixRole string
+	var namespace, file, fixRole, health string
 	var poll, perTarget time.Duration
 	var kinds []string
 	c := &cobra.Command{
@@ -45,6 +46,7 @@ whose approvals count from a file of its own, which has only this:
   approvers:
   - users: [U0123ABCD]      # ids of Slack users; by risks, fixes and namespaces as in the settings of bot serve
     risks: [low, medium]
+  health: :8080             # /healthz, /readyz and /metrics; none switches them off
 
 Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong command line.`,
 		Example: "  bot execute --namespace netdiag",
@@ -62,9 +64,15 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			if err != nil {
 				return err
 			}
-			trusts, err := trusted(file)
+			own, err := executorSettings(file)
 			if err != nil {
 				return err
+			}
+			if c.Flags().Changed("health") {
+				if err := config.CheckHealth(health); err != nil {
+					return program.Misuse("--health: %v", err)
+				}
+				own.Health = health
 			}
 			conn, err := a.connect(c.Context(), nil)
 			if err != nil {
@@ -78,12 +86,15 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			if err != nil {
 				return err
 			}
+			meter := meters.New(program.Version())
+			counts := meter.Executor()
 			e := &casebook.Executor{
 				Store:    store,
 				Hands:    remedy.Split{AWS: conn.source.AWS.HandsAs(fixRole), Kubernetes: conn.source.Kube.Hands(), Kinds: append([]string{}, kinds...)},
 				Diagnose: diagnoseFor(conn.source),
-				Now:      time.Now, After: time.After, Holder: holder, Poll: poll, Trusts: trusts, PerTarget: perTarget,
+				Now:      time.Now, After: time.After, Holder: holder, Poll: poll, Trusts: own.trusts, PerTarget: perTarget, Meter: counts,
 				Fault: func(remediation string, err error) {
+					counts.Fault()
 					log.Error("remediation fault", zap.String("remediation", remediation), zap.Error(err))
 				},
 			}
@@ -93,7 +104,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			}
 			defer audit(c.Context(), store, ledger, log)()
 			log.Info("executing", zap.String("holder", holder), zap.String("namespace", namespace))
-			if err := e.Run(c.Context()); err != nil && c.Context().Err() == nil {
+			if err := beside(c.Context(), own.Health, meter.Handler(e.Ready), log, e.Run); err != nil && c.Context().Err() == nil {
 				return err
 			}
 			return nil
@@ -103,22 +114,28 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 	namespaced(c, &namespace)
 	c.Flags().StringVar(&fixRole, "fix-role", "", "ARN of the IAM role that is assumed for each change to AWS (default: none, the own identity makes them)")
 	c.Flags().StringVar(&file, "config", os.Getenv("NETDIAG_EXECUTOR_CONFIG"), "file that says whose approvals count (default: $NETDIAG_EXECUTOR_CONFIG, or else everybody's whom bot serve let approve)")
+	c.Flags().StringVar(&health, "health", ":8080", "address of /healthz, /readyz and /metrics, before that of the settings; none switches them off")
 	c.Flags().DurationVar(&perTarget, "per-target", 30*time.Minute, "least time between two changes of one thing, undos excepted; below 0 none")
 	c.Flags().DurationVar(&poll, "poll", 5*time.Second, "time between two diagnoses while a change is watched")
 	c.Flags().StringSliceVar(&kinds, "kinds", remedy.Kinds(), "kinds of change that may be made; all others are refused")
 	return program.Graceful(c)
 }
 
-// trusted reads whose approvals count; nil without a file.
-func trusted(file string) (func(string, casebook.Remediation) bool, error) {
+// executing are the settings of bot execute.
+type executing struct {
+	config.Executor
+	trusts func(string, casebook.Remediation) bool // nil without a file: whom bot serve let approve
+}
+
+func executorSettings(file string) (executing, error) {
 	if file == "" {
-		return nil, nil
+		return executing{Executor: config.DefaultExecutor()}, nil
 	}
 	c, err := config.ReadExecutor(file)
 	if err != nil {
-		return nil, program.Misuse("%v", err)
+		return executing{}, program.Misuse("%v", err)
 	}
-	return c.Approvers.Trusts, nil
+	return executing{c, c.Approvers.Trusts}, nil
 }
 
 // diagnoseFor diagnoses anew: every call reads everything again.

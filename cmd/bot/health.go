@@ -10,23 +10,21 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/netdiag/netdiag/handlers"
 )
 
-// run runs the bot, and beside it, to its very end, /healthz, /readyz and /metrics at the address of the settings.
-func (s settings) run(ctx context.Context, b *handlers.Bot, log *zap.Logger) error {
-	if s.Health == "" || s.Health == "none" {
-		return b.Run(ctx)
+// beside does run, and beside it, to its very end, serves /healthz, /readyz and /metrics at address; none serves nothing.
+func beside(ctx context.Context, address string, health http.Handler, log *zap.Logger, run func(context.Context) error) error {
+	if address == "" || address == "none" {
+		return run(ctx)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Health)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listen for health checks: %w", err)
 	}
 	const limit = 10 * time.Second
-	server := &http.Server{Handler: b.Health(), ReadTimeout: limit, WriteTimeout: limit, IdleTimeout: time.Minute, ErrorLog: zap.NewStdLog(log)}
+	server := &http.Server{Handler: health, ReadTimeout: limit, WriteTimeout: limit, IdleTimeout: time.Minute, ErrorLog: zap.NewStdLog(log)}
 	log.Info("health checks", zap.Stringer("address", listener.Addr()))
-	var g errgroup.Group
+	g, ctx := errgroup.WithContext(ctx) // whoever can't be scraped ends, and is started anew
 	g.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve health checks: %w", err)
@@ -35,7 +33,7 @@ func (s settings) run(ctx context.Context, b *handlers.Bot, log *zap.Logger) err
 	})
 	g.Go(func() error {
 		defer server.Close() //nolint:errcheck // there is nothing left to lose
-		return b.Run(ctx)
+		return run(ctx)
 	})
 	return g.Wait()
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/netdiag/netdiag/diagnostics/all"
 	"github.com/netdiag/netdiag/handlers"
 	"github.com/netdiag/netdiag/internal/casebook"
-	"github.com/netdiag/netdiag/internal/config"
 	"github.com/netdiag/netdiag/internal/sim/slack"
 	"github.com/netdiag/netdiag/internal/store/memory"
 )
@@ -40,8 +39,7 @@ func TestHealth(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	s := settings{Config: config.Config{Health: "127.0.0.1:0"}}
-	go func() { ended <- s.run(ctx, b, zap.New(core)) }()
+	go func() { ended <- beside(ctx, "127.0.0.1:0", b.Health(), zap.New(core), b.Run) }()
 	if err := workspace.Wait(t.Context(), func(s *slack.State) bool { return s.Sockets() > 0 }); err != nil {
 		t.Fatal(err)
 	}
@@ -74,8 +72,7 @@ func TestHealth(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	s.Health = "256.0.0.1:1"
-	if err := s.run(t.Context(), b, zap.New(core)); err == nil || !strings.Contains(err.Error(), "listen for health checks") {
+	if err := beside(t.Context(), "256.0.0.1:1", b.Health(), zap.New(core), b.Run); err == nil || !strings.Contains(err.Error(), "listen for health checks") {
 		t.Errorf("%v", err)
 	}
 }

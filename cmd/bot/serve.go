@@ -129,7 +129,7 @@ func (s settings) serve(ctx context.Context) error {
 	}
 	defer audit(ctx, store, ledger, log)()
 	log.Info("serving", zap.String("cluster", target.Cluster), zap.String("region", target.Region), zap.String("state", s.State), zap.Bool("fixes", s.Fixes))
-	if err := s.run(ctx, b, log); err != nil && ctx.Err() == nil {
+	if err := beside(ctx, s.Health, b.Health(), log, b.Run); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil

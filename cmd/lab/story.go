@@ -129,7 +129,7 @@ func (s *story) start(ctx context.Context, g *errgroup.Group) {
 		return s.keep(ctx, "netdiag", append([]string{"serve", "--config", s.settings()}, common...))
 	})
 	g.Go(func() error {
-		return s.keep(ctx, "netdiag-executor", append([]string{"execute", "--poll", "1s"}, common...))
+		return s.keep(ctx, "netdiag-executor", append([]string{"execute", "--poll", "1s", "--health", "none"}, common...))
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -26,6 +27,8 @@ type Executor struct {
 	Holder   string                               // one process since its start: the pod's name and a random part
 	// Fault is told of errors that nobody else sees, once each; nil where nobody listens.
 	Fault func(remediation string, err error)
+	// Meter is told of claims, moves and halts; nil where nobody listens.
+	Meter Meter
 	// Poll is the time between two diagnoses while a change is watched; 5 s where it is 0.
 	Poll time.Duration
 	// Trusts says whose approval of r counts for this executor, by its own settings; nil where it has none: then everybody's
@@ -37,7 +40,8 @@ type Executor struct {
 	// Limit is how many Remediations are carried out at a time; 4 where it is 0.
 	Limit int
 
-	unfenced bool // tests see what happens without the fence
+	watches  atomic.Bool // Run sees what there is to do
+	unfenced bool        // tests see what happens without the fence
 }
 
 // scan is how often claims are looked at whose holder may have gone.
@@ -50,8 +54,13 @@ func (e *Executor) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watch remediations: %w", err)
 	}
+	e.watches.Store(true)
+	defer e.watches.Store(false)
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	if e.Meter != nil {
+		wg.Go(func() { e.meterHalt(ctx) })
+	}
 	a := agenda{open: map[string]Remediation{}, busy: map[string]chore{}, tried: map[string]attempt{}, seen: sightings{}}
 	finished := make(chan attempt)
 	for {
@@ -85,6 +94,14 @@ func (e *Executor) Run(ctx context.Context) error {
 			})
 		}
 	}
+}
+
+// Ready is the reason why nothing would be carried out now, or nil.
+func (e *Executor) Ready() error {
+	if !e.watches.Load() {
+		return errors.New("not watching remediations")
+	}
+	return nil
 }
 
 func (e *Executor) work(ctx context.Context, c chore, r Remediation) error {

@@ -106,11 +106,14 @@ func (e *Executor) halted(ctx context.Context) string {
 		}
 		switch _, odd := errors.AsType[*OddHalt](err); {
 		case err == nil && h.On:
+			e.meter().Halted(true)
 			return h.String()
 		case err == nil:
+			e.meter().Halted(false)
 			return ""
 		case odd || n == haltTries || e.pause(ctx, haltPause) != nil:
 			if ctx.Err() == nil {
+				e.meter().Halted(true)
 				e.fault("all", fmt.Errorf("read the halt: %w", err))
 			}
 			return "It can't be read whether changes are stopped, so they count as stopped."

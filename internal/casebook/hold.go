@@ -23,22 +23,29 @@ type hold struct {
 	turn    chan struct{}
 	rec     Remediation
 	renewed time.Time // by our own clock, when the last write that succeeded was begun
+	phase   Phase     // as it was told to the Meter last
+	since   time.Time // that this hold works on it
 }
 
 // claim takes r, as it was when its holder was judged to have gone. ErrHeld where it has changed since.
 func (e *Executor) claim(ctx context.Context, r Remediation) (*hold, error) {
 	call, done := context.WithTimeout(ctx, callTimeout)
 	defer done()
-	now := e.Now()
+	now, end := e.Now(), ClaimTaken
+	if r.Status.Claim.Holder != "" {
+		end = ClaimTakenOver
+	}
 	r.Status.Claim = r.Status.Claim.take(e.Holder, now)
 	r, err := e.Store.Remediations.Update(call, r)
 	if errors.Is(err, ErrConflict) || errors.Is(err, ErrNotFound) {
+		e.meter().Claimed(ClaimHeld)
 		return nil, ErrHeld
 	}
 	if err != nil {
 		return nil, err
 	}
-	h := &hold{e: e, turn: make(chan struct{}, 1), rec: r, renewed: now}
+	e.meter().Claimed(end)
+	h := &hold{e: e, turn: make(chan struct{}, 1), rec: r, renewed: now, phase: r.Status.Phase, since: now}
 	h.ctx, h.cancel = context.WithCancelCause(ctx)
 	return h, nil
 }
@@ -134,6 +141,7 @@ func (h *hold) store(ctx context.Context, next Remediation, now time.Time, limit
 	stored, err := h.e.Store.Remediations.Update(call, next)
 	if err == nil {
 		h.rec, h.renewed = stored, now
+		h.moved(next.Status.Phase, now)
 		return nil
 	}
 	if errors.Is(err, ErrIllegal) {
@@ -147,11 +155,15 @@ func (h *hold) store(ctx context.Context, next Remediation, now time.Time, limit
 		return fmt.Errorf("%s: %w", next.Name, ErrLost)
 	}
 	h.rec = is
+	h.moved(next.Status.Phase, now) // the write may have been made, and its answer lost
 	return err
 }
 
 // lose ends the hold and reports why.
 func (h *hold) lose(err error) error {
+	if h.ctx.Err() == nil {
+		h.e.meter().Claimed(ClaimLost)
+	}
 	h.cancel(err)
 	if errors.Is(err, ErrLost) {
 		return err

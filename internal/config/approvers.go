@@ -11,7 +11,12 @@ import (
 type Executor struct {
 	// Approvers says whose approvals count, by user id; empty: nobody's.
 	Approvers policy.Approvers `yaml:"approvers"`
+	// Health is the address of /healthz, /readyz and /metrics, such as :8080; none switches them off.
+	Health string `yaml:"health"`
 }
+
+// DefaultExecutor is what counts without a file; but then the approvers are whom bot serve let approve.
+func DefaultExecutor() Executor { return Executor{Health: ":8080"} }
 
 // ReadExecutor reads a file of settings of bot execute. Its error is an *Error where the content is wrong.
 func ReadExecutor(file string) (Executor, error) {
@@ -19,7 +24,7 @@ func ReadExecutor(file string) (Executor, error) {
 	if err != nil {
 		return Executor{}, err
 	}
-	var c Executor
+	c := DefaultExecutor()
 	s, err := parse(file, text, &c)
 	if err != nil {
 		return Executor{}, err
@@ -27,6 +32,9 @@ func ReadExecutor(file string) (Executor, error) {
 	var wrong *policy.Invalid
 	if err := c.Approvers.Validate(); errors.As(err, &wrong) {
 		return Executor{}, s.at(wrong.Path, "%s", wrong.Reason)
+	}
+	if err := CheckHealth(c.Health); err != nil {
+		return Executor{}, s.at("health", "%v", err)
 	}
 	return c, nil
 }
