@@ -4,7 +4,7 @@ BIN := bin
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bot and lab into bin/
@@ -24,12 +24,27 @@ test: packages ## Run everything: vet, unit, worlds, simulators, browser, and wh
 	$(MAKE) check-release
 
 .PHONY: check-release
-check-release: ## Check what a release is made with: the Dockerfile, and the licences of what is linked
+check-release: ## Check what a release is made with: Dockerfile, workflows, licences of what is linked
 	cd deploy/check && $(GO) vet ./... && $(GO) test -timeout 20m ./...
 
 .PHONY: licences
 licences: ## Write THIRD_PARTY_NOTICES and docs/licences.md
 	cd deploy/check && $(GO) test -run TestLicences . -update
+
+# The same flags as .goreleaser.yaml, so the same bytes as in a release where the checkout is that of its tag, clean.
+GOARCH ?= $(shell $(GO) env GOARCH)
+.PHONY: release-binary
+release-binary: ## Build bot as a release does: GOARCH=arm64
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -ldflags="-s -w -buildid=" -o $(BIN)/linux-$(GOARCH)/bot ./cmd/bot
+
+HELM ?= $(GO) run helm.sh/helm/v3/cmd/helm@v3.22.0
+.PHONY: chart
+chart: ## Package the chart: VERSION=0.1.0
+	$(HELM) package deploy/helm/netdiag --version $(VERSION) --app-version $(VERSION) --destination $(BIN)/chart
+
+.PHONY: push-chart
+push-chart: ## Push the packaged chart to a registry: VERSION=0.1.0 CHARTS=oci://…
+	$(HELM) push $(BIN)/chart/netdiag-$(VERSION).tgz $(CHARTS)
 
 .PHONY: e2e
 e2e: ## Run the tests that need a real control plane; the first time builds one, which takes a quarter of an hour
@@ -77,6 +92,7 @@ packages: ## Install the Debian packages that the tests use, where they are miss
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v node >/dev/null || missing="$$missing nodejs"; \
 	command -v npm >/dev/null || missing="$$missing npm"; \
+	command -v shellcheck >/dev/null || missing="$$missing shellcheck"; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \

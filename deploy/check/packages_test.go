@@ -34,7 +34,7 @@ func packages(t *testing.T, program string) []pkg {
 		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 		text, err := cmd.Output()
 		if err != nil {
-			t.Fatal(said(cmd, err))
+			t.Fatal(tell(cmd, err))
 		}
 		for dec := json.NewDecoder(bytes.NewReader(text)); ; {
 			var p pkg
@@ -56,13 +56,13 @@ func run(t *testing.T, name string, args ...string) []byte {
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatal(said(cmd, err))
+		t.Fatal(tell(cmd, err))
 	}
 	return out
 }
 
-// said is an error with what the command wrote about it.
-func said(cmd *exec.Cmd, err error) error {
+// tell is an error with what the command wrote about it.
+func tell(cmd *exec.Cmd, err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		err = errors.New(err.Error() + ": " + string(exit.Stderr))
