@@ -35,7 +35,7 @@ licences: ## Write THIRD_PARTY_NOTICES and docs/licences.md
 GOARCH ?= $(shell $(GO) env GOARCH)
 .PHONY: release-binary
 release-binary: ## Build bot as a release does: GOARCH=arm64
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -ldflags="-s -w -buildid=" -o $(BIN)/linux-$(GOARCH)/bot ./cmd/bot
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=true -ldflags="-s -w -buildid=" -o $(BIN)/linux-$(GOARCH)/bot ./cmd/bot
 
 HELM ?= $(GO) run helm.sh/helm/v3/cmd/helm@v3.22.0
 .PHONY: chart

@@ -49,14 +49,14 @@ func TestGoReleaserVersion(t *testing.T) {
 func TestBuildsAreTheSame(t *testing.T) {
 	b := loaded(t).Builds[0]
 	got := strings.Join(append(b.Flags, b.Ldflags...), " ")
-	if want := "-trimpath -s -w -buildid="; got != want {
+	if want := "-trimpath -buildvcs=true -s -w -buildid="; got != want {
 		t.Errorf(".goreleaser.yaml builds with %s, want %s", got, want)
 	}
 	if !slices.Contains(b.Env, "CGO_ENABLED=0") || b.ModTimestamp != "{{ .CommitTimestamp }}" {
 		t.Errorf(".goreleaser.yaml: env %v, mod_timestamp %s", b.Env, b.ModTimestamp)
 	}
 	made := string(run(t, "make", "-n", "release-binary", "GOARCH=arm64"))
-	if want := `CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags="-s -w -buildid=" `; !strings.HasPrefix(made, want) {
+	if want := `CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=true -ldflags="-s -w -buildid=" `; !strings.HasPrefix(made, want) {
 		t.Errorf("make release-binary runs %s, want %s", made, want)
 	}
 	_, dockerfile := stages(t)
