@@ -70,8 +70,14 @@ generate: ## Write what is generated: the catalogue of causes and fixes
 	$(GO) generate ./diagnostics
 
 .PHONY: bench
-bench: build ## Score and time every world; write docs/accuracy.md and docs/performance.md
+bench: build weigh ## Score and time every world; write docs/accuracy.md and docs/performance.md
 	$(BIN)/lab bench --accuracy docs/accuracy.md --performance docs/performance.md testdata/worlds
+
+.PHONY: weigh
+weigh: build ## Say how large the released programs are, and how fast they start; write that section of docs/performance.md
+	$(MAKE) release-binary GOARCH=amd64
+	$(MAKE) release-binary GOARCH=arm64
+	$(BIN)/lab weigh --performance docs/performance.md $(BIN)/linux-amd64/bot $(BIN)/linux-arm64/bot
 
 .PHONY: reliability
 reliability: ## Live through 30 simulated days of trouble with Slack, and crash at every step of a fix; write docs/reliability.md

@@ -45,7 +45,7 @@ func byFolder(results []result) [][]result {
 // large clusters take, how long people wait in the demo, and how long Slack waits for acknowledgements.
 func writePerformance(file string, results []result, loads []load, ready time.Duration, waits []wait, acked acks) error {
 	f := &strings.Builder{}
-	fmt.Fprintf(f, "# Performance\n\nWritten by `make bench` (`lab bench`), the marked sections by `make e2e-report`; do not edit. One run of each world over the wire, from the first read to the\nverdict, on %d cores (%s/%s, %s).\n\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	fmt.Fprintf(f, "# Performance\n\nWritten by `make bench` (`lab bench`), the marked sections by `make weigh` and `make e2e-report`; do not edit. One run of each world over the wire, from the first read to the\nverdict, on %d cores (%s/%s, %s).\n\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	fmt.Fprint(f, "| worlds | number | median | 90th percentile | slowest |\n| --- | --- | --- | --- | --- |\n")
 	for _, part := range append(byFolder(results), results) {
 		took := make([]float64, len(part))
