@@ -37,6 +37,10 @@ GOARCH ?= $(shell $(GO) env GOARCH)
 release-binary: ## Build bot as a release does: GOARCH=arm64
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=true -ldflags="-s -w -buildid=" -o $(BIN)/linux-$(GOARCH)/bot ./cmd/bot
 
+.PHONY: sbom
+sbom: release-binary ## Write the parts list of that program as CycloneDX
+	$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -std -output $(BIN)/linux-$(GOARCH)/bot.cdx.json $(BIN)/linux-$(GOARCH)/bot
+
 HELM ?= $(GO) run helm.sh/helm/v3/cmd/helm@v3.22.0
 .PHONY: chart
 chart: ## Package the chart: VERSION=0.1.0
