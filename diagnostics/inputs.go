@@ -61,6 +61,9 @@ type Inputs struct {
 	Nodegroups    Nodegroups
 	Metrics       Metrics
 	Audit         Audit
+
+	// Past is what earlier looks saw; nil where nobody keeps it.
+	Past Past
 }
 
 func (in Inputs) clock() time.Time {
@@ -273,6 +276,12 @@ type Metrics interface {
 // Audit reads CloudTrail events about a resource, newest first ("cloudtrail:LookupEvents").
 type Audit interface {
 	Audit(ctx context.Context, resource string, from, to time.Time) ([]trail.Event, error)
+}
+
+// Past remembers, by subnet, how many addresses were available at earlier looks, oldest first. It is netdiag's own memory:
+// a subnet that nobody looked at has none.
+type Past interface {
+	Available(ctx context.Context, cluster string, subnets ...string) (map[string][]vpc.Sample, error)
 }
 
 // ReadError is a read that could not be made. It becomes a Gap.

@@ -367,6 +367,12 @@ func TestFormErrors(t *testing.T) {
 			v = r.modal(maya, func(v slack.View) bool { return strings.Contains(v.Plain(), "Ingress") })
 			r.suggest(maya, v, "netdiag_ingress", "")
 		}
+		if what == "ip" {
+			if err := r.Act(r.context(), slack.Action{User: maya, View: v.ID, ActionID: "netdiag_what", Picks: []string{"ip"}}); err != nil {
+				t.Fatal(err)
+			}
+			r.modal(maya, func(v slack.View) bool { return strings.Contains(v.Plain(), "Subnet or zone") })
+		}
 	}
 	for name, f := range map[string]struct {
 		what   string
@@ -379,6 +385,8 @@ func TestFormErrors(t *testing.T) {
 		"bad pod":          {"pending", map[string]string{"netdiag_namespace": "backend", "netdiag_pod": "<!channel>"}, "netdiag_pod", `"<!channel>" can't be a pod`},
 		"another option":   {"pending", map[string]string{"netdiag_namespace": "backend", "netdiag_pod": "-n web"}, "netdiag_pod", "Give the name of one pod"},
 		"help in disguise": {"pending", map[string]string{"netdiag_namespace": "backend", "netdiag_pod": "--help"}, "netdiag_pod", "Give the name of one pod"},
+		"no place":         {"ip", map[string]string{"netdiag_place": "<!channel>"}, "netdiag_place", `"<!channel>" is neither a subnet`},
+		"help for a place": {"ip", map[string]string{"netdiag_place": "--help"}, "netdiag_place", "Give one subnet or zone, and nothing else."},
 		"another place":    {"alb", map[string]string{"netdiag_namespace": "backend", "netdiag_ingress": "web/shop"}, "netdiag_ingress", "web/shop is not in namespace backend."},
 	} {
 		open(f.what)

@@ -117,7 +117,7 @@ func (r *rig) config() handlers.Config {
 	}
 	return handlers.Config{
 		AppToken: "xapp-sim", BotToken: "xoxb-sim", APIURL: r.url + "/api/", Log: r.log, Holder: "bot-1", Book: r.book,
-		Diagnose: r.world.diagnose, Diagnoses: []diagnostics.Diagnosis{dummy("pending", "<namespace>"), dummy("alb", "<ingress> [-n namespace]")},
+		Diagnose: r.world.diagnose, Diagnoses: []diagnostics.Diagnosis{dummy("pending", "<namespace>"), dummy("alb", "<ingress> [-n namespace]"), dummy("ip", "[subnet | zone]")},
 		Target: diagnostics.Target{Cluster: "prod-cluster", Region: "us-west-2"}, Fixes: true, Now: r.clock.Now,
 		PostEvery: time.Millisecond, EditEvery: time.Millisecond, DialEvery: time.Millisecond, LookEvery: 20 * time.Millisecond,
 	}

@@ -82,7 +82,12 @@ func (b *Bot) understand(ctx context.Context, f filled) (ask.Command, *problem) 
 	if places == nil {
 		return ask.Command{}, f.wrong(render.FieldCluster, "I don't look at this cluster any more. Choose again.")
 	}
-	c, wrong := understandIn(ctx, wait, places, f, verb)
+	c, wrong := ask.Command{Verb: verb}, (*problem)(nil)
+	if verb == "ip" {
+		c, wrong = understandIP(f)
+	} else {
+		c, wrong = understandIn(ctx, wait, places, f, verb)
+	}
 	if len(b.Clusters) > 0 {
 		c.Cluster = b.chosen(f)
 	}
@@ -118,6 +123,17 @@ func understandIn(ctx, wait context.Context, places *places, f filled, verb stri
 		return c, f.wrong(render.FieldPod, err.Error())
 	case c.Namespace != namespace || c.Name == "":
 		return c, f.wrong(render.FieldPod, "Give the name of one pod, without its namespace.")
+	}
+	return c, nil
+}
+
+func understandIP(f filled) (ask.Command, *problem) {
+	c, err := ask.Parse("ip " + f[render.FieldPlace].Value)
+	switch {
+	case err != nil:
+		return c, f.wrong(render.FieldPlace, err.Error())
+	case c.Verb != "ip" || c.Cluster != "":
+		return c, f.wrong(render.FieldPlace, "Give one subnet or zone, and nothing else.")
 	}
 	return c, nil
 }

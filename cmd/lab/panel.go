@@ -53,7 +53,7 @@ func (p *panel) get() slack.Panel {
 	if err != nil {
 		return p.last
 	}
-	if c.Verb == "pending" {
+	if c.Verb != "alb" {
 		out.Tables = append(out.Tables, waiting(ctx, in), p.subnets(ctx, in), nodes(ctx, in))
 		out.Commands = append(out.Commands, "kubectl get pods -A --field-selector=status.phase=Pending", "aws ec2 describe-subnets --query 'Subnets[].[SubnetId,AvailableIpAddressCount]' --output text",
 			"kubectl set env daemonset aws-node -n kube-system WARM_IP_TARGET=2 MINIMUM_IP_TARGET=10")

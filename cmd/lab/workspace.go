@@ -50,7 +50,7 @@ func (s *story) workspace(page string, places []slack.Place) slack.Options {
 
 // uses lists what can be typed after /netdiag.
 func uses() []slack.Use {
-	does := map[string]string{"pending": "why pods don't start", "alb": "why the load balancer answers 5xx"}
+	does := map[string]string{"pending": "why pods don't start", "alb": "why the load balancer answers 5xx", "ip": "how much room the subnets of pods have"}
 	var out []slack.Use
 	for _, u := range ask.Uses() {
 		out = append(out, slack.Use{Text: u.Text, Does: cmp.Or(u.Does, does[u.Verb])})
@@ -66,6 +66,8 @@ func alarm(m world.Meta) string {
 		return fmt.Sprintf(":rotating_light: FIRING KubePodNotReady – pods in namespace %s of %s have not been ready for 15 minutes", c.Namespace, m.Cluster)
 	case err == nil && c.Verb == "alb":
 		return fmt.Sprintf(":rotating_light: FIRING IngressErrors – users of ingress %s/%s in %s report errors", c.Namespace, c.Name, m.Cluster)
+	case err == nil && c.Verb == "ip":
+		return fmt.Sprintf(":rotating_light: FIRING SubnetAddresses – subnets of %s have few addresses left", m.Cluster)
 	}
 	return ":rotating_light: FIRING – somebody should look at " + m.Cluster
 }

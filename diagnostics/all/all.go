@@ -7,12 +7,13 @@ import (
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/diagnostics/alb"
+	"github.com/netdiag/netdiag/diagnostics/ip"
 	"github.com/netdiag/netdiag/diagnostics/pending"
 )
 
 // Diagnoses lists every question that netdiag can answer, in the order of the help.
 func Diagnoses() []diagnostics.Diagnosis {
-	return []diagnostics.Diagnosis{pending.Diagnosis, alb.Diagnosis}
+	return []diagnostics.Diagnosis{pending.Diagnosis, alb.Diagnosis, ip.Diagnosis}
 }
 
 // Find finds a diagnosis by its name.

@@ -15,9 +15,9 @@ import (
 
 // Command is what was asked.
 type Command struct {
-	Verb      string // pending, alb, help, status, history, stop, resume or ping
+	Verb      string // pending, alb, ip, help, status, history, stop, resume or ping
 	Namespace string // empty for alb: wherever the name is found
-	Name      string // of the ingress or target group binding; for pending of a pod or of what makes pods, or empty
+	Name      string // of the ingress or target group binding; for pending of a pod or of what makes pods, or empty; for ip a subnet or zone, or empty
 	Topic     string // of help: a diagnosis, or empty
 	Count     int    // of history: how many questions, at least 1 and at most MaxHistory; 0 where none was given
 	Cluster   string // of a diagnosis: the EKS cluster that it is about; empty: the usual one
@@ -73,7 +73,8 @@ func Cluster(s string) bool { return clusterName.MatchString(s) }
 var uses = []Use{
 	{"pending", "pending <namespace> [pod]", ""},
 	{"alb", "alb <ingress> [-n <namespace>]", ""},
-	{"help", "help [pending | alb]", "lists the commands, or explains one of them"},
+	{"ip", "ip [subnet | zone]", ""},
+	{"help", "help [pending | alb | ip]", "lists the commands, or explains one of them"},
 	{"status", "status", "tells what is being looked into now, and what netdiag works on"},
 	{"history", "history [n]", "lists what was asked here lately, with the verdicts"},
 	{"stop", "stop", "stops all changes at once, until somebody resumes them"},
@@ -109,7 +110,7 @@ func ParseIn(namespace, text string) (Command, error) {
 		return Command{Verb: "help"}, nil
 	}
 	verb := strings.ToLower(words[0])
-	if (verb == "pending" || verb == "alb") && (slices.Contains(words, "--help") || slices.Contains(words, "-h")) {
+	if question(verb) && (slices.Contains(words, "--help") || slices.Contains(words, "-h")) {
 		return Command{Verb: "help", Topic: verb}, nil
 	}
 	words, o, err := cutOptions(words[1:])
@@ -131,6 +132,9 @@ func ParseIn(namespace, text string) (Command, error) {
 
 type unknownVerb struct{ error }
 
+// question reports whether a verb asks something about the cluster.
+func question(verb string) bool { return verb == "pending" || verb == "alb" || verb == "ip" }
+
 func parse(verb string, words []string, o options, namespace string) (Command, error) {
 	switch verb {
 	case "pending":
@@ -146,6 +150,8 @@ func parse(verb string, words []string, o options, namespace string) (Command, e
 		return c, err
 	case "-h", "--help", "?":
 		verb = "help"
+	case "ip":
+		return parseIP(words, o.namespace)
 	}
 	parse, ok := plain[verb]
 	if !ok {
@@ -181,8 +187,8 @@ func parseHelp(words []string) (Command, error) {
 	if len(words) > 0 {
 		c.Topic = strings.ToLower(words[0])
 	}
-	if c.Topic != "" && c.Topic != "pending" && c.Topic != "alb" {
-		return Command{}, refuse("there is no help on %s: %s", quote(words[0]), "try help pending or help alb")
+	if c.Topic != "" && !question(c.Topic) {
+		return Command{}, refuse("there is no help on %s: %s", quote(words[0]), "try help pending, help alb or help ip")
 	}
 	if len(words) > 1 {
 		return Command{}, refuse("help takes one topic, not %d words. Did you mean %s?", len(words), c)

@@ -75,3 +75,20 @@ var routers = map[string]bool{
 	"ingress": true, "ingresses": true, "ing": true, "ingress.networking.k8s.io": true,
 	"targetgroupbinding": true, "targetgroupbindings": true, "targetgroupbinding.elbv2.k8s.aws": true, "targetgroupbinding.eks.amazonaws.com": true,
 }
+
+// A subnet has an id such as subnet-0a1b2c3d4e5f60718; a zone is named such as us-west-2a, a local one us-west-2-lax-1a.
+var place = regexp.MustCompile(`^(subnet-[0-9a-f]{1,32}|[a-z]{2}(-[a-z0-9]+){1,6})$`)
+
+func parseIP(words []string, namespace string) (Command, error) {
+	switch {
+	case namespace != "":
+		return Command{}, refuse("ip takes no namespace: subnets serve all of them. Did you mean ip?")
+	case len(words) == 0:
+		return Command{Verb: "ip"}, nil
+	case len(words) > 1:
+		return Command{}, refuse("ip takes one subnet or zone, not %d words. Did you mean ip %s?", len(words), quoteName(words[0]))
+	case !place.MatchString(words[0]):
+		return Command{}, refuse("%s is neither a subnet, such as subnet-0a1b2c3d4e5f60718, nor a zone, such as us-west-2a", quote(words[0]))
+	}
+	return Command{Verb: "ip", Name: words[0]}, nil
+}

@@ -27,6 +27,9 @@ type catalogue struct {
 		Causes       []string       `json:"causes"`
 		Fixes        map[string]fix `json:"fixes"`
 	} `json:"alb"`
+	IP struct {
+		Causes map[string]struct{ Role, Title string } `json:"causes"`
+	} `json:"ip"`
 }
 
 func main() {
@@ -44,6 +47,10 @@ func main() {
 	for _, id := range sorted(c.Pending.Causes) {
 		e := c.Pending.Causes[id]
 		fmt.Fprintf(&b, "{ID: %q, Title: %q, Contributing: %t},\n", "pending/"+id, e.Title, e.Role == "contributing")
+	}
+	for _, id := range sorted(c.IP.Causes) {
+		e := c.IP.Causes[id]
+		fmt.Fprintf(&b, "{ID: %q, Title: %q, Contributing: %t},\n", "ip/"+id, e.Title, e.Role == "contributing")
 	}
 	for _, id := range c.ALB.Causes {
 		fmt.Fprintf(&b, "{ID: %q, Contributing: %t},\n", "alb/"+id, slices.Contains(c.ALB.Contributing, id))

@@ -47,7 +47,7 @@ func TestEveryCauseHasAWorldAndATwin(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range slices.Concat(diagnostics.CausesOf("pending"), diagnostics.CausesOf("alb")) {
+	for _, c := range slices.Concat(diagnostics.CausesOf("pending"), diagnostics.CausesOf("alb"), diagnostics.CausesOf("ip")) {
 		if len(wanted[c.ID]) == 0 {
 			t.Errorf("%s is wanted by no world", c.ID)
 		}

@@ -68,7 +68,7 @@ func Severity(s diagnostics.Severity) string {
 	return Clean(string(s))
 }
 
-// Question is what was asked, as it is typed after /netdiag: "alb api-ingress -n backend", "pending backend api-1".
+// Question is what was asked, as it is typed after /netdiag: "alb api-ingress -n backend", "pending backend api-1", "ip".
 func Question(diagnosis string, t diagnostics.Target) string {
 	text := diagnosis + " " + t.Name
 	switch {

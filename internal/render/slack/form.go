@@ -17,6 +17,7 @@ const (
 	FieldNamespace = "netdiag_namespace"
 	FieldPod       = "netdiag_pod"
 	FieldIngress   = "netdiag_ingress"
+	FieldPlace     = "netdiag_place"
 	FieldWhere     = "netdiag_where"
 )
 
@@ -30,7 +31,7 @@ const (
 
 // Form is what a form of a question holds before anybody touches it.
 type Form struct {
-	Diagnosis string   // which fields there are: those of pending or those of alb
+	Diagnosis string   // which fields there are: those of pending, of alb or of ip
 	Clusters  []string // to choose from; with fewer than two there is no choice
 	Cluster   string   // the one that is chosen
 	Namespace string   // empty: none is chosen
@@ -62,11 +63,17 @@ func FormView(f Form, ds []diagnostics.Diagnosis) slack.ModalViewRequest {
 		blocks = append(blocks, clusterField(f))
 	}
 	namespace := slack.NewInputBlock(f.block(FieldNamespace), plain("Namespace", maxLabel), nil, search(FieldNamespace, "Type a part of its name", f.Namespace))
-	if f.Diagnosis == "alb" {
+	switch f.Diagnosis {
+	case "ip":
+		where := &slack.PlainTextInputBlockElement{
+			Type: slack.METPlainTextInput, ActionID: FieldPlace, MaxLength: maxName, Placeholder: plain("us-west-2a", 150),
+		}
+		blocks = append(blocks, slack.NewInputBlock(f.block(FieldPlace), plain("Subnet or zone", maxLabel), plain("Left empty: all subnets of pods.", maxHint), where).WithOptional(true))
+	case "alb":
 		blocks = append(blocks,
 			namespace.WithOptional(true),
 			slack.NewInputBlock(f.block(FieldIngress), plain("Ingress", maxLabel), nil, search(FieldIngress, "Type a part of its name", f.Ingress)))
-	} else {
+	default:
 		pod := &slack.PlainTextInputBlockElement{
 			Type: slack.METPlainTextInput, ActionID: FieldPod, MaxLength: maxName, InitialValue: fit(f.Pod, maxName), Placeholder: plain("api-5d9c7b-x2x9q", 150),
 		}

@@ -1,0 +1,268 @@
+package ip
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/cni"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// holding is what one node holds.
+type holding struct {
+	in       map[string]cni.Growth // by subnet
+	members  int                   // interfaces that the CNI manages
+	taken    int                   // interfaces that it can't use: trunk, EFA only, marked no_manage
+	attached int                   // addresses for new pods
+	slots    []int                 // by interface that serves pods: places in use, a secondary address or a prefix each
+}
+
+// second reads what holds the addresses of the subnets, and gives the nodes that can hold no more.
+func (c *collector) second(outer context.Context) (full []node, err error) {
+	var ids []string
+	for _, s := range c.s.Subnets {
+		ids = append(ids, s.ID)
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	in := c.in
+	g, ctx := c.group(outer)
+	var interfaces []vpc.NetworkInterface
+	var types []vpc.InstanceType
+	read := false
+	g.read("", func() error {
+		found, err := in.Interfaces.Interfaces(ctx, diagnostics.InterfaceQuery{Subnets: ids})
+		interfaces, read = found, err == nil
+		return err
+	})
+	if names := c.types(); len(names) > 0 {
+		g.read("", func() (err error) { types, err = in.Instances.InstanceTypes(ctx, names...); return err })
+	}
+	reservations := make([][]vpc.Reservation, len(c.s.Subnets))
+	if c.settings.PrefixDelegation {
+		for _, n := range c.tightest() {
+			g.read(c.s.Subnets[n].ID, func() (err error) {
+				reservations[n], err = in.Routing.Reservations(ctx, c.s.Subnets[n].ID)
+				return err
+			})
+		}
+	}
+	if in.Past != nil {
+		g.read("", func() error { return c.remembered(ctx, ids) })
+	}
+	if err := g.Wait(); err != nil || !read {
+		return nil, err
+	}
+	held := c.held(interfaces)
+	for n := range c.s.Subnets {
+		c.sum(&c.s.Subnets[n], held, interfaces, reservations[n])
+	}
+	return c.full(held, types), nil
+}
+
+// remembered adds what earlier looks saw of the subnets.
+func (c *collector) remembered(ctx context.Context, ids []string) error {
+	past, err := c.in.Past.Available(ctx, c.s.Target.Cluster, ids...)
+	for n := range c.s.Subnets {
+		c.s.Subnets[n].Past = past[c.s.Subnets[n].ID]
+	}
+	return err
+}
+
+// types are the instance types of the nodes, sorted.
+func (c *collector) types() []string {
+	set := map[string]bool{}
+	for _, n := range c.nodes {
+		set[n.Type] = true
+	}
+	delete(set, "")
+	var out []string
+	for name := range set {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// tightest are the subnets with the fewest free addresses, by their place in the list.
+func (c *collector) tightest() []int {
+	var out []int
+	for n := range c.s.Subnets {
+		out = append(out, n)
+	}
+	slices.SortStableFunc(out, func(a, b int) int { return cmp.Compare(c.s.Subnets[a].Available, c.s.Subnets[b].Available) })
+	return out[:min(len(out), mostReserved)]
+}
+
+// held sums what each instance that is a node holds.
+func (c *collector) held(interfaces []vpc.NetworkInterface) map[string]*holding {
+	out := map[string]*holding{}
+	for _, n := range c.nodes {
+		if n.instance != "" {
+			out[n.instance] = &holding{in: map[string]cni.Growth{}}
+		}
+	}
+	for n := range interfaces {
+		i := &interfaces[n]
+		h := out[i.Instance]
+		if h == nil {
+			continue
+		}
+		g := h.in[i.Subnet]
+		h.in[i.Subnet] = cni.Growth{Nodes: 1, Addresses: g.Addresses + len(i.Addresses), Prefixes: g.Prefixes + len(i.Prefixes)}
+		if i.Card != 0 || i.Type == "branch" {
+			continue
+		}
+		if i.Type == "trunk" || i.Type == "efa-only" || i.Tags["node.k8s.amazonaws.com/no_manage"] == "true" {
+			h.taken++
+			continue
+		}
+		h.members++
+		if i.Device == 0 && c.settings.CustomNetworking {
+			continue // it gives pods no address
+		}
+		secondary := max(len(i.Addresses)-1, 0)
+		h.slots = append(h.slots, secondary+len(i.Prefixes))
+		if c.settings.PrefixDelegation {
+			h.attached += cni.PrefixSize * len(i.Prefixes)
+		} else {
+			h.attached += secondary
+		}
+	}
+	return out
+}
+
+// sum draws up the figures of a subnet.
+func (c *collector) sum(s *Subnet, held map[string]*holding, interfaces []vpc.NetworkInterface, reservations []vpc.Reservation) {
+	var each []cni.Growth
+	for _, h := range held {
+		if g, ok := h.in[s.ID]; ok {
+			each = append(each, g)
+		}
+	}
+	slices.SortFunc(each, func(a, b cni.Growth) int {
+		return cmp.Or(cmp.Compare(a.Total(), b.Total()), cmp.Compare(a.Prefixes, b.Prefixes))
+	})
+	s.Read, s.Nodes = true, len(each)
+	if len(each) > 0 {
+		s.Typical = each[len(each)/2]
+	}
+	if c.settings.PrefixDelegation {
+		l := vpc.NewLedger(s.Subnet, interfaces, reservations, vpc.Tenancy{Cluster: c.s.Target.Cluster, Now: c.s.At})
+		s.Reserved, s.Blocks = l.Reserved, vpc.FreePrefixes(l, interfaces, reservations)
+	}
+}
+
+// full lists the nodes to which no further address can be attached, whatever the subnets have.
+func (c *collector) full(held map[string]*holding, types []vpc.InstanceType) []node {
+	var out []node
+	for _, n := range c.nodes {
+		h := held[n.instance]
+		limits, ok := limitsOf(types, n.Type)
+		if h == nil || h.members == 0 || !ok {
+			c.s.Unknown++
+			continue
+		}
+		most := limits.Interfaces
+		if c.settings.MaxENI > 0 {
+			most = min(most, c.settings.MaxENI)
+		}
+		room := h.members < most-h.taken
+		for _, used := range h.slots {
+			room = room || used < limits.Addresses-1
+		}
+		if !room {
+			n.Attached = h.attached
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// limitsOf knows an instance type from EC2, or from the table where it couldn't be asked.
+func limitsOf(types []vpc.InstanceType, name string) (cni.Limits, bool) {
+	for _, t := range types {
+		if t.Name == name && t.Interfaces > 0 {
+			return cni.Limits{Interfaces: t.Interfaces, Addresses: t.AddressesPerInterface, VCPUs: t.VCPUs, Nitro: t.Nitro}, true
+		}
+	}
+	return cni.LimitsOf(name)
+}
+
+// third counts the pods of the nodes that can hold no more.
+func (c *collector) third(outer context.Context, full []node) error {
+	if len(full) > mostCounted {
+		c.s.Uncounted = len(full) - mostCounted
+		full = full[:mostCounted]
+	}
+	g, ctx := c.group(outer)
+	counted := make([]bool, len(full))
+	for n := range full {
+		g.read("", func() error {
+			pods, err := c.in.Pods.Pods(ctx, diagnostics.PodQuery{Node: full[n].Name})
+			counted[n] = err == nil
+			for p := range pods {
+				if phase := pods[p].Status.Phase; phase == corev1.PodSucceeded || phase == corev1.PodFailed {
+					continue
+				}
+				full[n].Pods++
+				if !pods[p].Spec.HostNetwork {
+					full[n].Used++
+				}
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for n := range full {
+		if counted[n] {
+			c.s.Full = append(c.s.Full, full[n].Node)
+		} else {
+			c.s.Uncounted++
+		}
+	}
+	return nil
+}
+
+// complaints are the reasons of events in which ipamd, the node monitoring agent or the VPC resource controller say that a
+// node gets no addresses (cmd/aws-vpc-cni, eks-node-monitoring-agent monitors/networking, amazon-vpc-resource-controller-k8s pkg/utils/events.go).
+var complaints = []string{
+	"MissingIAMPermissions", "IPAMDNoIPs", "IPAMDNotReady", "IPAMDNotRunning", "IPAMDRepeatedlyRestart", "IPAMDInconsistentState",
+	"InsufficientCidrBlocks", "TrunkENICreationFailed", "EniConfigNameNotFound",
+}
+
+// takeEvents keeps the complaints of the last quarter of an hour, the newest of each object and reason.
+func (c *collector) takeEvents(events []corev1.Event) {
+	newest := map[string]Event{}
+	for n := range events {
+		e := &events[n]
+		at := e.LastTimestamp.Time
+		if e.Series != nil && e.Series.LastObservedTime.After(at) {
+			at = e.Series.LastObservedTime.Time
+		}
+		if at.IsZero() {
+			at = e.EventTime.Time
+		}
+		if !slices.Contains(complaints, e.Reason) || c.s.At.Sub(at) > lately {
+			continue
+		}
+		k := Event{Reason: e.Reason, Object: strings.ToLower(e.InvolvedObject.Kind) + "/" + e.InvolvedObject.Name, Namespace: e.Namespace, Message: e.Message, At: at}
+		if old, ok := newest[k.Reason+" "+k.Object]; !ok || k.At.After(old.At) {
+			newest[k.Reason+" "+k.Object] = k
+		}
+	}
+	for _, e := range newest {
+		c.s.Events = append(c.s.Events, e)
+	}
+	slices.SortFunc(c.s.Events, func(a, b Event) int {
+		return cmp.Or(b.At.Compare(a.At), strings.Compare(a.Reason, b.Reason), strings.Compare(a.Object, b.Object))
+	})
+}

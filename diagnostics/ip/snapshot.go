@@ -1,0 +1,79 @@
+package ip
+
+import (
+	"time"
+
+	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/cni"
+	"github.com/netdiag/netdiag/internal/eks"
+	"github.com/netdiag/netdiag/internal/vpc"
+)
+
+// Snapshot is what Collect read. Of nodes and network interfaces it keeps sums: a cluster may have 5,000 of one and 15,000 of
+// the other.
+type Snapshot struct {
+	Target  diagnostics.Target `json:"target"`
+	At      time.Time          `json:"at"`
+	Cluster *eks.Cluster       `json:"cluster,omitempty"`
+	Driver  *Driver            `json:"driver,omitempty"` // the DaemonSet aws-node; nil where there is none
+	Subnets []Subnet           `json:"subnets,omitempty"`
+	Nodes   int                `json:"nodes"` // of the cluster, without those of Fargate
+	// Full are the nodes whose interfaces hold as many addresses as they can, sorted by name; Uncounted more are as full, and it
+	// was not counted how many pods use them.
+	Full      []Node  `json:"full,omitempty"`
+	Uncounted int     `json:"uncounted,omitempty"`
+	Unknown   int     `json:"unknown,omitempty"` // nodes of instance types whose limits are not known
+	Ill       []Ill   `json:"ill,omitempty"`     // nodes whose networking is said to be broken, sorted by name
+	Events    []Event `json:"events,omitempty"`  // in which the CNI complains, newest first
+
+	Unread []diagnostics.Unread `json:"unread,omitempty"`
+}
+
+// Subnet is a subnet in which pods or nodes get their addresses.
+type Subnet struct {
+	vpc.Subnet
+	Nodes int `json:"nodes"` // that hold addresses here
+	// Hosts marks one that serves nodes only: with custom networking their pods have addresses elsewhere.
+	Hosts bool `json:"hosts,omitempty"`
+	// Read means that its interfaces were read: what follows is known.
+	Read     bool         `json:"read,omitempty"`
+	Typical  cni.Growth   `json:"typical"`            // what one node holds here, by the median of those that hold any
+	Reserved int          `json:"reserved,omitempty"` // free addresses inside reservations of type prefix
+	Blocks   vpc.Prefixes `json:"blocks"`             // whole /28 that are free
+	Past     []vpc.Sample `json:"past,omitempty"`     // what earlier looks saw, oldest first
+}
+
+// Node is a node whose interfaces hold as many addresses as they can.
+type Node struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	Zone     string `json:"zone"`
+	Attached int    `json:"attached"` // addresses for pods
+	Used     int    `json:"used"`     // pods that have one, or wait for one
+	Pods     int    `json:"pods"`     // all pods that are not finished
+	MaxPods  int    `json:"maxPods"`
+}
+
+// Driver is the DaemonSet aws-node.
+type Driver struct {
+	Env     map[string]string `json:"env"`
+	Desired int               `json:"desired"`
+	Ready   int               `json:"ready"`
+	Updated int               `json:"updated"`
+}
+
+// Ill is a node whose condition NetworkingReady is False, as the EKS node monitoring agent sets it.
+type Ill struct {
+	Node   string `json:"node"`
+	Zone   string `json:"zone"`
+	Reason string `json:"reason"` // such as IPAMDNotRunning
+}
+
+// Event is a complaint of the CNI.
+type Event struct {
+	Reason    string    `json:"reason"`
+	Object    string    `json:"object"` // <kind>/<name>
+	Namespace string    `json:"namespace"`
+	Message   string    `json:"message"`
+	At        time.Time `json:"at"`
+}
