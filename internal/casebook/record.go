@@ -270,4 +270,5 @@ type Store struct {
 	Investigations Records[Investigation]
 	Remediations   Records[Remediation]
 	Halt           Brake
+	Memos          Memos
 }

@@ -48,8 +48,10 @@ func New(cfg *rest.Config, o Options) (casebook.Store, error) {
 	of := func(plural string) dynamic.ResourceInterface {
 		return client.Resource(schema.GroupVersionResource{Group: Group, Version: Version, Resource: plural}).Namespace(o.Namespace)
 	}
+	texts := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(o.Namespace)
 	return casebook.Store{
-		Halt: brake{client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}).Namespace(o.Namespace)},
+		Halt:  brake{texts},
+		Memos: memos{texts},
 		Investigations: &records[casebook.Investigation]{
 			kind: "Investigation", api: of("investigations"), fault: o.Fault, check: casebook.CheckInvestigation,
 			split: func(i *casebook.Investigation) parts {

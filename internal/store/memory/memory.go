@@ -24,7 +24,7 @@ func New(now func() time.Time) casebook.Store {
 		Remediations: &records[casebook.Remediation]{now: now, check: casebook.Check, meta: func(r *casebook.Remediation) meta {
 			return meta{&r.Name, &r.Version, &r.Created}
 		}},
-		Halt: &brake{},
+		Halt: &brake{}, Memos: &memos{kept: map[string]casebook.Memo{}},
 	}
 }
 

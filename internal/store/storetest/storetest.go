@@ -20,7 +20,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) casebook.Store) {
 	for name, test := range map[string]func(*testing.T, casebook.Store){
 		"create, get and list": testCreate, "update is a compare-and-swap": testUpdate, "what the machine forbids": testIllegal,
-		"everything survives": testSurvives, "watch": testWatch, "many at once": testRace, "ended context": testContext, "halt": testHalt,
+		"everything survives": testSurvives, "watch": testWatch, "many at once": testRace, "ended context": testContext, "halt": testHalt, "memos": testMemos,
 		"delete": testDelete,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
