@@ -5,11 +5,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path"
 	"slices"
+	"strings"
 
+	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
@@ -20,14 +23,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: render CHART NAMESPACE VALUES")
 		os.Exit(2)
 	}
-	if err := render(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := run(os.Args[1], os.Args[2], os.Args[3], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func render(folder, namespace, given string) error {
-	chart, err := loader.Load(folder)
+func run(folder, namespace, given string, out io.Writer) error {
+	c, err := loader.Load(folder)
 	if err != nil {
 		return err
 	}
@@ -35,22 +38,43 @@ func render(folder, namespace, given string) error {
 	if err := json.Unmarshal([]byte(given), &values); err != nil {
 		return fmt.Errorf("values %s: %w", given, err)
 	}
-	all, err := chartutil.ToRenderValues(chart, values, chartutil.ReleaseOptions{Name: "netdiag", Namespace: namespace, IsInstall: true}, nil)
+	r, err := render(c, namespace, values)
 	if err != nil {
 		return err
 	}
-	texts, err := engine.Engine{Strict: true}.Render(chart, all)
+	_, err = io.WriteString(out, r.manifests)
+	return err
+}
+
+// rendered is what a chart becomes.
+type rendered struct {
+	manifests string
+	notes     string // what is told to who installs it
+}
+
+// render renders a chart with values, which have to fit its schema, for a first installation.
+func render(c *chart.Chart, namespace string, values map[string]any) (rendered, error) {
+	all, err := chartutil.ToRenderValues(c, values, chartutil.ReleaseOptions{Name: "netdiag", Namespace: namespace, IsInstall: true}, nil)
 	if err != nil {
-		return err
+		return rendered{}, err
 	}
-	for _, crd := range chart.CRDObjects() {
-		fmt.Printf("---\n# %s\n%s\n", crd.Filename, crd.File.Data)
+	texts, err := engine.Engine{Strict: true}.Render(c, all)
+	if err != nil {
+		return rendered{}, err
 	}
+	var b strings.Builder
+	for _, crd := range c.CRDObjects() {
+		fmt.Fprintf(&b, "---\n# %s\n%s\n", crd.Filename, crd.File.Data)
+	}
+	var r rendered
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		if path.Ext(name) != ".yaml" { // what is told to people, and what templates share
-			continue
+		switch {
+		case path.Base(name) == "NOTES.txt":
+			r.notes = texts[name]
+		case path.Ext(name) == ".yaml":
+			fmt.Fprintf(&b, "---\n# %s\n%s\n", name, texts[name])
 		}
-		fmt.Printf("---\n# %s\n%s\n", name, texts[name])
 	}
-	return nil
+	r.manifests = b.String()
+	return r, nil
 }
