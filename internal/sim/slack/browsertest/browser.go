@@ -22,7 +22,7 @@ import (
 )
 
 // Patience is how long a step waits for the page before the test fails.
-const Patience = time.Minute
+const Patience = 3 * time.Minute
 
 // Browser is a window with the page. Every method fails the test where the page does not let a person do that.
 type Browser struct {
