@@ -71,8 +71,8 @@ lint: ## Lint (golangci-lint, built from its Go module)
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 .PHONY: generate
-generate: ## Write what is generated: the catalogue of causes and fixes
-	$(GO) generate ./diagnostics
+generate: ## Write what is generated: the catalogue of causes and fixes; the chart's roles, the read policy, docs/permissions.md
+	$(GO) generate ./diagnostics ./internal/permissions
 
 .PHONY: bench
 bench: build weigh ## Score and time every world; write docs/accuracy.md and docs/performance.md

@@ -252,7 +252,7 @@ func TestHandsOnPods(t *testing.T) {
 	}
 	move.MovePods.Pods = []remedy.NamespacedPod{{Namespace: namespace, Name: "again", UID: string(again.UID)}}
 	var forbidden *kube.Forbidden
-	if err := as(p.as(t, "netdiag")).DryRun(t.Context(), move, mark); !errors.As(err, &forbidden) || forbidden.Verb != "patch" || forbidden.Resource.Resource != "nodes" || !strings.Contains(err.Error(), "netdiag-fix-move") {
+	if err := as(p.as(t, "netdiag")).DryRun(t.Context(), move, mark); !errors.As(err, &forbidden) || forbidden.Verb != "get" || forbidden.Resource.Resource != "pods" || !strings.Contains(err.Error(), "netdiag-fix-move") {
 		t.Errorf("the front end: %v", err)
 	}
 	if !strings.Contains(p.chart, "name: netdiag-fix-move") {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,6 +13,8 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/diagnostics/all"
 	"github.com/netdiag/netdiag/handlers"
+	"github.com/netdiag/netdiag/internal/kube"
+	"github.com/netdiag/netdiag/internal/permissions"
 	"github.com/netdiag/netdiag/internal/program"
 )
 
@@ -41,11 +44,10 @@ func (s settings) check(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	aws, kubernetes := all.Reads()
-	if conn.checkKubernetes(ctx, i, kubernetes) && s.State == "kubernetes" {
+	if conn.checkKubernetes(ctx, i) && s.State == "kubernetes" {
 		s.checkRecords(ctx, i, conn)
 	}
-	conn.checkAWS(ctx, i, aws)
+	conn.checkAWS(ctx, i)
 	switch i.missing {
 	case 0:
 		fmt.Fprintln(out, "All is well.")
@@ -92,17 +94,8 @@ func (s settings) checkSlack(ctx context.Context, i *inspection) {
 	}
 }
 
-// narrow is the namespace of a permission that the chart grants in one namespace only; empty is everywhere.
-func narrow(permission string) string {
-	switch permission {
-	case "get pods/proxy", "get pods/log", "get configmaps":
-		return "kube-system"
-	}
-	return ""
-}
-
 // checkKubernetes reports whether the API server answers.
-func (c connection) checkKubernetes(ctx context.Context, i *inspection, permissions []string) bool {
+func (c connection) checkKubernetes(ctx context.Context, i *inspection) bool {
 	i.title("Kubernetes")
 	version, err := c.source.Kube.Version(ctx)
 	if err != nil {
@@ -110,36 +103,64 @@ func (c connection) checkKubernetes(ctx context.Context, i *inspection, permissi
 		return false
 	}
 	i.ok("API server %s answers, %s", c.source.Kube.Host(), version)
-	c.review(ctx, i, permissions, narrow, "the ClusterRole netdiag-read of the chart grants it")
+	wide, narrow := permissions.Reads()
+	c.review(ctx, i, slices.Concat(
+		asked(wide, "", "the ClusterRole netdiag-read of the chart grants it"),
+		asked(narrow, permissions.CNI, "the Role netdiag-read-cni of the chart grants it in namespace "+permissions.CNI)))
 	return true
 }
 
+// question is whether something is granted.
+type question struct {
+	kube.Need
+	namespace string // empty is all
+	remedy    string // what grants it
+}
+
+func asked(needs []kube.Need, namespace, remedy string) (out []question) {
+	for _, n := range needs {
+		out = append(out, question{n, namespace, remedy})
+	}
+	return out
+}
+
 // review asks for each permission, and says which are not granted.
-func (c connection) review(ctx context.Context, i *inspection, permissions []string, where func(string) string, remedy string) {
-	denied := each(ctx, permissions, func(ctx context.Context, p string) error {
-		ok, err := c.source.Kube.May(ctx, p, where(p))
+func (c connection) review(ctx context.Context, i *inspection, all []question) {
+	errs := each(ctx, all, func(ctx context.Context, q question) error {
+		ok, err := c.source.Kube.May(ctx, q.Need, q.namespace)
 		if err == nil && !ok {
-			err = &diagnostics.ReadError{Permission: p, Reason: diagnostics.Denied}
+			err = &diagnostics.ReadError{Permission: q.Permission, Reason: diagnostics.Denied}
 		}
 		return err
 	})
-	granted(i, permissions, denied, remedy)
+	for n, q := range all {
+		i.granted(q.Permission, errs[n], q.remedy)
+	}
+	i.count(errs)
 }
 
-// granted tells the outcome of asking for permissions.
-func granted(i *inspection, permissions []string, errs map[string]error, remedy string) {
-	for _, p := range permissions {
-		var denied *diagnostics.ReadError
-		switch err := errs[p]; {
-		case err == nil:
-		case errors.As(err, &denied) && denied.Reason == diagnostics.Denied:
-			i.miss("%s: %s", p, remedy)
-		default:
-			i.miss("%s: it can't be told whether it is granted: %s", p, plainly(err))
+// granted tells the outcome of asking for a permission.
+func (i *inspection) granted(permission string, err error, remedy string) {
+	var denied *diagnostics.ReadError
+	switch {
+	case err == nil:
+	case errors.As(err, &denied) && denied.Reason == diagnostics.Denied:
+		i.miss("%s: %s", permission, remedy)
+	default:
+		i.miss("%s: it can't be told whether it is granted: %s", permission, plainly(err))
+	}
+}
+
+// count tells how many were granted.
+func (i *inspection) count(errs []error) {
+	n := 0
+	for _, err := range errs {
+		if err == nil {
+			n++
 		}
 	}
-	if n := len(permissions) - len(errs); n > 0 {
-		i.ok("%d of %d permissions are granted", n, len(permissions))
+	if n > 0 {
+		i.ok("%d of %d permissions are granted", n, len(errs))
 	}
 }
 
@@ -155,12 +176,7 @@ func (s settings) checkRecords(ctx context.Context, i *inspection, c connection)
 		i.miss("Investigations and Remediations in namespace %s: %v; kubectl apply -f deploy/helm/netdiag/crds installs the custom resources", s.Namespace, err)
 		return
 	}
-	var wanted []string
-	for _, kind := range []string{"investigations.netdiag.io", "remediations.netdiag.io"} {
-		wanted = append(wanted, "create "+kind, "get "+kind, "list "+kind, "watch "+kind, "update "+kind+"/status")
-	}
-	wanted = append(wanted, "create events.events.k8s.io") // the audit
-	c.review(ctx, i, wanted, func(string) string { return s.Namespace }, "the Role netdiag-records of the chart grants it in namespace "+s.Namespace)
+	c.review(ctx, i, s.roles("netdiag-records"))
 	if !s.Fixes {
 		return
 	}
@@ -172,10 +188,20 @@ func (s settings) checkRecords(ctx context.Context, i *inspection, c connection)
 	default:
 		i.ok("changes are not stopped")
 	}
-	c.review(ctx, i, []string{"create configmaps"}, func(string) string { return s.Namespace }, "the Role netdiag-halt of the chart grants it, /netdiag stop needs it")
+	c.review(ctx, i, s.roles("netdiag-halt"))
 }
 
-func (c connection) checkAWS(ctx context.Context, i *inspection, permissions []string) {
+// roles asks for what roles of the chart grant in the namespace of the records.
+func (s settings) roles(names ...string) (out []question) {
+	for _, r := range permissions.Roles() {
+		if slices.Contains(names, r.Name) {
+			out = append(out, asked(r.Needs, s.Namespace, "the Role "+r.Name+" of the chart grants it in namespace "+s.Namespace)...)
+		}
+	}
+	return out
+}
+
+func (c connection) checkAWS(ctx context.Context, i *inspection) {
 	i.title("AWS")
 	account, err := c.source.AWS.Account(ctx)
 	if err != nil {
@@ -189,28 +215,26 @@ func (c connection) checkAWS(ctx context.Context, i *inspection, permissions []s
 	} else if err == nil {
 		i.ok("EKS cluster %s", c.target.Cluster)
 	}
-	denied := each(ctx, permissions, func(ctx context.Context, p string) error { return c.source.AWS.Try(ctx, p, c.target.Cluster) })
-	granted(i, permissions, denied, "deploy/iam/read.json grants it")
+	reads, _ := all.Reads()
+	errs := each(ctx, reads, func(ctx context.Context, p string) error { return c.source.AWS.Try(ctx, p, c.target.Cluster) })
+	for n, p := range reads {
+		i.granted(p, errs[n], "deploy/iam/read.json grants it")
+	}
+	i.count(errs)
 }
 
-// each asks for the permissions, some at a time, and gives the errors.
-func each(ctx context.Context, permissions []string, ask func(context.Context, string) error) map[string]error {
+// each asks all questions, some at a time, and gives the errors in their order.
+func each[Q any](ctx context.Context, all []Q, ask func(context.Context, Q) error) []error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	errs := make([]error, len(permissions))
+	errs := make([]error, len(all))
 	var g errgroup.Group
 	g.SetLimit(4)
-	for n, p := range permissions {
-		g.Go(func() error { errs[n] = ask(ctx, p); return nil })
+	for n, q := range all {
+		g.Go(func() error { errs[n] = ask(ctx, q); return nil })
 	}
 	_ = g.Wait() // no function has an error
-	out := map[string]error{}
-	for n, p := range permissions {
-		if errs[n] != nil {
-			out[p] = errs[n]
-		}
-	}
-	return out
+	return errs
 }
 
 // plainly is an error in one sentence for people: a refusal without what is for the log.

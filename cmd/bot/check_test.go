@@ -102,7 +102,7 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 		"  missing  policy.team is T0OTHER01: nobody of T00000001 would be answered",
 		"  missing  scope files:write, for charts and reports as files: add it under OAuth & Permissions and install the app again",
 		"  missing  list pods: the ClusterRole netdiag-read of the chart grants it",
-		"  missing  get pods/log: the ClusterRole netdiag-read of the chart grants it",
+		"  missing  get pods/log: the Role netdiag-read-cni of the chart grants it in namespace kube-system",
 		"  missing  list ingresses.networking.k8s.io: the ClusterRole netdiag-read of the chart grants it",
 		"  ok       1 of 29 permissions are granted",
 		"40 things are missing.",
@@ -134,7 +134,7 @@ func TestCheckDeciding(t *testing.T) {
 		"  missing  user group S0EMPTY has no members: nobody could approve as one of them",
 		"  missing  user group S0NONE can't be read: no_such_subteam; none of its members could approve",
 		"  ok       changes are not stopped",
-		"  ok       1 of 1 permissions are granted",
+		"  ok       3 of 3 permissions are granted",
 		"2 things are missing.",
 	} {
 		if !slices.Contains(got, want) {

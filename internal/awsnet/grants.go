@@ -2,20 +2,23 @@ package awsnet
 
 import (
 	"fmt"
+	"maps"
 	"strings"
+
+	"github.com/netdiag/netdiag/diagnostics"
 )
 
-// grant is where a permission of a change is granted: a policy of deploy/iam and its statements.
-type grant struct {
-	policy     string
-	statements []string
-	where      string // the condition that people meet, with %s for the resource; empty where there is none
+// Grant is where a permission of a change is granted: a policy of deploy/iam and its statements.
+type Grant struct {
+	Policy     string
+	Statements []string
+	Where      string // the condition that people meet, with %s for the resource; empty where there is none
 }
 
 const optedIn = "where %s carries the tag netdiag.io/allow-remediation with the name of the cluster"
 
 // grants lists, by action and kind of resource, what the changes need.
-var grants = map[string]grant{
+var grants = map[string]Grant{
 	"ec2:AuthorizeSecurityGroupIngress sg": {"fix-security-group-rules.json", []string{"AddRule", "MarkRule", "TagRule"}, optedIn},
 	"ec2:RevokeSecurityGroupIngress sg":    {"fix-security-group-rules.json", []string{"RevokeRule"}, optedIn},
 	"ec2:DeleteNetworkInterface eni":       {"fix-interfaces.json", []string{"DeleteInterface"}, "where %s carries the tag cluster.k8s.amazonaws.com/name with the name of the cluster"},
@@ -27,6 +30,9 @@ var grants = map[string]grant{
 	"iam:PassRole role":                    {"fix-addon.json", []string{"KeepRole"}, ""},
 	"sts:AssumeRole role":                  {"executor.json", []string{"AssumeFixRole"}, "and the trust policy of the role has to let it (deploy/iam/trust-fix-role.json)"},
 }
+
+// Grants lists where what the changes to AWS need is granted, by action and kind of resource: "ec2:CreateTags subnet".
+func Grants() map[string]Grant { return maps.Clone(grants) }
 
 // Missing is a permission that a change needs and that whoever makes it hasn't got.
 type Missing struct {
@@ -43,12 +49,12 @@ func (m *Missing) Error() string {
 		return text
 	}
 	noun, verb := "statement ", " grants it"
-	if len(g.statements) > 1 {
+	if len(g.Statements) > 1 {
 		noun, verb = "statements ", " grant it"
 	}
-	text += ": " + noun + joined(g.statements) + " of deploy/iam/" + m.Policy + verb
-	if g.where != "" {
-		text += ", " + strings.ReplaceAll(g.where, "%s", m.Resource)
+	text += ": " + noun + diagnostics.Series(g.Statements) + " of deploy/iam/" + m.Policy + verb
+	if g.Where != "" {
+		text += ", " + strings.ReplaceAll(g.Where, "%s", m.Resource)
 	}
 	return text
 }
@@ -57,7 +63,7 @@ func (m *Missing) Error() string {
 func (m *Missing) Unwrap() error { return m.err }
 
 func missing(action, resource string, err error) error {
-	return &Missing{Action: action, Resource: resource, Policy: grants[action+" "+kindOf(resource)].policy, err: err}
+	return &Missing{Action: action, Resource: resource, Policy: grants[action+" "+kindOf(resource)].Policy, err: err}
 }
 
 // kindOf is the kind of a resource by its id: sg of sg-…, addon of addon/…, role of any ARN.
@@ -66,11 +72,4 @@ func kindOf(resource string) string {
 		return "role"
 	}
 	return resource[:max(strings.IndexAny(resource, "-/"), 0)]
-}
-
-func joined(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }

@@ -166,14 +166,14 @@ func TestGrantsNameStatements(t *testing.T) {
 		if arn == "" {
 			arn = kind
 		}
-		if !slices.ContainsFunc(policy(t, g.policy), func(s statement) bool {
-			return s.Sid == g.statements[0] && slices.Contains(s.Action, action) && slices.ContainsFunc(s.Resource, func(r string) bool { return strings.Contains(r, arn) })
+		if !slices.ContainsFunc(policy(t, g.Policy), func(s statement) bool {
+			return s.Sid == g.Statements[0] && slices.Contains(s.Action, action) && slices.ContainsFunc(s.Resource, func(r string) bool { return strings.Contains(r, arn) })
 		}) {
-			t.Errorf("statement %s of %s doesn't grant %s on %s", g.statements[0], g.policy, action, arn)
+			t.Errorf("statement %s of %s doesn't grant %s on %s", g.Statements[0], g.Policy, action, arn)
 		}
-		for _, sid := range g.statements {
-			if !slices.ContainsFunc(policy(t, g.policy), func(s statement) bool { return s.Sid == sid && s.Effect == "Allow" }) {
-				t.Errorf("%s has no statement %s", g.policy, sid)
+		for _, sid := range g.Statements {
+			if !slices.ContainsFunc(policy(t, g.Policy), func(s statement) bool { return s.Sid == sid && s.Effect == "Allow" }) {
+				t.Errorf("%s has no statement %s", g.Policy, sid)
 			}
 		}
 	}

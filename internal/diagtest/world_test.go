@@ -25,11 +25,14 @@ func TestWorlds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	used := &permissions{of: map[string]bool{}}
+	used.rare(t, dirs)
+	t.Cleanup(func() { used.complete(t) })
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			w := load(t, dir)
-			first := diagnose(t, w)
+			first := used.diagnose(t, w)
 			judge(t, w, first)
 			runs := 2
 			if name := filepath.Base(dir); name == "seed-alb-502" || name == "seed-ip-exhaustion-as-told" {

@@ -115,7 +115,7 @@ type edit interface {
 	// patch is the change, for exactly this version of the object.
 	patch(o *unstructured.Unstructured, m remedy.Mark) (types.PatchType, any, error)
 	undo() remedy.Action
-	grant() grant
+	grant() Grant
 }
 
 // state is how an object stands to a plan.

@@ -55,4 +55,4 @@ func (a annotate) undo() remedy.Action {
 	}}
 }
 
-func (annotate) grant() grant { return annotateGrant() }
+func (annotate) grant() Grant { return annotateGrant() }

@@ -53,4 +53,4 @@ func (c cordon) undo() remedy.Action {
 	return remedy.Action{Cordon: &remedy.Cordon{Node: c.Node, On: c.Was, Was: c.On}}
 }
 
-func (cordon) grant() grant { return moveGrant() }
+func (cordon) grant() Grant { return moveGrant() }

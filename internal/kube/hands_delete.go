@@ -11,7 +11,7 @@ import (
 )
 
 // pod reads a pod; nil where there is none of this UID any more.
-func (h *Hands) pod(ctx context.Context, namespace, name, uid string, g grant) (*corev1.Pod, error) {
+func (h *Hands) pod(ctx context.Context, namespace, name, uid string, g Grant) (*corev1.Pod, error) {
 	p, err := send(ctx, h, func(ctx context.Context) (*corev1.Pod, error) {
 		return h.client.typed.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 	})
@@ -28,7 +28,7 @@ func (h *Hands) pod(ctx context.Context, namespace, name, uid string, g grant) (
 
 // remove deletes exactly the version of a pod that was read: where it has changed meanwhile, the API server answers with a
 // conflict. The pod has its whole grace. One that is gone already is no error.
-func (h *Hands) remove(ctx context.Context, p *corev1.Pod, dryRun bool, g grant) error {
+func (h *Hands) remove(ctx context.Context, p *corev1.Pod, dryRun bool, g Grant) error {
 	o := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &p.UID, ResourceVersion: &p.ResourceVersion}}
 	if dryRun {
 		o.DryRun = []string{metav1.DryRunAll}
@@ -44,7 +44,7 @@ func (h *Hands) remove(ctx context.Context, p *corev1.Pod, dryRun bool, g grant)
 
 // removeStill deletes a pod, and judges it anew where it has changed in between, which its status does often while it fails.
 // judge gives the pod if it is still to be deleted.
-func (h *Hands) removeStill(ctx context.Context, p *corev1.Pod, dryRun bool, g grant, judge func(now *corev1.Pod) (*corev1.Pod, error)) error {
+func (h *Hands) removeStill(ctx context.Context, p *corev1.Pod, dryRun bool, g Grant, judge func(now *corev1.Pod) (*corev1.Pod, error)) error {
 	for try := 1; p != nil; try++ {
 		err := h.remove(ctx, p, dryRun, g)
 		if !apierrors.IsConflict(err) || try == attempts {
@@ -61,7 +61,7 @@ func (h *Hands) removeStill(ctx context.Context, p *corev1.Pod, dryRun bool, g g
 	return nil
 }
 
-func podRequest(verb, namespace, name string, g grant) request {
+func podRequest(verb, namespace, name string, g Grant) request {
 	return request{verb, schema.GroupResource{Resource: "pods"}, namespace, name, g}
 }
 

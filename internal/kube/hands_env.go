@@ -176,4 +176,4 @@ func (d daemonSetEnv) undo() remedy.Action {
 	return remedy.Action{DaemonSetEnv: back}
 }
 
-func (daemonSetEnv) grant() grant { return cniGrant() }
+func (daemonSetEnv) grant() Grant { return cniGrant() }

@@ -40,27 +40,12 @@ func (e *Forbidden) Error() string {
 // Unwrap is remedy.ErrRefused, since nothing was changed, and the API server's answer.
 func (e *Forbidden) Unwrap() []error { return []error{remedy.ErrRefused, e.Err} }
 
-// grant is where the chart gives the right to a kind of change.
-type grant struct{ role, values string }
-
-func annotateGrant() grant { return grant{"ClusterRole netdiag-fix", "fixes.kinds.annotate"} }
-
-func cniGrant() grant {
-	return grant{"Role netdiag-fix-cni in kube-system", "fixes.kinds.daemonSetEnv"}
-}
-
-func restartGrant() grant {
-	return grant{"Role netdiag-fix-restart in kube-system", "fixes.kinds.restartPods"}
-}
-
-func moveGrant() grant { return grant{"ClusterRole netdiag-fix-move", "fixes.kinds.movePods"} }
-
 // request is one request of a change.
 type request struct {
 	verb            string
 	resource        schema.GroupResource
 	namespace, name string
-	grant           grant
+	grant           Grant
 }
 
 // object is how messages name the object of a request.
@@ -78,9 +63,9 @@ func (h *Hands) refusal(ctx context.Context, r request, err error) error {
 		return nil
 	}
 	if apierrors.IsForbidden(err) && !h.authorized(ctx, r) {
-		f := &Forbidden{Verb: r.verb, Resource: r.resource, Namespace: r.namespace, Name: r.name, Role: r.grant.role, Switch: r.grant.values, Err: err}
-		if r.verb == "get" || r.verb == "list" {
-			f.Role, f.Switch = "ClusterRole netdiag-read", ""
+		f := &Forbidden{Verb: r.verb, Resource: r.resource, Namespace: r.namespace, Name: r.name, Role: r.grant.String(), Switch: r.grant.Switch, Err: err}
+		if !r.grant.gives(r.verb + " " + r.resource.String()) {
+			f.Role, f.Switch = "ClusterRole netdiag-read", "" // what diagnoses read too
 		}
 		return f
 	}

@@ -342,7 +342,7 @@ func TestMissingPermissionsAreFoundByTheDryRun(t *testing.T) {
 		{"patch nodes", moveAction("a"), `netdiag may not patch nodes n1; missing is {apiGroups: [""], resources: [nodes], verbs: [patch]}, which the chart gives with ClusterRole netdiag-fix-move (fixes.kinds.movePods: true)`},
 		{"delete pods", moveAction("a"), `netdiag may not delete pods a in namespace shop; missing is {apiGroups: [""], resources: [pods], verbs: [delete]}, which the chart gives with ClusterRole netdiag-fix-move (fixes.kinds.movePods: true)`},
 		{"delete pods", restart, `netdiag may not delete pods x1 in namespace kube-system; missing is {apiGroups: [""], resources: [pods], verbs: [delete]}, which the chart gives with Role netdiag-fix-restart in kube-system (fixes.kinds.restartPods: true)`},
-		{"get pods", restart, `netdiag may not get pods x1 in namespace kube-system; missing is {apiGroups: [""], resources: [pods], verbs: [get]}, which the chart gives with ClusterRole netdiag-read`},
+		{"get pods", restart, `netdiag may not get pods x1 in namespace kube-system; missing is {apiGroups: [""], resources: [pods], verbs: [get]}, which the chart gives with Role netdiag-fix-restart in kube-system (fixes.kinds.restartPods: true)`},
 		{"patch ingresses.networking.k8s.io", annotateAction(), `netdiag may not patch ingresses.networking.k8s.io api in namespace backend; missing is {apiGroups: ["networking.k8s.io"], resources: [ingresses], verbs: [patch]}, which the chart gives with ClusterRole netdiag-fix (fixes.kinds.annotate: true)`},
 	} {
 		w := small(fullNode, daemonSet, ingress, waitingPod("a", "n1", "ReplicaSet"), agent("x1", "n1", "u1"))

@@ -24,12 +24,12 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 // Host is the address of the API server.
 func (c *Client) Host() string { return c.host }
 
-// May reports whether the caller has a permission as gaps spell it ("list pods", "get pods/log", "list ingresses.networking.k8s.io"),
-// in a namespace or, where that is empty, in all of them. It asks by a SelfSubjectAccessReview, which everybody may create.
-func (c *Client) May(ctx context.Context, permission, namespace string) (bool, error) {
-	verb, rest, ok := strings.Cut(permission, " ")
+// May reports whether the caller has a permission ("list pods", "get pods/log", "list ingresses.networking.k8s.io"), in a
+// namespace or, where that is empty, in all of them. One for a single object has to be asked by its name: RBAC grants it no wider. It asks by a SelfSubjectAccessReview, which everybody may create.
+func (c *Client) May(ctx context.Context, n Need, namespace string) (bool, error) {
+	verb, rest, ok := strings.Cut(n.Permission, " ")
 	if !ok {
-		return false, fmt.Errorf("review %q: no permission of Kubernetes", permission)
+		return false, fmt.Errorf("review %q: no permission of Kubernetes", n.Permission)
 	}
 	name, group, _ := strings.Cut(rest, ".")
 	resource, subresource, _ := strings.Cut(name, "/")
@@ -37,7 +37,7 @@ func (c *Client) May(ctx context.Context, permission, namespace string) (bool, e
 	if sub != "" {
 		subresource = sub
 	}
-	asked := authorizationv1.ResourceAttributes{Verb: verb, Group: group, Resource: resource, Subresource: subresource, Namespace: namespace}
+	asked := authorizationv1.ResourceAttributes{Verb: verb, Group: group, Resource: resource, Subresource: subresource, Namespace: namespace, Name: n.Name}
 	return once(ctx, c, "create selfsubjectaccessreviews.authorization.k8s.io", func(ctx context.Context) (bool, error) {
 		return c.review(ctx, asked)
 	})

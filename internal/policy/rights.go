@@ -2,8 +2,8 @@ package policy
 
 import (
 	"slices"
-	"strings"
 
+	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/casebook"
 )
 
@@ -29,7 +29,7 @@ func (p Policy) Rights(by casebook.Person, fixes bool) []string {
 		}
 	}
 	if len(unknown) > 0 {
-		out = append(out, "Perhaps more: Slack did not tell me who is in user group "+enumerate(unknown)+". Open this tab again in a minute.")
+		out = append(out, "Perhaps more: Slack did not tell me who is in user group "+diagnostics.Series(unknown)+". Open this tab again in a minute.")
 	}
 	return append(out, "Reject fixes that were offered for your own questions.")
 }
@@ -38,10 +38,10 @@ func (p Policy) Rights(by casebook.Person, fixes bool) []string {
 func (g Grant) scope() string {
 	s := "all fixes"
 	if len(g.Fixes) > 0 {
-		s = "the fixes " + enumerate(g.Fixes)
+		s = "the fixes " + diagnostics.Series(g.Fixes)
 	}
 	if len(g.Risks) > 0 {
-		s += " of " + enumerate(g.Risks) + " risk"
+		s += " of " + diagnostics.Series(g.Risks) + " risk"
 	}
 	switch len(g.Namespaces) {
 	case 0:
@@ -49,12 +49,5 @@ func (g Grant) scope() string {
 	case 1:
 		return s + " in namespace " + g.Namespaces[0]
 	}
-	return s + " in the namespaces " + enumerate(g.Namespaces)
-}
-
-func enumerate(ss []string) string {
-	if len(ss) == 1 {
-		return ss[0]
-	}
-	return strings.Join(ss[:len(ss)-1], ", ") + " and " + ss[len(ss)-1]
+	return s + " in the namespaces " + diagnostics.Series(g.Namespaces)
 }

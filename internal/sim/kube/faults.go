@@ -149,6 +149,8 @@ type Request struct {
 	Method string
 	Path   string
 	Query  string
+	// Permission is what it needs, such as "list pods"; empty for what everybody may, such as discovery.
+	Permission string
 }
 
 // remembered is how many requests are kept at least.
@@ -162,10 +164,14 @@ func (s *Server) Requests() []Request {
 }
 
 func (s *Server) record(r *http.Request, user string) {
+	var permission string
+	if q := s.parse(r); q != nil && !reviewing(q) {
+		permission = q.permission()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.requests) >= 2*remembered {
 		s.requests = append([]Request(nil), s.requests[remembered:]...)
 	}
-	s.requests = append(s.requests, Request{User: user, Agent: r.UserAgent(), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery})
+	s.requests = append(s.requests, Request{User: user, Agent: r.UserAgent(), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Permission: permission})
 }
