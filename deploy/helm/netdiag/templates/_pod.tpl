@@ -83,12 +83,35 @@ policy:
 {{ toYaml . }}
 {{- end }}
 {{- end }}
-{{- /* The port of settings.health; empty where that is none. */ -}}
+{{- /* Where a component answers health checks, such as :8080; none where it doesn't: (list $ "serve"). */ -}}
+{{- define "netdiag.health" -}}
+{{- $values := (index . 0).Values -}}
+{{- if eq (index . 1) "serve" -}}
+{{ dig "health" ":8080" ($values.settings | default dict) }}
+{{- else -}}
+{{ $values.executor.health }}
+{{- end -}}
+{{- end }}
+{{- /* The port of that; empty where there is none. */ -}}
 {{- define "netdiag.healthPort" -}}
-{{- $address := dig "health" ":8080" (.Values.settings | default dict) -}}
-{{- if and $address (ne $address "none") -}}
+{{- $address := include "netdiag.health" . -}}
+{{- if ne $address "none" -}}
 {{ $address | splitList ":" | last }}
 {{- end -}}
+{{- end }}
+{{- /* Ports and probes of a container. A restart never mends Slack or AWS: liveness asks the process alone. */ -}}
+{{- define "netdiag.probes" -}}
+{{- with include "netdiag.healthPort" . }}
+ports:
+- {name: health, containerPort: {{ . }}}
+livenessProbe:
+  httpGet: {path: /healthz, port: health}
+  periodSeconds: 20
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {path: /readyz, port: health}
+  periodSeconds: 10
+{{- end }}
 {{- end }}
 {{- /* The kinds of change that the executor may make, as it names them; empty where all are off. */ -}}
 {{- define "netdiag.kinds" -}}
