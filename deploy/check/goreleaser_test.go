@@ -102,6 +102,25 @@ func TestReleasedImage(t *testing.T) {
 	}
 }
 
+// The chart installs the image that a release pushes: from the same place, by the version that make chart gives both.
+func TestChartTakesTheReleasedImage(t *testing.T) {
+	text, err := os.ReadFile(root + "deploy/helm/netdiag/values.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := loaded(t).DockersV2[0]
+	if want := "\n  repository: " + d.Images[0] + "\n  tag: \"\" "; !strings.Contains(string(text), want) {
+		t.Errorf("values.yaml does not have%s", want)
+	}
+	if !slices.Contains(d.Tags, "{{ .Version }}") {
+		t.Errorf("no image has the version of the chart as its tag, but %v", d.Tags)
+	}
+	made := string(run(t, "make", "-n", "chart", "VERSION=1.2.3"))
+	if want := "--version 1.2.3 --app-version 1.2.3 "; !strings.Contains(made, want) {
+		t.Errorf("make chart runs %s, want %s", made, want)
+	}
+}
+
 // Everything that a release hands out is signed or named in what is signed, and each file that it packs is there.
 func TestReleaseIsWhole(t *testing.T) {
 	c := loaded(t)
