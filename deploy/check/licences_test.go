@@ -165,7 +165,7 @@ func notices(all []text) string {
 func table(all []text) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Licences\n\nWritten by `make licences`; do not edit. What `bot` is linked of besides its own code, and the terms of each, which\n"+
-		"[THIRD_PARTY_NOTICES](../THIRD_PARTY_NOTICES) has in full. `make test` fails where a module has other terms than %s.\n\n| module | licence |\n| --- | --- |\n", strings.Join(allowed(), ", "))
+		"[THIRD_PARTY_NOTICES](../THIRD_PARTY_NOTICES) has in full. The image has that file in\n`/licenses`, and in `/usr/share/doc` the terms of what its base brings. `make test` fails where a module has other terms than %s.\n\n| module | licence |\n| --- | --- |\n", strings.Join(allowed(), ", "))
 	by := map[string][]string{}
 	for _, one := range all {
 		by[one.module] = append(by[one.module], one.licences...)

@@ -58,7 +58,8 @@ var (
 )
 
 // loose says what a workflow does that gives a thief of something else more than needs be: an action that its owner could change
-// under us, rights that a job does not name, a token left in the checkout, code of strangers run with our rights, no end.
+// under us, rights that a job does not name, a token left in the checkout, code of strangers run with our rights, what another
+// run left in a release, no end.
 func loose(t *testing.T, file string) []string {
 	t.Helper()
 	w, lines := parse(t, file)
@@ -66,7 +67,11 @@ func loose(t *testing.T, file string) []string {
 	complain := func(pos *actionlint.Pos, format string, args ...any) {
 		out = append(out, fmt.Sprintf("%s:%d: ", filepath.Base(file), pos.Line)+fmt.Sprintf(format, args...))
 	}
+	released := false
 	for _, e := range w.On {
+		if hook, ok := e.(*actionlint.WebhookEvent); ok && hook.Tags != nil {
+			released = true
+		}
 		if e.EventName() == "pull_request_target" || e.EventName() == "workflow_run" {
 			out = append(out, fmt.Sprintf("%s: on %s", filepath.Base(file), e.EventName()))
 		}
@@ -94,6 +99,9 @@ func loose(t *testing.T, file string) []string {
 			}
 			if keep := action.Inputs["persist-credentials"]; strings.HasPrefix(action.Uses.Value, "actions/checkout@") && (keep == nil || keep.Value.Value != "false") {
 				complain(action.Uses.Pos, "the checkout keeps its token")
+			}
+			if cache := action.Inputs["cache"]; released && (strings.HasPrefix(action.Uses.Value, "actions/cache@") || strings.HasPrefix(action.Uses.Value, "actions/setup-go@") && (cache == nil || cache.Value.Value != "false")) {
+				complain(action.Uses.Pos, "a release takes what another run has kept")
 			}
 		}
 	}
@@ -133,12 +141,13 @@ func TestWorkflowComplaints(t *testing.T) {
 	wantLoose := []string{
 		"workflow.loose.yaml: on pull_request_target",
 		"workflow.loose.yaml: top permissions are not {}",
-		"workflow.loose.yaml:10: debian:12 is not pinned by digest",
-		"workflow.loose.yaml:12: actions/checkout@v6 is not pinned by commit, with its version beside it",
-		"workflow.loose.yaml:12: the checkout keeps its token",
-		"workflow.loose.yaml:13: actions/setup-go@4b73464bb391d4059bd26b0524d20df3927bd417 is not pinned by commit, with its version beside it",
-		"workflow.loose.yaml:6: job all does not name its rights",
-		"workflow.loose.yaml:6: job all has no end",
+		"workflow.loose.yaml:13: debian:12 is not pinned by digest",
+		"workflow.loose.yaml:15: actions/checkout@v6 is not pinned by commit, with its version beside it",
+		"workflow.loose.yaml:15: the checkout keeps its token",
+		"workflow.loose.yaml:16: a release takes what another run has kept",
+		"workflow.loose.yaml:16: actions/setup-go@4b73464bb391d4059bd26b0524d20df3927bd417 is not pinned by commit, with its version beside it",
+		"workflow.loose.yaml:9: job all does not name its rights",
+		"workflow.loose.yaml:9: job all has no end",
 	}
 	if diff := cmp.Diff(wantLoose, loose(t, "testdata/workflow.loose.yaml")); diff != "" {
 		t.Error(diff)
