@@ -74,7 +74,7 @@ func weigh(file string) (weight, error) {
 	if err != nil {
 		return weight{}, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	header, err := elf.NewFile(f)
 	if err != nil {
 		return weight{}, program.Misuse("%s is no program for Linux: %v", file, err)
