@@ -113,6 +113,8 @@ const (
 type Outcome struct {
 	Report   Report
 	Snapshot json.RawMessage
+	// Read and Judged are how long reading and judging took; 0 of a replay.
+	Read, Judged time.Duration
 }
 
 // Run collects and analyzes. now is the clock of the report, took measures the run and may be nil.
@@ -122,13 +124,16 @@ func (d Diagnosis) Run(ctx context.Context, in Inputs, t Target) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
+	read := in.clock()
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("encode snapshot of %s: %w", d.Name, err)
 	}
 	// What is judged is what is stored: the snapshot goes through JSON first, so that a replay says the same.
 	out, err := d.Replay(raw, t, in.Now)
-	out.Report.TookSeconds = in.clock().Sub(start).Seconds()
+	judged := in.clock()
+	out.Read, out.Judged = read.Sub(start), judged.Sub(read)
+	out.Report.TookSeconds = judged.Sub(start).Seconds()
 	return out, err
 }
 

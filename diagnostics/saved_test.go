@@ -43,8 +43,8 @@ func TestSavedSaysTheSameAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(out.Report, again.Report); diff != "" || out.Report.TookSeconds != 1 {
-		t.Errorf("took %v (-run +replayed):\n%s", out.Report.TookSeconds, diff)
+	if diff := cmp.Diff(out.Report, again.Report); diff != "" || out.Report.TookSeconds != 2 || out.Read != time.Second || out.Judged != time.Second {
+		t.Errorf("took %v, read %v, judged %v (-run +replayed):\n%s", out.Report.TookSeconds, out.Read, out.Judged, diff)
 	}
 	report, err := json.Marshal(out.Report)
 	if err != nil {

@@ -68,7 +68,7 @@ func (b *Bot) offer(ctx context.Context, c slack.InteractionCallback) verdict {
 		rem, err = b.Book.Weigh(ctx, name, click)
 	}
 	if err != nil {
-		return b.refused(log, name, rem, because(err, unknown))
+		return b.refused(log, click.Verdict, name, rem, because(err, unknown))
 	}
 	view := render.DecisionView(render.Decision{
 		Remediation: rem, Verdict: click.Verdict, Stopped: b.stopped(ctx),
@@ -126,17 +126,20 @@ func because(refusal, why error) error {
 }
 
 // refused is what to say of a click that doesn't count, and the one line of the log about it.
-func (b *Bot) refused(log *zap.Logger, name string, rem casebook.Remediation, err error) verdict {
+func (b *Bot) refused(log *zap.Logger, what casebook.Verdict, name string, rem casebook.Remediation, err error) verdict {
 	var settled *casebook.Settled
 	var refusal diagnostics.Refusal
 	switch {
 	case errors.As(err, &settled):
+		b.meters.decided(what, "late")
 		log.Info("a click too late", zap.String("phase", string(settled.Phase)))
 		return verdict{answer: settled.Sentence, late: rem}
 	case errors.As(err, &refusal):
+		b.meters.decided(what, "refused")
 		log.Warn("a click refused", zap.String("why", clean(err).Error()))
 		return verdict{answer: string(refusal), anybody: refusal == unknownButton || refusal == nobodyKnown}
 	}
+	b.meters.decided(what, "fault")
 	log.Error("record a decision", zap.Error(err))
 	return verdict{answer: fmt.Sprintf("Something went wrong inside netdiag; your click on %s was not recorded. Try again.", name)}
 }

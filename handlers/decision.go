@@ -97,7 +97,7 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback, d decisio
 		err = b.weighed(ctx, c, name, &click)
 	}
 	if err != nil {
-		return b.refused(log, name, casebook.Remediation{}, err)
+		return b.refused(log, click.Verdict, name, casebook.Remediation{}, err)
 	}
 	if reason := fields(c.View)[render.FieldReason].Value; click.Verdict == casebook.Reject {
 		click.Reason = shortened(reason, render.MaxReason)
@@ -106,6 +106,7 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback, d decisio
 	click.By, unknown = b.grouped(ctx, click.By)
 	if rem, err := b.Book.Weigh(ctx, name, click); err == nil && render.NeedsName(rem, click.Verdict) {
 		if typed := fields(c.View)[render.FieldName]; strings.TrimSpace(typed.Value) != rem.Plan.Target {
+			b.meters.decided(click.Verdict, "refused")
 			log.Warn("a click refused", zap.String("why", "another name was typed"))
 			sentence := "This is not what would be changed. Nothing was recorded. Type it exactly: " + rem.Plan.Target
 			return verdict{answer: sentence, wrong: map[string]string{orElse(typed.BlockID, render.FieldName): sentence}}
@@ -113,8 +114,9 @@ func (b *Bot) decide(ctx context.Context, c slack.InteractionCallback, d decisio
 	}
 	rem, err := b.Book.Decide(ctx, name, click)
 	if err != nil {
-		return b.refused(log, name, rem, because(err, unknown))
+		return b.refused(log, click.Verdict, name, rem, because(err, unknown))
 	}
+	b.meters.decided(click.Verdict, "recorded")
 	log.Info("decided", zap.String("phase", string(rem.Status.Phase)), zap.String("plan", rem.Plan.Hash))
 	return verdict{answer: b.recorded(ctx, rem, click.Verdict), counts: true}
 }

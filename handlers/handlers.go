@@ -75,7 +75,7 @@ type Bot struct {
 	pulse  *pulse
 	meters *slackMeters
 
-	jobs  chan string   // names of investigations to answer
+	jobs  chan job      // investigations to answer
 	slots chan struct{} // one for each question that waits or is being answered
 	take  chan struct{} // one for each envelope being handled
 
@@ -116,7 +116,7 @@ func New(c Config) (*Bot, error) {
 		Config: c,
 		http:   transport(c),
 		pulse:  newPulse(),
-		jobs:   make(chan string, c.Workers+c.Queue),
+		jobs:   make(chan job, c.Workers+c.Queue),
 		slots:  make(chan struct{}, c.Workers+c.Queue),
 		take:   make(chan struct{}, 512),
 		busy:   map[string]bool{},
@@ -234,6 +234,12 @@ func (b *Bot) reserve() bool {
 
 func (b *Bot) release() { <-b.slots }
 
+// job is an investigation that waits for a worker, and since when.
+type job struct {
+	name  string
+	since time.Time
+}
+
 // enqueue hands an investigation to the workers; the caller has reserved a place. It is false where it is here already.
 func (b *Bot) enqueue(name string) bool {
 	b.mu.Lock()
@@ -242,7 +248,7 @@ func (b *Bot) enqueue(name string) bool {
 		return false
 	}
 	b.busy[name] = true
-	b.jobs <- name // never blocks: there are as many places as slots
+	b.jobs <- job{name, b.Now()} // never blocks: there are as many places as slots
 	return true
 }
 

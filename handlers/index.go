@@ -16,8 +16,9 @@ import (
 // would take longer than Slack waits.
 type index struct {
 	mu    sync.Mutex
-	asked map[string]asked     // investigations
-	open  map[string]time.Time // remediations that wait for a decision, and until when
+	asked map[string]asked          // investigations
+	open  map[string]time.Time      // remediations that wait for a decision, and until when
+	phase map[string]casebook.Phase // of the remediations that are not over
 
 	decided map[string]map[string]time.Time // by investigation: the remediations that somebody decided on, and since when they are there
 }
@@ -40,9 +41,11 @@ func (x *index) investigation(inv casebook.Investigation) {
 	x.asked[inv.Name] = asked{inv.Name, inv.Created, q.Team, q.User, q.Channel, inv.Status.Root.Channel}
 }
 
-func (x *index) remediation(rem casebook.Remediation) {
+// remediation takes in a remediation; ended is true where it was not over when it was seen last.
+func (x *index) remediation(rem casebook.Remediation) (ended bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	ended = x.move(rem)
 	if of := rem.Plan.Investigation; len(rem.Status.Decisions) > 0 {
 		if x.decided == nil {
 			x.decided = map[string]map[string]time.Time{}
@@ -54,12 +57,38 @@ func (x *index) remediation(rem casebook.Remediation) {
 	}
 	if rem.Status.Phase != casebook.AwaitingApproval {
 		delete(x.open, rem.Name)
-		return
+		return ended
 	}
 	if x.open == nil {
 		x.open = map[string]time.Time{}
 	}
 	x.open[rem.Name] = rem.Plan.Expires
+	return ended
+}
+
+// move notes the phase of a remediation; the lock is held.
+func (x *index) move(rem casebook.Remediation) (ended bool) {
+	if rem.Status.Phase.Terminal() {
+		_, ended = x.phase[rem.Name]
+		delete(x.phase, rem.Name)
+		return ended
+	}
+	if x.phase == nil {
+		x.phase = map[string]casebook.Phase{}
+	}
+	x.phase[rem.Name] = rem.Status.Phase
+	return false
+}
+
+// phases counts the remediations that are not over.
+func (x *index) phases() map[casebook.Phase]int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	out := map[casebook.Phase]int{}
+	for _, p := range x.phase {
+		out[p]++
+	}
+	return out
 }
 
 // newest names at most n of the investigations that which holds for, the newest first.
@@ -99,6 +128,7 @@ func (x *index) forget(name string) {
 	defer x.mu.Unlock()
 	delete(x.asked, name)
 	delete(x.open, name)
+	delete(x.phase, name)
 	delete(x.decided, name)
 	for _, of := range x.decided {
 		delete(of, name)

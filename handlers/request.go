@@ -119,6 +119,7 @@ func (b *Bot) question(ctx context.Context, r request, c ask.Command) (name stri
 		return "", err
 	}
 	if !b.reserve() {
+		b.meters.busy.Inc()
 		return "", errBusy
 	}
 	b.tell.remember(casebook.InvestigationName(r.key), r.url) // before the record is there: who shows it looks for this at once

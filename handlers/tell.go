@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/netdiag/netdiag/internal/casebook"
+	"github.com/netdiag/netdiag/internal/meters"
 )
 
 // teller makes Slack show what is in the store: it follows every record, posts what is missing, and notes what it has
@@ -79,7 +80,9 @@ func (t *teller) run(ctx context.Context) error {
 				return ended(ctx, "remediations")
 			}
 			t.Book.Note(rem)
-			t.index.remediation(rem)
+			if t.index.remediation(rem) {
+				t.meters.outcomes.WithLabelValues(meters.FixLabel(rem.Plan.Fix.ID), string(rem.Status.Phase)).Inc()
+			}
 			if !settled(rem) && !up(rem) {
 				t.follow(ctx, rem)
 			}

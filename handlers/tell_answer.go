@@ -77,7 +77,10 @@ func (t *teller) tellAnswer(ctx context.Context, inv casebook.Investigation) (ca
 		return inv, nil
 	}
 	in := render.Thread{Investigation: inv.Name, Mention: t.askers(ctx, inv), Cards: t.fixable(inv.Question) && !direct(inv.Status.Root.Channel)}
-	for i, m := range render.Answer(*inv.Status.Report, in) {
+	start := t.Now()
+	messages := render.Answer(*inv.Status.Report, in)
+	t.Meters.Rendered(*inv.Status.Report, t.Now().Sub(start))
+	for i, m := range messages {
 		var err error
 		if inv, err = t.tellPart(ctx, inv, fmt.Sprintf("answer-%d", i), m); err != nil {
 			return inv, err

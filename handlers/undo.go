@@ -27,7 +27,7 @@ func (b *Bot) undo(ctx context.Context, c slack.InteractionCallback, ack func(co
 			_, err = b.Book.ProposeUndo(ctx, name, click.By) // says why
 		}
 		if err != nil {
-			return b.refused(log, name, casebook.Remediation{}, err)
+			return b.refused(log, undoing, name, casebook.Remediation{}, err)
 		}
 		view := render.UndoView(rem, decisionOf(name, click, c.Container.ThreadTs).String())
 		if _, err := b.web.api.OpenViewContext(ctx, c.TriggerID, view); err != nil {
@@ -78,8 +78,9 @@ func (b *Bot) askUndo(ctx context.Context, c slack.InteractionCallback, d decisi
 		rem, err = b.Book.ProposeUndo(ctx, name, click.By)
 	}
 	if err != nil {
-		return b.refused(log, name, casebook.Remediation{}, err)
+		return b.refused(log, undoing, name, casebook.Remediation{}, err)
 	}
+	b.meters.decided(undoing, "recorded")
 	log.Info("an undo is asked for", zap.String("undo", rem.Name), zap.String("plan", rem.Plan.Hash))
 	return verdict{counts: true, answer: fmt.Sprintf("The undo is asked for; its card comes into this thread. %s.", whoApproves(rem.Plan))}
 }

@@ -29,7 +29,9 @@ func (b *Bot) work(taking, ctx context.Context) {
 	for taking.Err() == nil {
 		select {
 		case <-taking.Done():
-		case name := <-b.jobs:
+		case j := <-b.jobs:
+			name := j.name
+			b.meters.waited.Observe(b.Now().Sub(j.since).Seconds())
 			b.answer(ctx, name)
 			b.tell.investigation(ctx, name) // as the store will tell too, but before the worker stops
 			b.mu.Lock()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"time"
 
@@ -39,16 +40,28 @@ type connection struct {
 	ledger func(namespace, holder string) (casebook.Ledger, error)
 }
 
-// connect finds the cluster and the account. It asks neither anything yet. r, where it isn't nil, listens to what is read.
-func (a *access) connect(ctx context.Context, r *record.Recorder) (connection, error) {
+// listener is told of what is read and written; nil functions hear nothing.
+type listener struct {
+	aws        func(awsnet.Answer)
+	kubernetes func(http.RoundTripper) http.RoundTripper // wraps the transport
+}
+
+// recording lets a recorder listen; nil hears nothing.
+func recording(r *record.Recorder) listener {
+	if r == nil {
+		return listener{}
+	}
+	return listener{r.AWS, r.Kubernetes}
+}
+
+// connect finds the cluster and the account. It asks neither anything yet.
+func (a *access) connect(ctx context.Context, l listener) (connection, error) {
 	cfg, err := kube.Config(a.file, a.context)
 	if err != nil {
 		return connection{}, &program.Exit{Status: program.Unreadable, Err: err}
 	}
-	options := awsnet.Options{Region: a.region}
-	if r != nil {
-		cfg.Wrap(r.Kubernetes)
-		options.Observe = r.AWS
+	if l.kubernetes != nil {
+		cfg.Wrap(l.kubernetes)
 	}
 	k, err := kube.New(cfg)
 	if err != nil {
@@ -61,7 +74,7 @@ func (a *access) connect(ctx context.Context, r *record.Recorder) (connection, e
 	if cluster == "" {
 		return connection{}, program.Misuse("which EKS cluster is this? Give its name with --cluster, or set NETDIAG_CLUSTER")
 	}
-	n, err := awsnet.New(ctx, options)
+	n, err := awsnet.New(ctx, awsnet.Options{Region: a.region, Observe: l.aws})
 	if err != nil {
 		return connection{}, &program.Exit{Status: program.Unreadable, Err: err}
 	}

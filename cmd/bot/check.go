@@ -40,7 +40,7 @@ func (i *inspection) miss(format string, args ...any) {
 func (s settings) check(ctx context.Context, out io.Writer) error {
 	i := &inspection{out: out}
 	s.checkSlack(ctx, i)
-	conn, err := s.access.connect(ctx, nil)
+	conn, err := s.access.connect(ctx, listener{})
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (a *access) ask(ctx context.Context, q program.Question, r *record.Recorder
 	if os.Getenv("GOMEMLIMIT") == "" && r == nil { // a recorder keeps what a run lets go
 		debug.SetMemoryLimit(enough)
 	}
-	conn, err := a.connect(ctx, r)
+	conn, err := a.connect(ctx, recording(r))
 	if err != nil {
 		return diagnostics.Outcome{}, err
 	}

@@ -74,7 +74,8 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 				}
 				own.Health = health
 			}
-			conn, err := a.connect(c.Context(), nil)
+			m := meters.New(program.Version())
+			conn, err := a.connect(c.Context(), metering(m, log))
 			if err != nil {
 				return err
 			}
@@ -86,12 +87,11 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			if err != nil {
 				return err
 			}
-			meter := meters.New(program.Version())
-			counts := meter.Executor()
+			counts := m.Executor()
 			e := &casebook.Executor{
 				Store:    store,
 				Hands:    remedy.Split{AWS: conn.source.AWS.HandsAs(fixRole), Kubernetes: conn.source.Kube.Hands(), Kinds: append([]string{}, kinds...)},
-				Diagnose: diagnoseFor(conn.source),
+				Diagnose: diagnoseFor(conn.source, m),
 				Now:      time.Now, After: time.After, Holder: holder, Poll: poll, Trusts: own.trusts, PerTarget: perTarget, Meter: counts,
 				Fault: func(remediation string, err error) {
 					counts.Fault()
@@ -104,7 +104,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			}
 			defer audit(c.Context(), store, ledger, log)()
 			log.Info("executing", zap.String("holder", holder), zap.String("namespace", namespace))
-			if err := beside(c.Context(), own.Health, meter.Handler(e.Ready), log, e.Run); err != nil && c.Context().Err() == nil {
+			if err := beside(c.Context(), own.Health, m.Handler(e.Ready), log, e.Run); err != nil && c.Context().Err() == nil {
 				return err
 			}
 			return nil
@@ -139,13 +139,14 @@ func executorSettings(file string) (executing, error) {
 }
 
 // diagnoseFor diagnoses anew: every call reads everything again.
-func diagnoseFor(src live.Source) func(context.Context, string, diagnostics.Target) (diagnostics.Report, error) {
+func diagnoseFor(src live.Source, m *meters.Meters) func(context.Context, string, diagnostics.Target) (diagnostics.Report, error) {
 	return func(ctx context.Context, name string, t diagnostics.Target) (diagnostics.Report, error) {
 		d, ok := all.Find(name)
 		if !ok {
 			return diagnostics.Report{}, fmt.Errorf("diagnose %s: this version has no such diagnosis", name)
 		}
 		out, err := src.Diagnose(ctx, d, t, nil)
+		m.Diagnosed(d, out, err)
 		return out.Report, err
 	}
 }

@@ -11,17 +11,19 @@ import (
 	"github.com/netdiag/netdiag/handlers"
 	"github.com/netdiag/netdiag/internal/config"
 	"github.com/netdiag/netdiag/internal/live"
+	"github.com/netdiag/netdiag/internal/meters"
 )
 
 // reach is every cluster that questions can be about.
 type reach struct {
 	targets []diagnostics.Target // the first one is what a question means that names none
 	sources map[string]live.Source
+	meters  *meters.Meters
 }
 
 // reach connects the further clusters of the settings beside the first one. It asks them nothing yet but their account.
-func (s settings) reach(ctx context.Context, first connection, log *zap.Logger) (reach, error) {
-	r := reach{sources: map[string]live.Source{}}
+func (s settings) reach(ctx context.Context, first connection, m *meters.Meters, log *zap.Logger) (reach, error) {
+	r := reach{sources: map[string]live.Source{}, meters: m}
 	add := func(c connection) {
 		c.source.Limit = s.Limits.Diagnosis
 		account, err := c.source.AWS.Account(ctx)
@@ -35,7 +37,7 @@ func (s settings) reach(ctx context.Context, first connection, log *zap.Logger) 
 	add(first)
 	for _, k := range s.Clusters {
 		a := access{cluster: k.Name, region: cmp.Or(k.Region, first.target.Region), kubeconfig: kubeconfig{k.Kubeconfig, k.Context}}
-		c, err := a.connect(ctx, nil)
+		c, err := a.connect(ctx, metering(m, log))
 		if err != nil {
 			return reach{}, fmt.Errorf("cluster %s: %w", k.Name, err)
 		}
@@ -50,7 +52,9 @@ func (r reach) diagnose(ctx context.Context, d diagnostics.Diagnosis, t diagnost
 	if !ok { // the settings have changed since it was asked
 		return diagnostics.Outcome{}, diagnostics.Refusal("I don't look at cluster " + t.Cluster + " any more.")
 	}
-	return source.Diagnose(ctx, d, t, progress)
+	out, err := source.Diagnose(ctx, d, t, progress)
+	r.meters.Diagnosed(d, out, err)
+	return out, err
 }
 
 // places gives forms what there is in each cluster.

@@ -13,6 +13,7 @@ import (
 	"github.com/netdiag/netdiag/handlers"
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/config"
+	"github.com/netdiag/netdiag/internal/meters"
 	"github.com/netdiag/netdiag/internal/program"
 	"github.com/netdiag/netdiag/internal/store/memory"
 )
@@ -91,7 +92,8 @@ func (s settings) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := s.access.connect(ctx, nil)
+	m := meters.New(program.Version())
+	conn, err := s.access.connect(ctx, metering(m, log))
 	if err != nil {
 		return err
 	}
@@ -99,7 +101,7 @@ func (s settings) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reach, err := s.reach(ctx, conn, log)
+	reach, err := s.reach(ctx, conn, m, log)
 	if err != nil {
 		return err
 	}
@@ -112,7 +114,7 @@ func (s settings) serve(ctx context.Context) error {
 		return err
 	}
 	b, err := handlers.New(handlers.Config{
-		AppToken: s.app, BotToken: s.bot, APIURL: s.Slack.APIURL, Log: log, Holder: name, Version: program.Version(),
+		AppToken: s.app, BotToken: s.bot, APIURL: s.Slack.APIURL, Log: log, Holder: name, Version: program.Version(), Meters: m,
 		Book:      &casebook.Book{Store: store, Policy: s.Policy, Now: time.Now},
 		Diagnose:  reach.diagnose,
 		Diagnoses: all.Diagnoses(),

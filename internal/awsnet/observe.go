@@ -3,6 +3,7 @@ package awsnet
 import (
 	"context"
 	"errors"
+	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -23,6 +24,7 @@ type Answer struct {
 	Code   string // error code of AWS, where it gave one
 	// Throttled tells that AWS throttled the call at least once, whatever became of it.
 	Throttled bool
+	Took      time.Duration // all attempts together, with the waiting between them
 }
 
 // services gives the prefix of IAM actions for the service ids of the SDK.
@@ -36,8 +38,9 @@ func observed(seen func(Answer)) func(*middleware.Stack) error {
 	return func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("netdiag:observe",
 			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+				start := time.Now()
 				out, metadata, err := next.HandleInitialize(ctx, in)
-				a := Answer{Service: services[awsmiddleware.GetServiceID(ctx)], Action: awsmiddleware.GetOperationName(ctx), Input: in.Parameters}
+				a := Answer{Took: time.Since(start), Service: services[awsmiddleware.GetServiceID(ctx)], Action: awsmiddleware.GetOperationName(ctx), Input: in.Parameters}
 				if err == nil {
 					a.Output = out.Result
 				} else {

@@ -112,6 +112,11 @@ var next = map[Phase][]Phase{
 	NeedsHuman:       {RollingBack, RolledBack, Succeeded},
 }
 
+// OpenPhases lists the phases that are not terminal, in the order in which a fix usually goes through them.
+func OpenPhases() []Phase {
+	return []Phase{Proposed, AwaitingApproval, Approved, Preflight, Applying, Verifying, RollingBack, NeedsHuman}
+}
+
 // Terminal reports whether nothing may follow. NeedsHuman is not terminal: a person may still settle it.
 func (p Phase) Terminal() bool { return len(next[p]) == 0 }
 

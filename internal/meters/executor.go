@@ -49,7 +49,7 @@ func (e *Executor) Claimed(end casebook.ClaimEnd) { e.claims.WithLabelValues(str
 
 // Moved implements casebook.Meter.
 func (e *Executor) Moved(p casebook.Plan, from, to casebook.Phase, took time.Duration) {
-	e.phases.WithLabelValues(fixLabel(p.Fix.ID), strconv.FormatBool(p.Undoes != ""), string(to)).Inc()
+	e.phases.WithLabelValues(FixLabel(p.Fix.ID), strconv.FormatBool(p.Undoes != ""), string(to)).Inc()
 	e.steps.WithLabelValues(string(from)).Observe(took.Seconds())
 }
 
@@ -65,8 +65,8 @@ func (e *Executor) Halted(on bool) {
 // Fault counts an error that nobody else sees.
 func (e *Executor) Fault() { e.faults.Inc() }
 
-// fixLabel is the id of a fix of the catalogue. A record could hold any other text.
-func fixLabel(id string) string {
+// FixLabel is the id of a fix of the catalogue. A record could hold any other text.
+func FixLabel(id string) string {
 	if diagnostics.FixByID(id).ID == "" {
 		return "unknown"
 	}

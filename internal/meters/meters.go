@@ -15,6 +15,8 @@ import (
 // Meters are those of one process.
 type Meters struct {
 	Registry *prometheus.Registry
+	calls    calls
+	runs     runs
 }
 
 // New makes the meters that every process has. version is that of the program.
@@ -23,6 +25,7 @@ func New(version string) *Meters {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "netdiag_build_info", Help: "1, with the version of netdiag and of Go."}, []string{"version", "go"})
 	build.WithLabelValues(version, runtime.Version()).Set(1)
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
+	m.calls, m.runs = newCalls(m.Registry), newRuns(m.Registry)
 	return m
 }
 
