@@ -63,6 +63,9 @@ func TestSeeds(t *testing.T) {
 			a.approve(card)
 			r := a.settled(card)
 			a.done(card, r)
+			a.message("that nobody is asked for the other fix any more", func(m slack.Message) bool {
+				return strings.Contains(m.Plain(), "the trouble is gone since "+s.id+" was done ("+r.Name+")")
+			})
 			a.once()
 			if diff := cmp.Diff(s.calls, c.changes()); diff != "" {
 				t.Errorf("calls that change the account (-want +got):\n%s", diff)

@@ -157,6 +157,11 @@ func (t *teller) tellFix(ctx context.Context, rem casebook.Remediation, inv case
 		return rem, err
 	}
 	over := rem.Status.Phase.Terminal()
+	if rem.Status.Posted[settledKey] == "" {
+		if err := t.Book.Withdraw(ctx, rem); err != nil {
+			return rem, err
+		}
+	}
 	if rem, err = t.tellCard(ctx, rem, channel, thread, false); err != nil || !over { // what came meanwhile comes round again
 		return rem, err
 	}
