@@ -27,7 +27,8 @@ import (
 
 func executeCommand() *cobra.Command {
 	var a access
-	var namespace, file, fixRole, health string
+	var namespace, file, fixRole string
+	var given config.Operation
 	var poll, perTarget time.Duration
 	var kinds []string
 	c := &cobra.Command{
@@ -47,6 +48,8 @@ whose approvals count from a file of its own, which has only this:
   - users: [U0123ABCD]      # ids of Slack users; by risks, fixes and namespaces as in the settings of bot serve
     risks: [low, medium]
   health: :8080             # /healthz, /readyz and /metrics; none switches them off
+  logLevel: info            # debug, info, warn or error
+  debug: {pprof: ""}        # profiles and the log's level, at an address such as 127.0.0.1:6060
 
 Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong command line.`,
 		Example: "  bot execute --namespace netdiag",
@@ -60,20 +63,16 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 					return program.Misuse("--kinds: %q is none of %s", k, strings.Join(remedy.Kinds(), ", "))
 				}
 			}
-			log, err := logger()
+			own, err := executorSettings(file, given, c.Flags().Changed)
 			if err != nil {
 				return err
 			}
-			own, err := executorSettings(file)
+			level := levelOf(own.Operation)
+			log, err := logger(level)
 			if err != nil {
 				return err
 			}
-			if c.Flags().Changed("health") {
-				if err := config.CheckHealth(health); err != nil {
-					return program.Misuse("--health: %v", err)
-				}
-				own.Health = health
-			}
+			defer listening(c.Context(), level, log)()
 			m := meters.New(program.Version())
 			conn, err := a.connect(c.Context(), metering(m, log))
 			if err != nil {
@@ -104,7 +103,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			}
 			defer audit(c.Context(), store, ledger, log)()
 			log.Info("executing", zap.String("holder", holder), zap.String("namespace", namespace))
-			if err := beside(c.Context(), own.Health, m.Handler(e.Ready), log, e.Run); err != nil && c.Context().Err() == nil {
+			if err := beside(c.Context(), log, e.Run, health(own.Health, m.Handler(e.Ready)), debugging(own.Debug.Pprof, level)); err != nil && c.Context().Err() == nil {
 				return err
 			}
 			return nil
@@ -114,7 +113,9 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 	namespaced(c, &namespace)
 	c.Flags().StringVar(&fixRole, "fix-role", "", "ARN of the IAM role that is assumed for each change to AWS (default: none, the own identity makes them)")
 	c.Flags().StringVar(&file, "config", os.Getenv("NETDIAG_EXECUTOR_CONFIG"), "file that says whose approvals count (default: $NETDIAG_EXECUTOR_CONFIG, or else everybody's whom bot serve let approve)")
-	c.Flags().StringVar(&health, "health", ":8080", "address of /healthz, /readyz and /metrics, before that of the settings; none switches them off")
+	c.Flags().StringVar(&given.Health, "health", ":8080", "address of /healthz, /readyz and /metrics, before that of the settings; none switches them off")
+	c.Flags().StringVar(&given.LogLevel, "log-level", "info", "debug, info, warn or error, before that of the settings; SIGUSR1 makes it debug, SIGUSR2 what it was")
+	c.Flags().StringVar(&given.Debug.Pprof, "pprof", "", "address of profiles and of the log's level, of this machine alone, such as 127.0.0.1:6060 (default: none)")
 	c.Flags().DurationVar(&perTarget, "per-target", 30*time.Minute, "least time between two changes of one thing, undos excepted; below 0 none")
 	c.Flags().DurationVar(&poll, "poll", 5*time.Second, "time between two diagnoses while a change is watched")
 	c.Flags().StringSliceVar(&kinds, "kinds", remedy.Kinds(), "kinds of change that may be made; all others are refused")
@@ -127,15 +128,28 @@ type executing struct {
 	trusts func(string, casebook.Remediation) bool // nil without a file: whom bot serve let approve
 }
 
-func executorSettings(file string) (executing, error) {
-	if file == "" {
-		return executing{Executor: config.DefaultExecutor()}, nil
+// executorSettings reads the file, if there is one. What was given on the command line counts before it.
+func executorSettings(file string, flags config.Operation, given func(flag string) bool) (executing, error) {
+	out := executing{Executor: config.DefaultExecutor()}
+	if file != "" {
+		c, err := config.ReadExecutor(file)
+		if err != nil {
+			return out, program.Misuse("%v", err)
+		}
+		out = executing{c, c.Approvers.Trusts}
 	}
-	c, err := config.ReadExecutor(file)
-	if err != nil {
-		return executing{}, program.Misuse("%v", err)
+	for _, f := range []struct {
+		flag     string
+		from, to *string
+	}{{"health", &flags.Health, &out.Health}, {"log-level", &flags.LogLevel, &out.LogLevel}, {"pprof", &flags.Debug.Pprof, &out.Debug.Pprof}} {
+		if given(f.flag) {
+			*f.to = *f.from
+		}
 	}
-	return executing{c, c.Approvers.Trusts}, nil
+	if setting, err := out.Check(); err != nil {
+		return out, program.Misuse("--%s: %v", map[string]string{"health": "health", "logLevel": "log-level", "debug.pprof": "pprof"}[setting], err)
+	}
+	return out, nil
 }
 
 // diagnoseFor diagnoses anew: every call reads everything again.
@@ -168,8 +182,10 @@ func holder() (string, error) {
 	return name + "-" + hex.EncodeToString(b), nil
 }
 
-func logger() (*zap.Logger, error) {
+// logger writes what is at least of a level, which may change while the program runs.
+func logger(level zap.AtomicLevel) (*zap.Logger, error) {
 	cfg := zap.NewProductionConfig()
+	cfg.Level = level
 	cfg.Sampling = nil
 	cfg.DisableStacktrace = true
 	cfg.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder

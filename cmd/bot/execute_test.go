@@ -55,12 +55,17 @@ func (r *running) until(message string) map[string]any {
 	return nil
 }
 
+func (r *running) send(s os.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(s); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // stop ends the program by SIGTERM, and gives what else it said.
 func (r *running) stop() string {
 	r.t.Helper()
-	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		r.t.Fatal(err)
-	}
+	r.send(syscall.SIGTERM)
 	var rest strings.Builder
 	for r.log.Scan() {
 		rest.WriteString(r.log.Text() + "\n")

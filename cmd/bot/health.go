@@ -12,27 +12,53 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// beside does run, and beside it, to its very end, serves /healthz, /readyz and /metrics at address; none serves nothing.
-func beside(ctx context.Context, address string, health http.Handler, log *zap.Logger, run func(context.Context) error) error {
-	if address == "" || address == "none" {
-		return run(ctx)
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("listen for health checks: %w", err)
-	}
-	const limit = 10 * time.Second
-	server := &http.Server{Handler: health, ReadTimeout: limit, WriteTimeout: limit, IdleTimeout: time.Minute, ErrorLog: zap.NewStdLog(log)}
-	log.Info("health checks", zap.Stringer("address", listener.Addr()))
+// site is what a program serves beside its work.
+type site struct {
+	name    string // for the log
+	address string // empty or none: it is not served
+	handler http.Handler
+	limit   time.Duration // of an answer
+}
+
+// health serves /healthz, /readyz and /metrics.
+func health(address string, h http.Handler) site {
+	return site{"health checks", address, h, 10 * time.Second}
+}
+
+// beside does run, and serves sites beside it, to its very end.
+func beside(ctx context.Context, log *zap.Logger, run func(context.Context) error, sites ...site) error {
 	g, ctx := errgroup.WithContext(ctx) // whoever can't be scraped ends, and is started anew
-	g.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve health checks: %w", err)
+	var servers []*http.Server
+	defer func() {
+		for _, s := range servers { // where another site could not listen
+			_ = s.Close()
 		}
-		return nil
-	})
+		_ = g.Wait()
+	}()
+	for _, s := range sites {
+		if s.address == "" || s.address == "none" {
+			continue
+		}
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.address)
+		if err != nil {
+			return fmt.Errorf("listen for %s: %w", s.name, err)
+		}
+		server := &http.Server{Handler: s.handler, ReadTimeout: 10 * time.Second, WriteTimeout: s.limit, IdleTimeout: time.Minute, ErrorLog: zap.NewStdLog(log)}
+		servers = append(servers, server)
+		log.Info(s.name, zap.Stringer("address", listener.Addr()))
+		g.Go(func() error {
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve %s: %w", s.name, err)
+			}
+			return nil
+		})
+	}
 	g.Go(func() error {
-		defer server.Close() //nolint:errcheck // there is nothing left to lose
+		defer func() {
+			for _, s := range servers {
+				_ = s.Close() // there is nothing left to lose
+			}
+		}()
 		return run(ctx)
 	})
 	return g.Wait()

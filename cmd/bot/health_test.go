@@ -39,7 +39,7 @@ func TestHealth(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- beside(ctx, "127.0.0.1:0", b.Health(), zap.New(core), b.Run) }()
+	go func() { ended <- beside(ctx, zap.New(core), b.Run, health("127.0.0.1:0", b.Health())) }()
 	if err := workspace.Wait(t.Context(), func(s *slack.State) bool { return s.Sockets() > 0 }); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestHealth(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if err := beside(t.Context(), "256.0.0.1:1", b.Health(), zap.New(core), b.Run); err == nil || !strings.Contains(err.Error(), "listen for health checks") {
+	if err := beside(t.Context(), zap.New(core), b.Run, health("127.0.0.1:0", b.Health()), site{name: "debugging", address: "256.0.0.1:1"}); err == nil || !strings.Contains(err.Error(), "listen for debugging") {
 		t.Errorf("%v", err)
 	}
 }

@@ -88,10 +88,12 @@ func (a *access) settings(file string, given func(flag string) bool) (settings, 
 }
 
 func (s settings) serve(ctx context.Context) error {
-	log, err := logger()
+	level := levelOf(s.Operation)
+	log, err := logger(level)
 	if err != nil {
 		return err
 	}
+	defer listening(ctx, level, log)()
 	m := meters.New(program.Version())
 	conn, err := s.access.connect(ctx, metering(m, log))
 	if err != nil {
@@ -131,7 +133,7 @@ func (s settings) serve(ctx context.Context) error {
 	}
 	defer audit(ctx, store, ledger, log)()
 	log.Info("serving", zap.String("cluster", target.Cluster), zap.String("region", target.Region), zap.String("state", s.State), zap.Bool("fixes", s.Fixes))
-	if err := beside(ctx, s.Health, b.Health(), log, b.Run); err != nil && ctx.Err() == nil {
+	if err := beside(ctx, log, b.Run, health(s.Health, b.Health()), debugging(s.Debug.Pprof, level)); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil

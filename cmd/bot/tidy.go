@@ -23,7 +23,7 @@ Exit status: 0 all is tidy; 1 something could not be read or deleted, which the 
 		Example: "  bot tidy --namespace netdiag",
 		Args:    program.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			log, err := logger()
+			log, err := logger(zap.NewAtomicLevel())
 			if err != nil {
 				return err
 			}

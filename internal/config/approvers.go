@@ -11,12 +11,11 @@ import (
 type Executor struct {
 	// Approvers says whose approvals count, by user id; empty: nobody's.
 	Approvers policy.Approvers `yaml:"approvers"`
-	// Health is the address of /healthz, /readyz and /metrics, such as :8080; none switches them off.
-	Health string `yaml:"health"`
+	Operation `yaml:",inline"`
 }
 
 // DefaultExecutor is what counts without a file; but then the approvers are whom bot serve let approve.
-func DefaultExecutor() Executor { return Executor{Health: ":8080"} }
+func DefaultExecutor() Executor { return Executor{Operation: DefaultOperation()} }
 
 // ReadExecutor reads a file of settings of bot execute. Its error is an *Error where the content is wrong.
 func ReadExecutor(file string) (Executor, error) {
@@ -33,8 +32,8 @@ func ReadExecutor(file string) (Executor, error) {
 	if err := c.Approvers.Validate(); errors.As(err, &wrong) {
 		return Executor{}, s.at(wrong.Path, "%s", wrong.Reason)
 	}
-	if err := CheckHealth(c.Health); err != nil {
-		return Executor{}, s.at("health", "%v", err)
+	if setting, err := c.Check(); err != nil {
+		return Executor{}, s.at(setting, "%v", err)
 	}
 	return c, nil
 }

@@ -21,7 +21,7 @@ func TestReadExecutor(t *testing.T) {
 		return config.ReadExecutor(file)
 	}
 	got, err := read("approvers:\n- users: [U0123ABCD]\n  risks: [low]\n  namespaces: [shop]\n")
-	want := config.Executor{Approvers: policy.Approvers{{Users: []string{"U0123ABCD"}, Risks: []string{"low"}, Namespaces: []string{"shop"}}}, Health: ":8080"}
+	want := config.Executor{Approvers: policy.Approvers{{Users: []string{"U0123ABCD"}, Risks: []string{"low"}, Namespaces: []string{"shop"}}}, Operation: config.DefaultOperation()}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
@@ -30,6 +30,7 @@ func TestReadExecutor(t *testing.T) {
 		"approvers:\n- users: [alice]":         `"alice" is no user id`,
 		"approvers:\n- user: [U0123ABCD]":      "user",
 		"health: 8080":                         `f.yaml:1: health: "8080" is no address such as :8080, and not none`,
+		"logLevel: loud":                       `f.yaml:1: logLevel: "loud" is none of`,
 		"health: :http-alt":                    `f.yaml:1: health: ":http-alt" is no address`,
 		"approver:\n- users: [U0123ABCD]":      "approver",
 		"approvers:\n- fixes: [alb/edit-nacl]": "no fix that can be carried out",

@@ -32,6 +32,18 @@ func TestChartKnowsSettings(t *testing.T) {
 	compare(t, "settings", reflect.TypeFor[config.Config](), all.Properties["settings"], "cluster", "region", "namespace", "fixes", "policy")
 }
 
+// fields are those of a struct, with those of the structs that it holds among its own.
+func fields(of reflect.Type) (out []reflect.StructField) {
+	for f := range of.Fields() {
+		if f.Anonymous {
+			out = append(out, fields(f.Type)...)
+		} else {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 func compare(t *testing.T, path string, of reflect.Type, s schema, besides ...string) {
 	t.Helper()
 	switch of.Kind() {
@@ -49,7 +61,7 @@ func compare(t *testing.T, path string, of reflect.Type, s schema, besides ...st
 			return
 		}
 		var known []string
-		for f := range of.Fields() {
+		for _, f := range fields(of) {
 			name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 			known = append(known, name)
 			below, ok := s.Properties[name]

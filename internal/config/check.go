@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -40,20 +38,8 @@ func (s *sheet) checkPlace(c Config) error {
 	case c.State == "memory" && c.Fixes:
 		return s.at("fixes", "with state: memory nothing can be carried out, for bot execute can't see it; leave fixes out, or use state: kubernetes")
 	}
-	if err := CheckHealth(c.Health); err != nil {
-		return s.at("health", "%v", err)
-	}
-	return nil
-}
-
-// CheckHealth finds what can't be an address to listen at, and isn't none.
-func CheckHealth(address string) error {
-	if address == "" || address == "none" {
-		return nil
-	}
-	_, port, err := net.SplitHostPort(address)
-	if n, wrong := strconv.Atoi(port); err != nil || wrong != nil || n < 0 || n > 65535 {
-		return fmt.Errorf("%q is no address such as :8080, and not none", address)
+	if setting, err := c.Check(); err != nil {
+		return s.at(setting, "%v", err)
 	}
 	return nil
 }

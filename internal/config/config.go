@@ -22,13 +22,12 @@ type Config struct {
 	State     string `yaml:"state"`     // kubernetes or memory; kubernetes
 	Fixes     bool   `yaml:"fixes"`     // offer fixes with buttons; bot execute carries them out
 
-	Slack    Slack              `yaml:"slack"`
-	Policy   policy.Policy      `yaml:"policy"`
-	Channels map[string]Channel `yaml:"channels"` // by channel id
-	Clusters []Cluster          `yaml:"clusters"` // further clusters to read
-	Limits   Limits             `yaml:"limits"`
-	// Health is the address of /healthz, /readyz and /metrics, such as :8080; none switches them off.
-	Health string `yaml:"health"`
+	Slack     Slack              `yaml:"slack"`
+	Policy    policy.Policy      `yaml:"policy"`
+	Channels  map[string]Channel `yaml:"channels"` // by channel id
+	Clusters  []Cluster          `yaml:"clusters"` // further clusters to read
+	Limits    Limits             `yaml:"limits"`
+	Operation `yaml:",inline"`
 }
 
 // Slack says how to be connected.
@@ -84,7 +83,7 @@ func Read(file string) (Config, error) {
 
 // Parse reads the text of a file of that name: strictly, for a setting that is misspelled would silently not count.
 func Parse(file string, text []byte) (Config, error) {
-	c := Config{Namespace: "netdiag", State: "kubernetes", Health: ":8080", Slack: Slack{Connections: 2}, Limits: Limits{Workers: 4, Queue: 32, Diagnosis: 30 * time.Second}}
+	c := Config{Namespace: "netdiag", State: "kubernetes", Operation: DefaultOperation(), Slack: Slack{Connections: 2}, Limits: Limits{Workers: 4, Queue: 32, Diagnosis: 30 * time.Second}}
 	s, err := parse(file, text, &c)
 	if err != nil {
 		return Config{}, err

@@ -38,6 +38,8 @@ clusters:
   context: staging
 limits: {workers: 8, diagnosis: 1m}
 health: 127.0.0.1:9000
+logLevel: warn
+debug: {pprof: "localhost:6060"}
 `
 
 func TestParse(t *testing.T) {
@@ -50,10 +52,10 @@ func TestParse(t *testing.T) {
 		Slack: config.Slack{Connections: 3},
 		Policy: policy.Policy{Team: "T0123ABCD", Askers: []string{"*"}, Approvers: []policy.Grant{
 			{Users: []string{"U0123ABCD", "U0456EFGH"}, Risks: []string{"low", "medium"}, Namespaces: []string{"backend"}}, {Groups: []string{"S0123ABCD"}}}},
-		Channels: map[string]config.Channel{"C0123ABCD": {Namespace: "backend"}, "C0456EFGH": {Cluster: "staging"}},
-		Clusters: []config.Cluster{{Name: "staging", Context: "staging"}},
-		Limits:   config.Limits{Workers: 8, Queue: 32, Diagnosis: time.Minute},
-		Health:   "127.0.0.1:9000",
+		Channels:  map[string]config.Channel{"C0123ABCD": {Namespace: "backend"}, "C0456EFGH": {Cluster: "staging"}},
+		Clusters:  []config.Cluster{{Name: "staging", Context: "staging"}},
+		Limits:    config.Limits{Workers: 8, Queue: 32, Diagnosis: time.Minute},
+		Operation: config.Operation{Health: "127.0.0.1:9000", LogLevel: "warn", Debug: config.Debug{Pprof: "localhost:6060"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -83,6 +85,11 @@ func TestMistakes(t *testing.T) {
 		with("state: etcd"):                               `f.yaml:2: state: "etcd" is neither kubernetes nor memory`,
 		with("state: memory\nfixes: true"):                `f.yaml:3: fixes: with state: memory nothing can be carried out, for bot execute can't see it; leave fixes out, or use state: kubernetes`,
 		with("health: 8080"):                              `f.yaml:2: health: "8080" is no address such as :8080, and not none`,
+		with("logLevel: verbose"):                         `f.yaml:2: logLevel: "verbose" is none of debug, info, warn and error. The nearest are: error, debug, info.`,
+		with("logLevel: debg"):                            `f.yaml:2: logLevel: "debg" is none of debug, info, warn and error. Did you mean debug?`,
+		with("debug: {pprof: 6060}"):                      `f.yaml:2: debug.pprof: "6060" is no address such as 127.0.0.1:6060`,
+		with("debug:\n  pprof: :6060"):                    `f.yaml:3: debug.pprof: ":6060" can be reached from elsewhere: profiles are for this machine or pod alone, such as 127.0.0.1:6060; kubectl port-forward reaches that`,
+		with("debug: {pprof: 10.0.0.1:6060}"):             `f.yaml:2: debug.pprof: "10.0.0.1:6060" can be reached from elsewhere: profiles are for this machine or pod alone, such as 127.0.0.1:6060; kubectl port-forward reaches that`,
 		with("channels: {ops: {namespace: a}}"):           `f.yaml:2: channels.ops: "ops" is no channel id such as C0123ABCD; Slack shows it at the end of the channel's details`,
 		with("channels:\n  C0123:\n    namespace: My NS"): `f.yaml:4: channels.C0123.namespace: "My NS" can't be a namespace: lower-case letters, digits and -, at most 63`,
 		with("cluster: prod\nchannels:\n  C0123: {cluster: stagin}\nclusters: [{name: staging}]"): `f.yaml:4: channels.C0123.cluster: "stagin" is neither cluster nor among clusters. Did you mean staging?`,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -141,6 +142,10 @@ func (s *sheet) scalar(n *yaml.Node, t reflect.Type, path string) error {
 func settings(t reflect.Type) map[string]reflect.Type {
 	out := map[string]reflect.Type{}
 	for f := range t.Fields() {
+		if f.Anonymous { // its settings stand among the others
+			maps.Copy(out, settings(f.Type))
+			continue
+		}
 		out[cmp.Or(f.Tag.Get("yaml"), strings.ToLower(f.Name))] = f.Type
 	}
 	return out
