@@ -1,6 +1,9 @@
 package diagnostics
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 //go:generate go run ../internal/catalogue
 
@@ -37,6 +40,9 @@ func FixByID(id string) FixKind {
 	}
 	return FixKind{}
 }
+
+// Fixes lists the catalogue of fixes in its order.
+func Fixes() []FixKind { return slices.Clone(fixes) }
 
 // CausesOf lists the causes of a diagnosis in the order of the catalogue.
 func CausesOf(diagnosis string) []Cause {

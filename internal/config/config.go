@@ -81,9 +81,14 @@ func Read(file string) (Config, error) {
 	return Parse(file, text)
 }
 
+// Default is what counts where the settings say nothing.
+func Default() Config {
+	return Config{Namespace: "netdiag", State: "kubernetes", Operation: DefaultOperation(), Slack: Slack{Connections: 2}, Limits: Limits{Workers: 4, Queue: 32, Diagnosis: 30 * time.Second}}
+}
+
 // Parse reads the text of a file of that name: strictly, for a setting that is misspelled would silently not count.
 func Parse(file string, text []byte) (Config, error) {
-	c := Config{Namespace: "netdiag", State: "kubernetes", Operation: DefaultOperation(), Slack: Slack{Connections: 2}, Limits: Limits{Workers: 4, Queue: 32, Diagnosis: 30 * time.Second}}
+	c := Default()
 	s, err := parse(file, text, &c)
 	if err != nil {
 		return Config{}, err

@@ -146,7 +146,7 @@ func settings(t reflect.Type) map[string]reflect.Type {
 			maps.Copy(out, settings(f.Type))
 			continue
 		}
-		out[cmp.Or(f.Tag.Get("yaml"), strings.ToLower(f.Name))] = f.Type
+		out[key(f)] = f.Type
 	}
 	return out
 }
