@@ -72,8 +72,9 @@ lint: ## Lint (golangci-lint, built from its Go module)
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 
 .PHONY: generate
-generate: ## Write what is generated: the catalogue of causes and fixes; the chart's roles, the read policy, docs/permissions.md
+generate: ## Write what is generated: the catalogue of causes and fixes; the chart's roles, the read policy; settings, causes, permissions and metrics of docs/
 	$(GO) generate ./diagnostics ./internal/permissions
+	$(GO) run ./internal/guide docs
 
 .PHONY: bench
 bench: build weigh ## Score and time every world; write docs/accuracy.md and docs/performance.md
