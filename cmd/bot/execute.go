@@ -90,8 +90,8 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			e := &casebook.Executor{
 				Store:    store,
 				Hands:    remedy.Split{AWS: conn.source.AWS.HandsAs(fixRole), Kubernetes: conn.source.Kube.Hands(), Kinds: append([]string{}, kinds...)},
-				Diagnose: diagnoseFor(conn.source, m),
-				Now:      time.Now, After: time.After, Holder: holder, Poll: poll, Trusts: own.trusts, PerTarget: perTarget, Meter: counts,
+				Diagnose: diagnoseFor(conn.source, m), Cluster: conn.target.Cluster,
+				Now: time.Now, After: time.After, Holder: holder, Poll: poll, Trusts: own.trusts, PerTarget: perTarget, Meter: counts,
 				Fault: func(remediation string, err error) {
 					counts.Fault()
 					log.Error("remediation fault", zap.String("remediation", remediation), zap.Error(err))

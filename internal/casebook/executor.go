@@ -25,6 +25,8 @@ type Executor struct {
 	Now      func() time.Time
 	After    func(time.Duration) <-chan time.Time // time.After, or the same of another clock
 	Holder   string                               // one process since its start: the pod's name and a random part
+	// Cluster is the one in which changes are made, by the name of its settings; empty where it believes the record.
+	Cluster string
 	// Fault is told of errors that nobody else sees, once each; nil where nobody listens.
 	Fault func(remediation string, err error)
 	// Meter is told of claims, moves and halts; nil where nobody listens.

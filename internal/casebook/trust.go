@@ -32,6 +32,8 @@ func (e *Executor) distrust(r Remediation, all []Remediation, now time.Time) str
 		}
 	}
 	switch last := lastDecision(r.Status); {
+	case e.Cluster != "" && r.Plan.Question.Target.Cluster != e.Cluster:
+		return "Not carried out: it is about another cluster than the one that this executor makes changes in. Nothing was changed."
 	case r.Plan.Expires.After(r.Created.Add(ApprovalTTL + skew)):
 		return fmt.Sprintf("Not carried out: the plan says it can be approved for longer than %d minutes. Nothing was changed.", int(ApprovalTTL.Minutes()))
 	case last.After(now.Add(skew)):

@@ -27,6 +27,7 @@ func TestTheExecutorBelievesLittle(t *testing.T) {
 		"long expired": {nil, func(r *casebook.Remediation) {
 			r.Created, r.Plan.Expires = r.Created.Add(-time.Hour), r.Plan.Expires.Add(-time.Hour)
 		}, "had expired before"},
+		"of another cluster": {nil, func(r *casebook.Remediation) { r.Plan.Question.Target.Cluster = "staging" }, "about another cluster"},
 		"approved, and rejected": {nil, func(r *casebook.Remediation) {
 			r.Status.Decisions = append(r.Status.Decisions, decision(*r, second))
 			r.Status.Decisions[1].Verdict = casebook.Reject
@@ -44,7 +45,7 @@ func TestTheExecutorBelievesLittle(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				e := newExecutor(s, w, "executor-1")
-				e.Trusts = c.trusts
+				e.Trusts, e.Cluster = c.trusts, "prod"
 				_ = e.Run(ctx)
 				r = get(t, s, r.Name)
 				if carried := r.Status.Phase == casebook.Succeeded; carried != (c.want == "") || carried != (w.applied == 1) || !strings.Contains(r.Status.Outcome, c.want) {
