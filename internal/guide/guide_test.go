@@ -92,6 +92,35 @@ func TestAlertsAreExplained(t *testing.T) {
 	}
 }
 
+// The lines of the log that the runbook explains are written by the programs.
+func TestLogLinesThatAreNamedExist(t *testing.T) {
+	_, after, _ := strings.Cut(text(t, filepath.Join(docs, "operations.md")), "## The log\n")
+	section, _, _ := strings.Cut(after, "\n## ")
+	var code strings.Builder
+	for _, dir := range []string{"../../handlers", "../../cmd/bot"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.go") {
+				code.WriteString(text(t, file))
+			}
+		}
+	}
+	lines := regexp.MustCompile("(?m)^\\| (`[^|]+) \\|").FindAllStringSubmatch(section, -1)
+	if len(lines) < 5 {
+		t.Fatalf("%d lines in\n%s", len(lines), section)
+	}
+	for _, line := range lines {
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line[1], -1) {
+			if !strings.Contains(code.String(), `"`+m[1]+`"`) {
+				t.Errorf("nothing logs %q", m[1])
+			}
+		}
+	}
+}
+
 func text(t *testing.T, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(file)
