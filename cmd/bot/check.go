@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/netdiag/netdiag/deploy/iam"
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/diagnostics/all"
 	"github.com/netdiag/netdiag/handlers"
@@ -48,14 +50,19 @@ func (s settings) check(ctx context.Context, out io.Writer) error {
 		s.checkRecords(ctx, i, conn)
 	}
 	conn.checkAWS(ctx, i)
+	return i.end()
+}
+
+// end says how much is missing.
+func (i *inspection) end() error {
 	switch i.missing {
 	case 0:
-		fmt.Fprintln(out, "All is well.")
+		fmt.Fprintln(i.out, "All is well.")
 		return nil
 	case 1:
-		fmt.Fprintln(out, "One thing is missing.")
+		fmt.Fprintln(i.out, "One thing is missing.")
 	default:
-		fmt.Fprintf(out, "%d things are missing.\n", i.missing)
+		fmt.Fprintf(i.out, "%d things are missing.\n", i.missing)
 	}
 	return &program.Exit{Status: program.Open}
 }
@@ -103,10 +110,7 @@ func (c connection) checkKubernetes(ctx context.Context, i *inspection) bool {
 		return false
 	}
 	i.ok("API server %s answers, %s", c.source.Kube.Host(), version)
-	wide, narrow := permissions.Reads()
-	c.review(ctx, i, slices.Concat(
-		asked(wide, "", "the ClusterRole netdiag-read of the chart grants it"),
-		asked(narrow, permissions.CNI, "the Role netdiag-read-cni of the chart grants it in namespace "+permissions.CNI)))
+	c.review(ctx, i, roles("", "netdiag-read", "netdiag-read-cni"))
 	return true
 }
 
@@ -176,7 +180,7 @@ func (s settings) checkRecords(ctx context.Context, i *inspection, c connection)
 		i.miss("Investigations and Remediations in namespace %s: %v; kubectl apply -f deploy/helm/netdiag/crds installs the custom resources", s.Namespace, err)
 		return
 	}
-	c.review(ctx, i, s.roles("netdiag-records"))
+	c.review(ctx, i, roles(s.Namespace, "netdiag-records"))
 	if !s.Fixes {
 		return
 	}
@@ -188,25 +192,37 @@ func (s settings) checkRecords(ctx context.Context, i *inspection, c connection)
 	default:
 		i.ok("changes are not stopped")
 	}
-	c.review(ctx, i, s.roles("netdiag-halt"))
+	c.review(ctx, i, roles(s.Namespace, "netdiag-halt"))
 }
 
-// roles asks for what roles of the chart grant in the namespace of the records.
-func (s settings) roles(names ...string) (out []question) {
+// roles asks for what roles of the chart grant, which is installed in a namespace.
+func roles(release string, names ...string) (out []question) {
 	for _, r := range permissions.Roles() {
-		if slices.Contains(names, r.Name) {
-			out = append(out, asked(r.Needs, s.Namespace, "the Role "+r.Name+" of the chart grants it in namespace "+s.Namespace)...)
+		if !slices.Contains(names, r.Name) {
+			continue
 		}
+		namespace, remedy := r.Namespace, "the ClusterRole "+r.Name+" of the chart grants it"
+		if namespace == permissions.Release {
+			namespace = release
+		}
+		if namespace != "" {
+			remedy = "the Role " + r.Name + " of the chart grants it in namespace " + namespace
+		}
+		if r.When != "" && r.When != "fixes.enabled" {
+			remedy += " with " + r.When
+		}
+		out = append(out, asked(r.Needs, namespace, remedy)...)
 	}
 	return out
 }
 
-func (c connection) checkAWS(ctx context.Context, i *inspection) {
+// checkAWS gives the account, empty where AWS doesn't answer.
+func (c connection) checkAWS(ctx context.Context, i *inspection) string {
 	i.title("AWS")
 	account, err := c.source.AWS.Account(ctx)
 	if err != nil {
 		i.miss("%s", plainly(err))
-		return
+		return ""
 	}
 	i.ok("account %s, region %s", account, c.target.Region)
 	var refusal diagnostics.Refusal
@@ -217,10 +233,50 @@ func (c connection) checkAWS(ctx context.Context, i *inspection) {
 	}
 	reads, _ := all.Reads()
 	errs := each(ctx, reads, func(ctx context.Context, p string) error { return c.source.AWS.Try(ctx, p, c.target.Cluster) })
+	var wanted []string
 	for n, p := range reads {
 		i.granted(p, errs[n], "deploy/iam/read.json grants it")
+		if errs[n] != nil {
+			wanted = append(wanted, p)
+		}
 	}
 	i.count(errs)
+	i.lines("read.json", func(_, action string) bool { return slices.Contains(wanted, action) }, c.blanks(ctx, account))
+	return account
+}
+
+// lines prints the statements of a policy that are missing.
+func (i *inspection) lines(policy string, keep func(sid, action string) bool, blanks map[string]string) {
+	lines, err := iam.Lines(policy, keep, blanks)
+	if err != nil {
+		i.miss("%v", err)
+	}
+	if len(lines) > 0 {
+		fmt.Fprintf(i.out, "  Missing from the policy (deploy/iam/%s):\n", policy)
+	}
+	for _, l := range lines {
+		fmt.Fprintln(i.out, "    "+l)
+	}
+}
+
+// blanks are what is known of what the policies leave blank.
+func (c connection) blanks(ctx context.Context, account string) map[string]string {
+	out := map[string]string{"ACCOUNT": account, "REGION": c.target.Region, "CLUSTER": c.target.Cluster, "PARTITION": partition(c.target.Region)}
+	if k, err := c.source.AWS.Reader().Cluster(ctx, c.target.Cluster); err == nil && k != nil {
+		out["VPC_ID"] = k.VPC
+	}
+	return out
+}
+
+// partition is that of AWS which a region is in, as ARNs name it.
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
 }
 
 // each asks all questions, some at a time, and gives the errors in their order.

@@ -111,6 +111,18 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 			t.Errorf("%q is not said in:\n%s", want, strings.Join(got, "\n"))
 		}
 	}
+	// The lines to add, with the account's own names, and in them only what is missing.
+	for _, want := range []string{
+		"  Missing from the policy (deploy/iam/read.json):",
+		`    {"Sid":"ReadNodegroups","Effect":"Allow","Action":["eks:DescribeNodegroup"],"Resource":"arn:aws:eks:us-west-2:111122223333:nodegroup/prod-cluster/*/*"}`,
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q is not said in:\n%s", want, strings.Join(got, "\n"))
+		}
+	}
+	if slices.ContainsFunc(got, func(l string) bool { return strings.Contains(l, `"`+aws[len(aws)-1]+`"`) }) {
+		t.Errorf("%s is granted, and among the lines to add", aws[len(aws)-1])
+	}
 	if slices.ContainsFunc(got, func(l string) bool { return strings.Contains(l, "list nodes") }) {
 		t.Error("what is granted is called missing")
 	}

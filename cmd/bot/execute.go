@@ -31,6 +31,7 @@ func executeCommand() *cobra.Command {
 	var given config.Operation
 	var poll, perTarget time.Duration
 	var kinds []string
+	var check bool
 	c := &cobra.Command{
 		Use:   "execute",
 		Short: "Carry out approved fixes",
@@ -51,9 +52,14 @@ whose approvals count from a file of its own, which has only this:
   logLevel: info            # debug, info, warn or error
   debug: {pprof: ""}        # profiles and the log's level, at an address such as 127.0.0.1:6060
 
-Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong command line.`,
-		Example: "  bot execute --namespace netdiag",
-		Args:    program.NoArgs,
+With --check it asks for every permission that it will need, in the cluster and in AWS, prints the lines that are missing
+from the policies of IAM, and ends. It makes no change; with --fix-role it assumes the role once, as remediation rem-check.
+
+Exit status: 0 stopped by a signal, or all is well with --check; 1 a fault, which the log names; 2 wrong command line;
+3 something is missing, with --check.`,
+		Example: `  bot execute --namespace netdiag --check       # what may it do, and what is missing?
+  bot execute --namespace netdiag`,
+		Args: program.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if fixRole != "" && !awsnet.IsRole(fixRole) {
 				return program.Misuse("%q is no ARN of an IAM role, such as arn:aws:iam::111122223333:role/netdiag-fix", fixRole)
@@ -77,6 +83,9 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 			conn, err := a.connect(c.Context(), metering(m, log))
 			if err != nil {
 				return err
+			}
+			if check {
+				return hands{conn, namespace, fixRole, kinds}.check(c.Context(), c.OutOrStdout())
 			}
 			store, err := conn.store(namespace, func(err error) { log.Warn("store trouble", zap.Error(err)) })
 			if err != nil {
@@ -118,6 +127,7 @@ Exit status: 0 stopped by a signal; 1 a fault, which the log names; 2 wrong comm
 	c.Flags().StringVar(&given.Debug.Pprof, "pprof", "", "address of profiles and of the log's level, of this machine alone, such as 127.0.0.1:6060 (default: none)")
 	c.Flags().DurationVar(&perTarget, "per-target", 30*time.Minute, "least time between two changes of one thing, undos excepted; below 0 none")
 	c.Flags().DurationVar(&poll, "poll", 5*time.Second, "time between two diagnoses while a change is watched")
+	c.Flags().BoolVar(&check, "check", false, "ask for every permission in the cluster and in AWS, say what is missing, and end")
 	c.Flags().StringSliceVar(&kinds, "kinds", remedy.Kinds(), "kinds of change that may be made; all others are refused")
 	return program.Graceful(c)
 }

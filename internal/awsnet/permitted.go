@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -25,7 +24,7 @@ func (h addonHand) permitted(ctx context.Context, addon *eks.Addon) error {
 	if h.c.forbidden(ctx, who, "eks:UpdateAddon", addon.ARN, nil) {
 		return refuse(h.what(), missing("eks:UpdateAddon", h.resource(), nil))
 	}
-	if h.a.RoleARN != "" && h.c.forbidden(ctx, who, "iam:PassRole", h.a.RoleARN, map[string]string{"iam:PassedToService": "eks.amazonaws.com"}) {
+	if h.a.RoleARN != "" && h.c.forbidden(ctx, who, "iam:PassRole", h.a.RoleARN, map[string][]string{"iam:PassedToService": {"eks.amazonaws.com"}}) {
 		return refuse(h.what(), missing("iam:PassRole", h.a.RoleARN, nil))
 	}
 	return nil
@@ -47,26 +46,15 @@ func (c *Client) self(ctx context.Context) string {
 }
 
 // forbidden reports a plain no of IAM. One that rests on a value which only the real call has is none.
-func (c *Client) forbidden(ctx context.Context, who, action, resource string, values map[string]string) bool {
-	in := &iam.SimulatePrincipalPolicyInput{
-		PolicySourceArn: aws.String(who), ActionNames: []string{action}, ResourceArns: []string{resource},
-		ContextEntries: []types.ContextEntry{entry("aws:RequestedRegion", c.region)},
-	}
-	for _, k := range keysOf(values) {
-		in.ContextEntries = append(in.ContextEntries, entry(k, values[k]))
-	}
-	out, err := c.iam.SimulatePrincipalPolicy(ctx, in)
-	if err != nil {
-		return false
-	}
-	for _, r := range out.EvaluationResults {
-		if r.EvalDecision != types.PolicyEvaluationDecisionTypeAllowed && len(r.MissingContextValues) == 0 {
-			return true
-		}
-	}
-	return false
+func (c *Client) forbidden(ctx context.Context, who, action, resource string, values map[string][]string) bool {
+	ok, err := c.allowed(ctx, who, action, resource, values)
+	return err == nil && !ok
 }
 
-func entry(key, value string) types.ContextEntry {
-	return types.ContextEntry{ContextKeyName: aws.String(key), ContextKeyType: types.ContextKeyTypeEnumString, ContextKeyValues: []string{value}}
+func entry(key string, values ...string) types.ContextEntry {
+	kind := types.ContextKeyTypeEnumString
+	if key == "aws:TagKeys" {
+		kind = types.ContextKeyTypeEnumStringList
+	}
+	return types.ContextEntry{ContextKeyName: aws.String(key), ContextKeyType: kind, ContextKeyValues: values}
 }

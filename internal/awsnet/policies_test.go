@@ -3,9 +3,11 @@ package awsnet
 import (
 	"encoding/json"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -220,4 +222,49 @@ func TestTrust(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestProbesFitThePolicies: what bot execute --check asks IAM about is what each statement grants, and every statement is asked about.
+func TestProbesFitThePolicies(t *testing.T) {
+	changes := append(methods[ec2Writes]("ec2"), methods[eksWrites]("eks")...)
+	asked := map[string]bool{}
+	for _, p := range probes() {
+		at := slices.IndexFunc(policy(t, p.policy), func(s statement) bool { return s.Sid == p.sid })
+		if at < 0 {
+			t.Errorf("%s has no statement %s", p.policy, p.sid)
+			continue
+		}
+		s := policy(t, p.policy)[at]
+		asked[p.policy+" "+p.sid] = true
+		if !slices.Contains(s.Action, p.action) || !slices.ContainsFunc(s.Resource, func(r string) bool { ok, _ := path.Match(r, p.resource); return ok }) {
+			t.Errorf("%s %s doesn't grant %s on %s", p.policy, p.sid, p.action, p.resource)
+		}
+		for operator, keys := range s.Condition {
+			for key, want := range keys {
+				if !holds(operator, want, p.values[key]) {
+					t.Errorf("%s %s: %s %s is %v, not %v", p.policy, p.sid, operator, key, want, p.values[key])
+				}
+			}
+		}
+	}
+	for name, statements := range fixPolicies(t) {
+		for _, s := range statements {
+			if slices.ContainsFunc(s.Action, func(a string) bool { return slices.Contains(changes, a) }) && !asked[name+" "+s.Sid] {
+				t.Errorf("%s %s is not asked about", name, s.Sid)
+			}
+		}
+	}
+}
+
+// holds reports whether a condition of IAM is true.
+func holds(operator string, want, got words) bool {
+	switch operator {
+	case "Null":
+		return want[0] == strconv.FormatBool(len(got) == 0)
+	case "ForAllValues:StringEquals":
+		return !slices.ContainsFunc(got, func(v string) bool { return !slices.Contains(want, v) })
+	case "StringEquals", "StringLike", "ArnEquals":
+		return len(got) == 1 && slices.ContainsFunc(want, func(w string) bool { ok, _ := path.Match(w, got[0]); return ok })
+	}
+	return false
 }

@@ -41,6 +41,7 @@ type writer struct {
 	eks     eksWrites
 	follows eksFollows
 	role    string // ARN of the role that it has assumed; empty for the client's own identity
+	session aws.CredentialsProvider
 }
 
 func newWriter(cfg aws.Config, role string) writer {
@@ -70,7 +71,18 @@ func (h *Hands) writer(m remedy.Mark) writer {
 	cfg := h.c.cfg.Copy()
 	cfg.Credentials = cache
 	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), renewing(cache))
-	return newWriter(cfg, h.role)
+	w := newWriter(cfg, h.role)
+	w.session = cache
+	return w
+}
+
+// assume begins the session, which otherwise begins with the first call.
+func (w writer) assume(ctx context.Context) error {
+	if w.session == nil {
+		return nil
+	}
+	_, err := w.session.Retrieve(ctx)
+	return err
 }
 
 var notInSession = regexp.MustCompile(`[^0-9A-Za-z_+=,.@-]+`)
