@@ -52,8 +52,24 @@ type cluster struct {
 	told             []string // by nature
 }
 
-// bring brings a recorded world to life until the test ends, with further settings of netdiag.
+// bring brings a recorded world to life until the test ends, with netdiag in it and further settings of it.
 func bring(t *testing.T, dir string, settings map[string]any) *cluster {
+	t.Helper()
+	c := raise(t, dir)
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error { return c.install(ctx, c.values(settings)) },
+		c.live,
+		c.controllers, // last, so that every pod that they make is new to nature
+	} {
+		if err := step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// raise puts a recorded world into a control plane of its own, without netdiag, and without anything that acts.
+func raise(t *testing.T, dir string) *cluster {
 	t.Helper()
 	need(t)
 	w, err := world.Load(dir)
@@ -88,9 +104,6 @@ func bring(t *testing.T, dir string, settings map[string]any) *cluster {
 	for _, step := range []func(context.Context) error{
 		c.define,
 		func(ctx context.Context) error { return c.restore(ctx, w) },
-		func(ctx context.Context) error { return c.install(ctx, c.values(settings)) },
-		c.live,
-		c.controllers, // last, so that every pod that they make is new to nature
 	} {
 		if err == nil {
 			err = step(ctx)

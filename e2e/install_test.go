@@ -20,18 +20,15 @@ import (
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 )
 
 // values switch everything of the chart on that the tests need.
 const values = `{"cluster":"prod","region":"us-west-2","slack":{"team":"T0TEAM"},"fixes":{"enabled":true}}`
 
-// install applies the chart as somebody would who installs it, with strict validation, and waits until the custom resources are served.
+// install makes the namespace and the tokens, and applies the chart.
 func (p *plane) install(ctx context.Context, values string) error {
-	var err error
-	if p.chart, err = render(ctx, values); err != nil {
-		return err
-	}
 	client, err := kubernetes.NewForConfig(p.admin)
 	if err != nil {
 		return err
@@ -39,7 +36,28 @@ func (p *plane) install(ctx context.Context, values string) error {
 	if _, err := client.CoreV1().Namespaces().Create(ctx, &core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "netdiag"}}, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	dyn, err := dynamic.NewForConfig(p.admin)
+	secret := &core.Secret{ObjectMeta: metav1.ObjectMeta{Name: "netdiag-slack"}, StringData: map[string]string{"app-token": app, "bot-token": botToken}}
+	if _, err := client.CoreV1().Secrets("netdiag").Create(ctx, secret, metav1.CreateOptions{}); err != nil {
+		return err
+	}
+	return p.apply(ctx, values)
+}
+
+// apply applies the chart as Helm would, with strict validation, and waits until the custom resources are served. Whatever the
+// API server warns of is an error: a field that is deprecated, a pod that a standard of Pod Security would refuse.
+func (p *plane) apply(ctx context.Context, values string, sets ...string) error {
+	var err error
+	if p.chart, err = render(ctx, values, sets...); err != nil {
+		return err
+	}
+	var told warnings
+	cfg := rest.CopyConfig(p.admin)
+	cfg.WarningHandler = &told
+	client, err := kubernetes.NewForConfig(p.admin)
+	if err != nil {
+		return err
+	}
+	dyn, err := dynamic.NewForConfig(cfg)
 	if err != nil {
 		return err
 	}
@@ -77,16 +95,28 @@ func (p *plane) install(ctx context.Context, values string) error {
 			metav1.PatchOptions{FieldManager: "e2e", FieldValidation: metav1.FieldValidationStrict}); err != nil {
 			return fmt.Errorf("apply %s %s: %w", u.GetKind(), u.GetName(), err)
 		}
+		if len(told) > 0 {
+			return fmt.Errorf("apply %s %s: the API server warns: %s", u.GetKind(), u.GetName(), strings.Join(told, "; "))
+		}
 	}
 }
 
-// render renders the chart for the namespace netdiag.
-func render(ctx context.Context, values string) (string, error) {
+// warnings are those of the API server.
+type warnings []string
+
+// HandleWarningHeader keeps a warning.
+func (w *warnings) HandleWarningHeader(_ int, _, text string) { *w = append(*w, text) }
+
+// render renders the chart for the namespace netdiag, with sets as --set takes them over the values.
+func render(ctx context.Context, values string, sets ...string) (string, error) {
 	path, err := tool(ctx, "render")
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.CommandContext(ctx, path, "../deploy/helm/netdiag", "netdiag", values).Output()
+	out, err := exec.CommandContext(ctx, path, append([]string{"../deploy/helm/netdiag", "netdiag", values}, sets...)...).Output()
+	if refused, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", fmt.Errorf("render the chart: %s", refused.Stderr)
+	}
 	if err != nil {
 		return "", fmt.Errorf("render the chart: %w", err)
 	}

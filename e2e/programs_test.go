@@ -45,23 +45,12 @@ func (c *cluster) pod(deployment, name string) *program {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	p := &program{c: c, name: name, command: append([]string{file}, d.Spec.Template.Spec.Containers[0].Args...)}
-	kubeconfig := filepath.Join(c.folder, name+".kubeconfig")
-	if err := writeKubeconfig(kubeconfig, c.as(c.t, d.Spec.Template.Spec.ServiceAccountName)); err != nil {
-		c.t.Fatal(err)
+	env, settings := c.environment(deployment, name)
+	p := &program{c: c, name: name, command: append([]string{file}, d.Spec.Template.Spec.Containers[0].Args...), env: env}
+	for i := range p.command {
+		p.command[i] = strings.Replace(p.command[i], "/etc/netdiag/netdiag.yaml", settings, 1)
 	}
-	p.env = append(os.Environ(), "POD_NAME="+name, "KUBECONFIG="+kubeconfig, "AWS_ENDPOINT_URL="+c.awsURL, "AWS_REGION="+c.world.Meta.Region,
-		"AWS_ACCESS_KEY_ID=AKIA"+strings.ToUpper(strings.ReplaceAll(name, "-", "")), "AWS_SECRET_ACCESS_KEY=simulated",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null")
-	for _, v := range d.Spec.Template.Spec.Volumes {
-		settings := c.settings(client, v.ConfigMap.Name)
-		for i := range p.command {
-			p.command[i] = strings.Replace(p.command[i], "/etc/netdiag/netdiag.yaml", settings, 1)
-		}
-	}
-	if deployment == "netdiag" {
-		p.env = append(p.env, "SLACK_APP_TOKEN="+app, "SLACK_BOT_TOKEN="+botToken)
-	} else {
+	if deployment != "netdiag" {
 		p.command = append(p.command, "--poll=1s", "--health=none") // its pods here share one host
 	}
 	if err := p.start(); err != nil {
@@ -74,6 +63,40 @@ func (c *cluster) pod(deployment, name string) *program {
 		}
 	})
 	return p
+}
+
+// environment is that of a pod of a Deployment, and the file that its settings are in here; empty where it has none.
+func (c *cluster) environment(deployment, name string) (env []string, settings string) {
+	c.t.Helper()
+	client, err := kubernetes.NewForConfig(c.admin)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	d, err := client.AppsV1().Deployments("netdiag").Get(c.t.Context(), deployment, metav1.GetOptions{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	kubeconfig := filepath.Join(c.folder, name+".kubeconfig")
+	if err := writeKubeconfig(kubeconfig, c.as(c.t, d.Spec.Template.Spec.ServiceAccountName)); err != nil {
+		c.t.Fatal(err)
+	}
+	env = append(os.Environ(), "POD_NAME="+name, "KUBECONFIG="+kubeconfig, "AWS_ENDPOINT_URL="+c.awsURL, "AWS_REGION="+c.world.Meta.Region,
+		"AWS_ACCESS_KEY_ID=AKIA"+strings.ToUpper(strings.ReplaceAll(name, "-", "")), "AWS_SECRET_ACCESS_KEY=simulated",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null")
+	for _, v := range d.Spec.Template.Spec.Containers[0].Env {
+		if v.ValueFrom == nil || v.ValueFrom.SecretKeyRef == nil {
+			continue
+		}
+		s, err := client.CoreV1().Secrets("netdiag").Get(c.t.Context(), v.ValueFrom.SecretKeyRef.Name, metav1.GetOptions{})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		env = append(env, v.Name+"="+string(s.Data[v.ValueFrom.SecretKeyRef.Key]))
+	}
+	for _, v := range d.Spec.Template.Spec.Volumes {
+		settings = c.settings(client, v.ConfigMap.Name)
+	}
+	return env, settings
 }
 
 // settings writes the settings of a ConfigMap of the chart to a file.

@@ -1,5 +1,5 @@
 // Command render prints a Helm chart as helm template does, custom resource definitions first, so that the tests need no
-// helm on the machine: render CHART NAMESPACE VALUES, the values as JSON.
+// helm on the machine: render CHART NAMESPACE VALUES [SET]..., the values as JSON, and over them what --set of Helm takes.
 package main
 
 import (
@@ -16,20 +16,21 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/strvals"
 )
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: render CHART NAMESPACE VALUES")
+	if len(os.Args) < 4 {
+		fmt.Fprintln(os.Stderr, "usage: render CHART NAMESPACE VALUES [SET]...")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2], os.Args[3], os.Stdout); err != nil {
+	if err := run(os.Args[1], os.Args[2], os.Args[3], os.Args[4:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(folder, namespace, given string, out io.Writer) error {
+func run(folder, namespace, given string, sets []string, out io.Writer) error {
 	c, err := loader.Load(folder)
 	if err != nil {
 		return err
@@ -37,6 +38,11 @@ func run(folder, namespace, given string, out io.Writer) error {
 	var values map[string]any
 	if err := json.Unmarshal([]byte(given), &values); err != nil {
 		return fmt.Errorf("values %s: %w", given, err)
+	}
+	for _, s := range sets {
+		if err := strvals.ParseInto(s, values); err != nil {
+			return fmt.Errorf("--set %s: %w", s, err)
+		}
 	}
 	r, err := render(c, namespace, values)
 	if err != nil {
