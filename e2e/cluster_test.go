@@ -52,10 +52,11 @@ type cluster struct {
 	told             []string // by nature
 }
 
-// bring brings a recorded world to life until the test ends, with netdiag in it and further settings of it.
-func bring(t *testing.T, dir string, settings map[string]any) *cluster {
+// bring brings a recorded world to life until the test ends, with netdiag in it and further settings of it, and further flags
+// of the API server.
+func bring(t *testing.T, dir string, settings map[string]any, flags ...string) *cluster {
 	t.Helper()
-	c := raise(t, dir)
+	c := raise(t, dir, flags...)
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return c.install(ctx, c.values(settings)) },
 		c.live,
@@ -69,7 +70,7 @@ func bring(t *testing.T, dir string, settings map[string]any) *cluster {
 }
 
 // raise puts a recorded world into a control plane of its own, without netdiag, and without anything that acts.
-func raise(t *testing.T, dir string) *cluster {
+func raise(t *testing.T, dir string, flags ...string) *cluster {
 	t.Helper()
 	need(t)
 	w, err := world.Load(dir)
@@ -99,7 +100,7 @@ func raise(t *testing.T, dir string) *cluster {
 	}
 	t.Cleanup(k.stop)
 	ctx := t.Context()
-	c.plane, err = start(ctx, folder, "--egress-selector-config-file="+egress)
+	c.plane, err = start(ctx, folder, append(flags, "--egress-selector-config-file="+egress)...)
 	t.Cleanup(c.stop)
 	for _, step := range []func(context.Context) error{
 		c.define,

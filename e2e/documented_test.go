@@ -24,7 +24,8 @@ import (
 // simulated workspace, and that the programs run beside the cluster.
 func TestDocumented(t *testing.T) {
 	need(t)
-	c := raise(t, "../testdata/worlds/seeds/seed-alb-502")
+	log, flags := audited(t)
+	c := raise(t, "../testdata/worlds/seeds/seed-alb-502", flags...)
 	d := &documented{cluster: c}
 	did := map[string]bool{}
 	for _, command := range d.commands("../docs/install.md") {
@@ -49,6 +50,7 @@ func TestDocumented(t *testing.T) {
 		d.carryOut(command)
 	}
 	d.restricted()
+	log.check(t)
 }
 
 // reported is the root cause of the question once it is answered.

@@ -49,7 +49,8 @@ func TestSeeds(t *testing.T) {
 	for _, s := range append(slices.Clip(seeds), moved) {
 		t.Run(s.id, func(t *testing.T) {
 			t.Parallel()
-			c := bring(t, "../testdata/worlds/seeds/"+s.world, nil)
+			log, flags := audited(t)
+			c := bring(t, "../testdata/worlds/seeds/"+s.world, nil, flags...)
 			c.pod("netdiag", "serve-1")
 			c.pod("netdiag", "serve-2")
 			c.pod("netdiag-executor", "execute-1")
@@ -81,6 +82,7 @@ func TestSeeds(t *testing.T) {
 				r.Name:       {s.id, "Succeeded", approver, r.Status.Outcome},
 				undo.Name:    {s.id, "Succeeded", approver, undo.Status.Outcome},
 			})
+			log.check(t, "netdiag-records", "netdiag-executor-records", "netdiag-read-halt")
 		})
 	}
 }
