@@ -265,6 +265,9 @@ func (c connection) blanks(ctx context.Context, account string) map[string]strin
 	if k, err := c.source.AWS.Reader().Cluster(ctx, c.target.Cluster); err == nil && k != nil {
 		out["VPC_ID"] = k.VPC
 	}
+	if a, err := c.source.AWS.Reader().Addon(ctx, c.target.Cluster, "vpc-cni"); err == nil && a != nil {
+		out["VPC_CNI_ROLE_ARN"] = a.RoleARN
+	}
 	return out
 }
 

@@ -36,7 +36,7 @@ func TestCheckExecute(t *testing.T) {
 		"  ok       N permissions are granted",
 		"Changes to AWS",
 		"  ok       role " + fixing + " can be assumed",
-		"  ok       10 of 10 changes are granted",
+		"  ok       12 of 12 changes are granted",
 		"All is well.",
 	}
 	for i := range got {

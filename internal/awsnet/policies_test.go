@@ -226,7 +226,6 @@ func TestTrust(t *testing.T) {
 
 // TestProbesFitThePolicies: what bot execute --check asks IAM about is what each statement grants, and every statement is asked about.
 func TestProbesFitThePolicies(t *testing.T) {
-	changes := append(methods[ec2Writes]("ec2"), methods[eksWrites]("eks")...)
 	asked := map[string]bool{}
 	for _, p := range probes() {
 		at := slices.IndexFunc(policy(t, p.policy), func(s statement) bool { return s.Sid == p.sid })
@@ -241,6 +240,9 @@ func TestProbesFitThePolicies(t *testing.T) {
 		}
 		for operator, keys := range s.Condition {
 			for key, want := range keys {
+				if key == "aws:RequestedRegion" { // goes with every question
+					continue
+				}
 				if !holds(operator, want, p.values[key]) {
 					t.Errorf("%s %s: %s %s is %v, not %v", p.policy, p.sid, operator, key, want, p.values[key])
 				}
@@ -249,7 +251,7 @@ func TestProbesFitThePolicies(t *testing.T) {
 	}
 	for name, statements := range fixPolicies(t) {
 		for _, s := range statements {
-			if slices.ContainsFunc(s.Action, func(a string) bool { return slices.Contains(changes, a) }) && !asked[name+" "+s.Sid] {
+			if s.Effect == "Allow" && !asked[name+" "+s.Sid] {
 				t.Errorf("%s %s is not asked about", name, s.Sid)
 			}
 		}

@@ -47,8 +47,12 @@ func probes() []probe {
 		subnet       = arnOf + "subnet/subnet-00000000000000000"
 		role, member = "kubernetes.io/role/cni", "kubernetes.io/cluster/${CLUSTER}"
 	)
+	const addon = "arn:${PARTITION}:eks:${REGION}:${ACCOUNT}:addon/${CLUSTER}/vpc-cni/00000000"
 	return []probe{
-		{"AddonConfig", "eks:UpdateAddon", "fix-addon.json", "ConfigureAddon", "arn:${PARTITION}:eks:${REGION}:${ACCOUNT}:addon/${CLUSTER}/vpc-cni/00000000", nil},
+		{"AddonConfig", "eks:UpdateAddon", "fix-addon.json", "ConfigureAddon", addon, nil},
+		{"AddonConfig", "eks:DescribeUpdate", "fix-addon.json", "FollowAddon", addon, nil},
+		{"AddonConfig", "eks:DescribeAddonConfiguration", "fix-addon.json", "ReadSchema", "*", nil},
+		{"AddonConfig", "iam:PassRole", "fix-addon.json", "KeepRole", "${VPC_CNI_ROLE_ARN}", map[string][]string{"iam:PassedToService": {"eks.amazonaws.com"}}},
 		{"AllowIngress", "ec2:AuthorizeSecurityGroupIngress", "fix-security-group-rules.json", "AddRule", group, tagged(nil)},
 		{"AllowIngress", "ec2:AuthorizeSecurityGroupIngress", "fix-security-group-rules.json", "MarkRule", rule, marked},
 		{"AllowIngress", "ec2:CreateTags", "fix-security-group-rules.json", "TagRule", rule, made},
@@ -81,6 +85,9 @@ func (c *Client) Rights(ctx context.Context, role string, kinds []string, blanks
 	for _, p := range probes() {
 		if !slices.Contains(kinds, p.kind) {
 			continue
+		}
+		if blanks("${VPC_CNI_ROLE_ARN}") == "${VPC_CNI_ROLE_ARN}" && p.action == "iam:PassRole" {
+			continue // the add-on has no role to keep
 		}
 		r := Right{Action: p.action, Policy: p.policy, Statement: p.sid}
 		values := map[string][]string{}
