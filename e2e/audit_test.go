@@ -62,7 +62,7 @@ func (a audit) check(t *testing.T, roles ...string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	used, lines := map[string]bool{}, bufio.NewScanner(f)
+	used, refused, lines := map[string]bool{}, map[string]bool{}, bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var r requested
@@ -71,11 +71,14 @@ func (a audit) check(t *testing.T, roles ...string) {
 		}
 		account := strings.TrimPrefix(r.User.Username, "system:serviceaccount:netdiag:")
 		if r.Annotations["authorization.k8s.io/decision"] == "forbid" {
-			t.Errorf("%s may not %s %s/%s", account, r.permission(), r.ObjectRef.Namespace, r.ObjectRef.Name)
+			refused[account+" may not "+r.permission()+" in "+r.ObjectRef.Namespace] = true
 			continue
 		}
 		used[account+" "+r.permission()] = true
 		used[account+" "+r.permission()+" "+r.ObjectRef.Name] = true
+	}
+	for what := range refused {
+		t.Error(what)
 	}
 	if err := lines.Err(); err != nil || len(used) == 0 {
 		t.Fatalf("%d requests, error %v", len(used), err)

@@ -27,6 +27,7 @@ type objects struct {
 	deployments map[string]*apps.Deployment
 	pods        map[string]core.PodTemplateSpec // of Deployments and CronJobs
 	rules       map[string][]rbac.PolicyRule    // of Roles and ClusterRoles
+	at          map[string]string               // namespaces of Roles
 	accounts    map[string]*core.ServiceAccount
 	maps        map[string]bool // ConfigMaps
 	networks    []*network.NetworkPolicy
@@ -85,7 +86,7 @@ func (r reader) object(doc string) (runtime.Object, error) {
 
 func (r reader) objects(manifests string) objects {
 	o := objects{
-		deployments: map[string]*apps.Deployment{}, pods: map[string]core.PodTemplateSpec{}, rules: map[string][]rbac.PolicyRule{},
+		deployments: map[string]*apps.Deployment{}, pods: map[string]core.PodTemplateSpec{}, rules: map[string][]rbac.PolicyRule{}, at: map[string]string{},
 		accounts: map[string]*core.ServiceAccount{}, maps: map[string]bool{}, selectors: map[string]*metav1.LabelSelector{}, bindings: map[string]binding{},
 	}
 	seen := map[string]bool{}
@@ -114,7 +115,7 @@ func (o *objects) add(id string, object runtime.Object) {
 	case *batch.CronJob:
 		o.pods[id] = x.Spec.JobTemplate.Spec.Template
 	case *rbac.Role:
-		o.rules[x.Name] = x.Rules
+		o.rules[x.Name], o.at[x.Name] = x.Rules, x.Namespace
 	case *rbac.ClusterRole:
 		o.rules[x.Name] = x.Rules
 	case *rbac.RoleBinding:
