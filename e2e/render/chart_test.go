@@ -106,7 +106,7 @@ func everything() map[string]any {
 		set("image", map[string]any{"digest": "sha256:" + strings.Repeat("0f", 32), "pullSecrets": []any{"registry"}}),
 		set("env", []any{map[string]any{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}}),
 		set("executor", map[string]any{
-			"replicas": 1, "env": []any{map[string]any{"name": "NO_PROXY", "value": "10.0.0.1"}}, "approvers": []any{map[string]any{"users": []any{"U0123ABCD"}}},
+			"replicas": 1, "debug": map[string]any{"pprof": "127.0.0.1:6060"}, "logLevel": "warn", "env": []any{map[string]any{"name": "NO_PROXY", "value": "10.0.0.1"}}, "approvers": []any{map[string]any{"users": []any{"U0123ABCD"}}},
 			"fixRole": "arn:aws:iam::111122223333:role/netdiag-fix", "resources": map[string]any{"limits": map[string]any{"memory": "512Mi"}},
 		}),
 		set("networkPolicy", map[string]any{"apiServerPort": 6443, "httpsTo": peer, "metricsFrom": peer, "egress": []any{map[string]any{"to": peer}}}),

@@ -48,6 +48,8 @@ func TestWrongValues(t *testing.T) {
 		{"serviceAccount.annotations", role("arn:aws:iam::1111:role/netdiag"), "role-arn"},
 		{"serviceAccount.name", "other", "'name'"},
 		{"executor.health", 8080, ""},
+		{"executor.logLevel", "loud", ""},
+		{"executor.debug.pprof", "0.0.0.0:6060", ""},
 		{"executor.fixRole", "netdiag-fix", ""},
 		{"executor.fixRole", "arn:aws:iam::111122223333:user/netdiag", ""},
 		{"executor.approvers", list(map[string]any{"groups": list("S0123ABCD")}), "/executor/approvers/0': additional properties 'groups'"},

@@ -17,6 +17,25 @@ type schema struct {
 	PatternProperties    map[string]schema
 	Items                *schema
 	AdditionalProperties any
+	Ref                  string `json:"$ref"`
+	Definitions          map[string]schema
+}
+
+// in puts in the definitions that a schema refers to.
+func (s schema) in(definitions map[string]schema) schema {
+	if s.Ref != "" {
+		return definitions[strings.TrimPrefix(s.Ref, "#/definitions/")].in(definitions)
+	}
+	for _, below := range []map[string]schema{s.Properties, s.PatternProperties} {
+		for name, b := range below {
+			below[name] = b.in(definitions)
+		}
+	}
+	if s.Items != nil {
+		items := s.Items.in(definitions)
+		s.Items = &items
+	}
+	return s
 }
 
 // TestChartKnowsSettings: the chart takes under settings what bot serve does, but for what the chart itself sets.
@@ -29,7 +48,7 @@ func TestChartKnowsSettings(t *testing.T) {
 	if err := json.Unmarshal(text, &all); err != nil {
 		t.Fatal(err)
 	}
-	compare(t, "settings", reflect.TypeFor[config.Config](), all.Properties["settings"], "cluster", "region", "namespace", "fixes", "policy")
+	compare(t, "settings", reflect.TypeFor[config.Config](), all.Properties["settings"].in(all.Definitions), "cluster", "region", "namespace", "fixes", "policy")
 }
 
 // fields are those of a struct, with those of the structs that it holds among its own.
