@@ -86,6 +86,10 @@ weigh: build ## Say how large the released programs are, and how fast they start
 	$(MAKE) release-binary GOARCH=arm64
 	$(BIN)/lab weigh --performance docs/performance.md $(BIN)/linux-amd64/bot $(BIN)/linux-arm64/bot
 
+.PHONY: idle
+idle: build ## Say what bot serve takes while nobody asks anything; write that section of docs/performance.md: five minutes
+	$(BIN)/lab idle --performance docs/performance.md $(BIN)/bot
+
 .PHONY: reliability
 reliability: ## Live through 30 simulated days of trouble with Slack, and crash at every step of a fix; write docs/reliability.md
 	NETDIAG_RELIABILITY=$(CURDIR)/docs/reliability.md $(GO) test -count=1 -timeout 30m -run 'TestDay$$' ./handlers

@@ -132,13 +132,16 @@ func runMeasured(ctx context.Context, bot string, args, env []string) (diagnosti
 
 // highWater is the most memory that a process has had so far (VmHWM), in MiB, rounded up; 0 where the system doesn't tell.
 // What the system tells of a process that has ended counts its parent too, and is of no use.
-func highWater(pid int) int {
+func highWater(pid int) int { return statusMiB(pid, "VmHWM:") }
+
+// statusMiB reads a line of /proc/[pid]/status in MiB, rounded up; 0 where the system doesn't tell.
+func statusMiB(pid int, what string) int {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, what); ok {
 			kb, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")))
 			if err == nil {
 				return (kb + 1023) / 1024

@@ -21,6 +21,6 @@ They are served on loopback as Kubernetes and AWS; nothing else is needed.`,
   lab demo                                      # both seeds' stories in a browser, with Slack and fixes
   source <(lab completion bash)                 # complete commands, questions and flags`,
 	}
-	c.AddCommand(diagnoseCommand(), benchCommand(), flattenCommand(), demoCommand(), weighCommand())
+	c.AddCommand(diagnoseCommand(), benchCommand(), flattenCommand(), demoCommand(), weighCommand(), idleCommand())
 	return c
 }

@@ -77,17 +77,10 @@ func startServe(ctx context.Context, bot string, served *diagtest.Served) (healt
 		return 0, 0, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	settings := filepath.Join(dir, "netdiag.yaml")
-	text := fmt.Sprintf("cluster: %s\nregion: %s\nhealth: 127.0.0.1:0\nslack: {apiURL: %q}\npolicy: {team: %s, askers: [\"*\"]}\n", served.World.Meta.Cluster, served.World.Meta.Region, api+"/api/", team)
-	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
-		return 0, 0, err
-	}
-	env, err := served.Environment(dir)
+	c, err := serveCommand(ctx, bot, served, api, dir)
 	if err != nil {
 		return 0, 0, err
 	}
-	c := exec.CommandContext(ctx, bot, "serve", "--config", settings)
-	c.Env = append(env, "SLACK_APP_TOKEN="+appToken, "SLACK_BOT_TOKEN="+botToken)
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	log, err := c.StderrPipe()
 	if err != nil {
@@ -116,6 +109,22 @@ func startServe(ctx context.Context, bot string, served *diagtest.Served) (healt
 		err = ended
 	}
 	return healthy, listening, err
+}
+
+// serveCommand is bot serve on a served cluster and a Slack workspace, with its files in a folder.
+func serveCommand(ctx context.Context, bot string, served *diagtest.Served, api, dir string) (*exec.Cmd, error) {
+	settings := filepath.Join(dir, "netdiag.yaml")
+	text := fmt.Sprintf("cluster: %s\nregion: %s\nhealth: 127.0.0.1:0\nslack: {apiURL: %q}\npolicy: {team: %s, askers: [\"*\"]}\n", served.World.Meta.Cluster, served.World.Meta.Region, api+"/api/", team)
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	env, err := served.Environment(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := exec.CommandContext(ctx, bot, "serve", "--config", settings)
+	c.Env = append(env, "SLACK_APP_TOKEN="+appToken, "SLACK_BOT_TOKEN="+botToken)
+	return c, nil
 }
 
 // probe reads in the log of bot serve where it answers health checks, and asks there.
