@@ -164,7 +164,9 @@ func executorSettings(file string, flags config.Operation, given func(flag strin
 
 // diagnoseFor diagnoses anew: every call reads everything again.
 func diagnoseFor(src live.Source, m *meters.Meters) func(context.Context, string, diagnostics.Target) (diagnostics.Report, error) {
+	rest := newResting()
 	return func(ctx context.Context, name string, t diagnostics.Target) (diagnostics.Report, error) {
+		defer rest.begin()()
 		d, ok := all.Find(name)
 		if !ok {
 			return diagnostics.Report{}, fmt.Errorf("diagnose %s: this version has no such diagnosis", name)

@@ -19,11 +19,12 @@ type reach struct {
 	targets []diagnostics.Target // the first one is what a question means that names none
 	sources map[string]live.Source
 	meters  *meters.Meters
+	resting *resting
 }
 
 // reach connects the further clusters of the settings beside the first one. It asks them nothing yet but their account.
 func (s settings) reach(ctx context.Context, first connection, m *meters.Meters, log *zap.Logger) (reach, error) {
-	r := reach{sources: map[string]live.Source{}, meters: m}
+	r := reach{sources: map[string]live.Source{}, meters: m, resting: newResting()}
 	add := func(c connection) {
 		c.source.Limit = s.Limits.Diagnosis
 		account, err := c.source.AWS.Account(ctx)
@@ -52,6 +53,7 @@ func (r reach) diagnose(ctx context.Context, d diagnostics.Diagnosis, t diagnost
 	if !ok { // the settings have changed since it was asked
 		return diagnostics.Outcome{}, diagnostics.Refusal("I don't look at cluster " + t.Cluster + " any more.")
 	}
+	defer r.resting.begin()()
 	out, err := source.Diagnose(ctx, d, t, progress)
 	r.meters.Diagnosed(d, out, err)
 	return out, err

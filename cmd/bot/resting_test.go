@@ -1,0 +1,34 @@
+package main
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Memory is given back once, after the last of several diagnoses, and not while another one runs.
+func TestResting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var freed atomic.Int32
+		r := &resting{free: func() { freed.Add(1) }}
+		check := func(after time.Duration, want int32) {
+			t.Helper()
+			time.Sleep(after) // of the bubble
+			synctest.Wait()
+			if n := freed.Load(); n != want {
+				t.Errorf("freed %d times, want %d", n, want)
+			}
+		}
+		first, second := r.begin(), r.begin()
+		first()
+		check(time.Minute, 0) // the second one runs
+		second()
+		check(restAfter-1, 0)
+		third := r.begin()
+		check(time.Minute, 0)
+		third()
+		check(restAfter, 1)
+		check(time.Hour, 1)
+	})
+}
