@@ -279,9 +279,9 @@ type Audit interface {
 }
 
 // Past remembers, by subnet, how many addresses were available at earlier looks, oldest first. It is netdiag's own memory:
-// a subnet that nobody looked at has none.
+// a subnet that nobody looked at has none, and so has every one where that memory can't be read.
 type Past interface {
-	Available(ctx context.Context, cluster string, subnets ...string) (map[string][]vpc.Sample, error)
+	Available(ctx context.Context, cluster string, subnets ...string) map[string][]vpc.Sample
 }
 
 // ReadError is a read that could not be made. It becomes a Gap.

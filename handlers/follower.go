@@ -105,6 +105,9 @@ func (t *teller) point(ctx context.Context, inv casebook.Investigation, root cas
 // askers lists who is to be told that the answer is there: who asked, and those who asked the same in the same place.
 func (t *teller) askers(ctx context.Context, inv casebook.Investigation) []string {
 	out := []string{inv.Question.User}
+	if inv.Question.User == t.me.id { // an early warning: netdiag asked itself
+		return nil
+	}
 	if inv.Status.Root.Channel != inv.Question.Channel { // answered alone: the others have answers of their own
 		return out
 	}

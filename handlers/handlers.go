@@ -46,6 +46,7 @@ type Config struct {
 	Command  string            // the slash command; /netdiag
 	Places   map[string]Places // by cluster: what questions can be about, for forms; where there is none, names have to be typed
 	Now      func() time.Time
+	Watch    *Watch // looks for early warnings; nil: nobody does
 
 	// Limits; 0 is what Slack and people bear.
 	Workers   int           // diagnoses at a time; 4
@@ -74,6 +75,7 @@ type Bot struct {
 	tell   *teller
 	pulse  *pulse
 	meters *slackMeters
+	watch  *watchman // nil where there is no watch
 
 	jobs  chan job      // investigations to answer
 	slots chan struct{} // one for each question that waits or is being answered
@@ -124,6 +126,7 @@ func New(c Config) (*Bot, error) {
 		same:   newSame(),
 	}
 	b.meters = newSlackMeters(b)
+	b.watch = newWatchman(b)
 	b.web = newWeb(c, b.http)
 	b.out = newOutbox(b.web, c.PostEvery)
 	b.people = &people{web: b.web, now: c.Now}
@@ -172,6 +175,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	g.Go(func() error {
 		return b.every(taking, b.LookEvery, "tell what another process left", func(context.Context) error { b.tell.look(); return nil })
 	})
+	g.Go(func() error { return b.watch.run(taking) })
 	g.Go(func() error {
 		l := newLine(b.Config, b.http, b.pulse, b.meters)
 		defer l.handling.Wait()

@@ -54,6 +54,7 @@ func (b *Bot) homeOf(ctx context.Context, r request) (render.Home, error) {
 		return h, err
 	}
 	h.Status.Stopped = b.stopped(ctx)
+	h.Status.Watch = b.watch.says(ctx)
 	var unknown error
 	if by, unknown = b.grouped(ctx, by); unknown != nil {
 		b.Log.Error("look up user groups", zap.String("user", by.User), zap.Error(unknown))

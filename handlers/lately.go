@@ -43,6 +43,7 @@ func (b *Bot) lately(ctx context.Context, r request, c ask.Command) (render.Mess
 	slices.SortFunc(running, func(a, c casebook.Investigation) int { return a.Created.Compare(c.Created) })
 	s := b.status()
 	s.Stopped = b.stopped(ctx)
+	s.Watch = b.watch.says(ctx)
 	s.Running = b.entries(running, r.channel)
 	return render.StatusMessage(s, now), nil
 }

@@ -84,6 +84,8 @@ func (b *Bot) about(ctx context.Context, r request, c ask.Command) render.Messag
 		return render.Refusal("I hear you. I look at " + b.clusters() + ".")
 	case "stop", "resume":
 		return b.halt(ctx, r, c.Verb)
+	case "snooze":
+		return b.snooze(ctx, r, c)
 	case "status", "history":
 		if err := b.permit(ctx, r); err != nil {
 			return render.Refusal(err.Error())

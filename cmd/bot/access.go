@@ -38,6 +38,8 @@ type connection struct {
 	store func(namespace string, fault func(error)) (casebook.Store, error)
 	// ledger writes what happens to them as Events; holder names this process.
 	ledger func(namespace, holder string) (casebook.Ledger, error)
+	// lead is the wish to be the one process that looks for early warnings.
+	lead func(namespace, holder string) (*crd.Lead, error)
 }
 
 // listener is told of what is read and written; nil functions hear nothing.
@@ -85,5 +87,6 @@ func (a *access) connect(ctx context.Context, l listener) (connection, error) {
 			return crd.New(cfg, crd.Options{Namespace: namespace, Fault: fault})
 		},
 		ledger: func(namespace, holder string) (casebook.Ledger, error) { return crd.NewLedger(cfg, namespace, holder) },
+		lead:   func(namespace, holder string) (*crd.Lead, error) { return crd.NewLead(cfg, namespace, holder) },
 	}, nil
 }

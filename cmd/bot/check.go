@@ -48,6 +48,7 @@ func (s settings) check(ctx context.Context, out io.Writer) error {
 	}
 	if conn.checkKubernetes(ctx, i) && s.State == "kubernetes" {
 		s.checkRecords(ctx, i, conn)
+		s.checkWatch(ctx, i, conn)
 	}
 	conn.checkAWS(ctx, i)
 	return i.end()
@@ -149,10 +150,19 @@ func (i *inspection) granted(permission string, err error, remedy string) {
 	switch {
 	case err == nil:
 	case errors.As(err, &denied) && denied.Reason == diagnostics.Denied:
-		i.miss("%s: %s", permission, remedy)
+		i.miss("%s: %s", permission, remedy+askedBy(permission))
 	default:
 		i.miss("%s: it can't be told whether it is granted: %s", permission, plainly(err))
 	}
+}
+
+// askedBy names the questions that see less without a permission; empty where there are none.
+func askedBy(permission string) string {
+	questions := permissions.AskedBy(permission)
+	if len(questions) == 0 {
+		return ""
+	}
+	return "; without it less is seen by " + strings.Join(questions, ", ")
 }
 
 // count tells how many were granted.

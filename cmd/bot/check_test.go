@@ -94,16 +94,18 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	for _, p := range aws[:len(aws)-1] {
-		if !slices.Contains(got, "  missing  "+p+": deploy/iam/read.json grants it") {
+		if !slices.ContainsFunc(got, func(l string) bool {
+			return strings.HasPrefix(l, "  missing  "+p+": deploy/iam/read.json grants it; without it less is seen by ")
+		}) {
 			t.Errorf("%s is not named", p)
 		}
 	}
 	for _, want := range []string{
 		"  missing  policy.team is T0OTHER01: nobody of T00000001 would be answered",
 		"  missing  scope files:write, for charts and reports as files: add it under OAuth & Permissions and install the app again",
-		"  missing  list pods: the ClusterRole netdiag-read of the chart grants it",
-		"  missing  get pods/log: the Role netdiag-read-cni of the chart grants it in namespace kube-system",
-		"  missing  list ingresses.networking.k8s.io: the ClusterRole netdiag-read of the chart grants it",
+		"  missing  list pods: the ClusterRole netdiag-read of the chart grants it; without it less is seen by pending, alb, ip",
+		"  missing  get pods/log: the Role netdiag-read-cni of the chart grants it in namespace kube-system; without it less is seen by pending, alb",
+		"  missing  list ingresses.networking.k8s.io: the ClusterRole netdiag-read of the chart grants it; without it less is seen by alb",
 		"  ok       1 of 29 permissions are granted",
 		"40 things are missing.",
 	} {
@@ -187,6 +189,25 @@ func TestServeRefusesWrongSettings(t *testing.T) {
 	for _, args := range [][]string{{"serve"}, {"serve", "--config", "nowhere.yaml"}} {
 		if _, stderr, code := b.run([]string{"NETDIAG_CONFIG="}, args...); code != 2 || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%v: exit %d: %s", args, code, stderr)
+		}
+	}
+}
+
+// The watch asks for a Lease and for memos of its own; without them it warns of nothing, and that is said.
+func TestCheckTheWatch(t *testing.T) {
+	for _, c := range []struct {
+		denied []string
+		want   string
+	}{
+		{nil, "  ok       8 of 8 permissions are granted"},
+		{[]string{"create leases.coordination.k8s.io"}, "  missing  create leases.coordination.k8s.io: the Role netdiag-watch of the chart grants it in namespace netdiag"},
+	} {
+		b := serve(t, filepath.Join(worlds, "seeds/seed-alb-502"), func(w *world.World) { w.Meta.Denied.Kubernetes = c.denied })
+		_, url := workspace(t, nil)
+		got, _, _ := b.check(url, simple+"watch: {channel: C0OPS, ingresses: [all]}\n")
+		at := slices.Index(got, "Early warning")
+		if at < 0 || !slices.Contains(got[at:], c.want) {
+			t.Errorf("%q is not said in:\n%s", c.want, strings.Join(got, "\n"))
 		}
 	}
 }

@@ -26,7 +26,7 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Answer in Slack, and record what people decide",
 		Long: `Answer in Slack, and record what people decide. It reads the cluster and AWS, and may change nothing but its own
-Investigations and Remediations, and the ConfigMap netdiag-halt; approved fixes are carried out by bot execute.
+Investigations and Remediations, and what it keeps of halts, early warnings and who silenced them; approved fixes are carried out by bot execute.
 
 The settings are in one file, see deploy/netdiag.yaml. The tokens come from the environment: SLACK_APP_TOKEN (xapp-…) and
 SLACK_BOT_TOKEN (xoxb-…). Two replicas or more work on one store:
@@ -108,10 +108,15 @@ func (s settings) serve(ctx context.Context) error {
 		return err
 	}
 	target := reach.targets[0]
+	reach.remember(target.Cluster, store, log)
 	if len(s.Policy.Approvers) == 0 && s.Fixes {
 		log.Warn("nobody may approve fixes: name people under policy.approvers")
 	}
 	name, err := holder()
+	if err != nil {
+		return err
+	}
+	watch, err := s.watch(conn, name)
 	if err != nil {
 		return err
 	}
@@ -122,7 +127,7 @@ func (s settings) serve(ctx context.Context) error {
 		Diagnoses: all.Diagnoses(),
 		Places:    reach.places(),
 		Target:    target, Clusters: reach.targets[1:], Channels: usual(s.Channels), Fixes: s.Fixes, Now: time.Now,
-		Workers: s.Limits.Workers, Queue: s.Limits.Queue, Connections: s.Slack.Connections,
+		Watch: watch, Workers: s.Limits.Workers, Queue: s.Limits.Queue, Connections: s.Slack.Connections,
 	})
 	if err != nil {
 		return err

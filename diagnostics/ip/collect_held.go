@@ -54,7 +54,7 @@ func (c *collector) second(outer context.Context) (full []node, err error) {
 		}
 	}
 	if in.Past != nil {
-		g.read("", func() error { return c.remembered(ctx, ids) })
+		g.read("", func() error { c.remembered(ctx, ids); return nil })
 	}
 	if err := g.Wait(); err != nil || !read {
 		return nil, err
@@ -67,12 +67,11 @@ func (c *collector) second(outer context.Context) (full []node, err error) {
 }
 
 // remembered adds what earlier looks saw of the subnets.
-func (c *collector) remembered(ctx context.Context, ids []string) error {
-	past, err := c.in.Past.Available(ctx, c.s.Target.Cluster, ids...)
+func (c *collector) remembered(ctx context.Context, ids []string) {
+	past := c.in.Past.Available(ctx, c.s.Target.Cluster, ids...)
 	for n := range c.s.Subnets {
 		c.s.Subnets[n].Past = past[c.s.Subnets[n].ID]
 	}
-	return err
 }
 
 // types are the instance types of the nodes, sorted.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -15,16 +16,25 @@ import (
 
 // Command is what was asked.
 type Command struct {
-	Verb      string // pending, alb, ip, help, status, history, stop, resume or ping
+	Verb      string // pending, alb, ip, help, status, history, snooze, stop, resume or ping
 	Namespace string // empty for alb: wherever the name is found
 	Name      string // of the ingress or target group binding; for pending of a pod or of what makes pods, or empty; for ip a subnet or zone, or empty
 	Topic     string // of help: a diagnosis, or empty
 	Count     int    // of history: how many questions, at least 1 and at most MaxHistory; 0 where none was given
 	Cluster   string // of a diagnosis: the EKS cluster that it is about; empty: the usual one
+	// For is how long snooze silences warnings, at least MinSnooze and at most MaxSnooze; 0 ends that. What is silenced is Topic:
+	// a condition, a subnet, a zone or an ingress, or empty for everything.
+	For time.Duration
 }
 
 // MaxHistory is how many questions history shows at most.
 const MaxHistory = 20
+
+// How long warnings can be silenced.
+const (
+	MinSnooze = time.Minute
+	MaxSnooze = 7 * 24 * time.Hour
+)
 
 // String is the command as it was understood.
 func (c Command) String() string {
@@ -37,6 +47,8 @@ func (c Command) String() string {
 		}
 	case "help":
 		words = append(words, c.Topic)
+	case "snooze":
+		words = append(words, Spell(c.For), c.Topic)
 	case "history":
 		if c.Count > 0 {
 			words = append(words, strconv.Itoa(c.Count))
@@ -77,6 +89,7 @@ var uses = []Use{
 	{"help", "help [pending | alb | ip]", "lists the commands, or explains one of them"},
 	{"status", "status", "tells what is being looked into now, and what netdiag works on"},
 	{"history", "history [n]", "lists what was asked here lately, with the verdicts"},
+	{"snooze", "snooze <time> [what] | off", "silences early warnings for a time such as 2h: all, or those of a condition, subnet, zone or ingress"},
 	{"stop", "stop", "stops all changes at once, until somebody resumes them"},
 	{"resume", "resume", "lets changes go on; only approvers can, and only by the slash command"},
 	{"ping", "ping", "tells whether netdiag hears you"},
@@ -170,7 +183,7 @@ func parse(verb string, words []string, o options, namespace string) (Command, e
 // plain are the commands that concern no namespace.
 var plain = map[string]func(words []string) (Command, error){
 	"help": parseHelp, "history": parseHistory, "status": parseAlone("status"), "ping": parseAlone("ping"),
-	"stop": parseAlone("stop"), "resume": parseAlone("resume"),
+	"snooze": parseSnooze, "stop": parseAlone("stop"), "resume": parseAlone("resume"),
 }
 
 func parseAlone(verb string) func([]string) (Command, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/ask"
@@ -32,6 +33,11 @@ func TestParse(t *testing.T) {
 		"IP us-west-2a":                                             {Verb: "ip", Name: "us-west-2a"},
 		"ip subnet-0a1b2c3d4e5f60718":                               {Verb: "ip", Name: "subnet-0a1b2c3d4e5f60718"},
 		"ip us-west-2-lax-1a":                                       {Verb: "ip", Name: "us-west-2-lax-1a"},
+		"snooze 2h":                                                 {Verb: "snooze", For: 2 * time.Hour},
+		"snooze 7d us-west-2a":                                      {Verb: "snooze", For: 7 * 24 * time.Hour, Topic: "us-west-2a"},
+		"snooze 1h30m backend/api":                                  {Verb: "snooze", For: 90 * time.Minute, Topic: "backend/api"},
+		"snooze OFF":                                                {Verb: "snooze"},
+		"snooze off subnet-low":                                     {Verb: "snooze", Topic: "subnet-low"},
 		"ip --help":                                                 {Verb: "help", Topic: "ip"},
 		"help alb":                                                  {Verb: "help", Topic: "alb"},
 		"ping":                                                      {Verb: "ping"},
@@ -57,6 +63,14 @@ func TestParseRefusesWithTheNearestCommand(t *testing.T) {
 		"stop backend":            "stop takes no further words. Did you mean stop?",
 		"resume -n backend":       "resume takes no namespace. Did you mean resume?",
 		"resum":                   `"resum" is no command. Did you mean resume?`,
+		"snooze":                  "snooze needs a time: snooze 2h, snooze 1d us-west-2a, snooze off",
+		"snooze tomorrow":         `"tomorrow" is no time`,
+		"snooze 59s":              `snooze takes from 1m to 7d, not "59s"`,
+		"snooze 8d":               `snooze takes from 1m to 7d, not "8d"`,
+		"snooze -2h":              "there is no option",
+		"snooze 2h <!channel>":    `"<!channel>" can't be silenced`,
+		"snooze 2h a b":           "snooze takes a time and at most one thing to silence, not 3 words",
+		"snoze 2h":                `"snoze" is no command. Did you mean snooze 2h?`,
 		"ip a b":                  "ip takes one subnet or zone, not 2 words. Did you mean ip a?",
 		"ip -n backend":           "ip takes no namespace: subnets serve all of them. Did you mean ip?",
 		"ip <!channel>":           `"<!channel>" is neither a subnet, such as subnet-0a1b2c3d4e5f60718, nor a zone, such as us-west-2a`,

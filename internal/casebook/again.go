@@ -61,6 +61,18 @@ func (b *Book) Again(ctx context.Context, r Remediation) (inv Investigation, cre
 	return inv, err == nil, err
 }
 
+// Warn opens a question that netdiag asks itself, q.User being its own id: nobody has to be allowed to ask. cause names what it
+// was opened for; called again with the same it meets the same record, and created is false.
+func (b *Book) Warn(ctx context.Context, q Question, cause string) (inv Investigation, created bool, err error) {
+	name := InvestigationName(cause)
+	inv, err = b.Store.Investigations.Create(ctx, Investigation{Name: name, Created: b.Now(), Question: q, Status: InvestigationStatus{Phase: Received}})
+	if errors.Is(err, ErrExists) {
+		inv, err = b.Store.Investigations.Get(ctx, name)
+		return inv, false, err
+	}
+	return inv, err == nil, err
+}
+
 // againWithin is how long after its end a fix may still be asked about anew. Nobody waits for that any longer; and the
 // Investigation that was opened then is deleted long before r, and must not be opened once more.
 const againWithin = time.Hour

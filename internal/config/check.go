@@ -19,7 +19,7 @@ var channelID = regexp.MustCompile(`^[CDG][A-Z0-9]{2,20}$`)
 
 // check finds the first value that can't be meant.
 func (s *sheet) check(c Config) error {
-	for _, look := range []func(Config) error{s.checkPlace, s.checkSlack, s.checkPolicy, s.checkClusters, s.checkChannels, s.checkLimits} {
+	for _, look := range []func(Config) error{s.checkPlace, s.checkSlack, s.checkPolicy, s.checkClusters, s.checkChannels, s.checkLimits, s.checkWatch} {
 		if err := look(c); err != nil {
 			return err
 		}
@@ -109,6 +109,35 @@ func (s *sheet) checkLimits(c Config) error {
 		return s.at("limits.queue", "%d is not between 1 and 1000", l.Queue)
 	case l.Diagnosis < time.Second || l.Diagnosis > 5*time.Minute:
 		return s.at("limits.diagnosis", "%s is not between 1s and 5m", l.Diagnosis)
+	}
+	return nil
+}
+
+func (s *sheet) checkWatch(c Config) error {
+	w := c.Watch
+	t := w.Thresholds
+	switch {
+	case w.Channel == "" && len(w.Ingresses) > 0:
+		return s.at("watch.ingresses", "they are watched for nobody; set watch.channel too, the id of the channel that is warned")
+	case w.Channel != "" && !channelID.MatchString(w.Channel):
+		return s.at("watch.channel", "%q is no channel id such as C0123ABCD; Slack shows it at the end of the channel's details", w.Channel)
+	case w.Interval < time.Minute || w.Interval > time.Hour:
+		return s.at("watch.interval", "%s is not between 1m and 1h", w.Interval)
+	case t.Free < 1 || t.Free > 90:
+		return s.at("watch.thresholds.free", "%d is not between 1 and 90 percent", t.Free)
+	case t.Looks < 1 || t.Looks > 100:
+		return s.at("watch.thresholds.looks", "%d is not between 1 and 100", t.Looks)
+	case t.Healthy < 1 || t.Healthy > 100:
+		return s.at("watch.thresholds.healthy", "%d is not between 1 and 100", t.Healthy)
+	}
+	for i, name := range w.Ingresses {
+		path := fmt.Sprintf("watch.ingresses[%d]", i)
+		if name == "all" && len(w.Ingresses) == 1 {
+			continue
+		}
+		if q, err := ask.Parse("alb " + name); err != nil || q.Verb != "alb" || q.Namespace == "" || q.Namespace+"/"+q.Name != name {
+			return s.at(path, "%q is no ingress such as backend/api-ingress, and not all", name)
+		}
 	}
 	return nil
 }

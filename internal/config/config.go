@@ -27,6 +27,7 @@ type Config struct {
 	Channels  map[string]Channel `yaml:"channels"` // by channel id
 	Clusters  []Cluster          `yaml:"clusters"` // further clusters to read
 	Limits    Limits             `yaml:"limits"`
+	Watch     Watch              `yaml:"watch"`
 	Operation `yaml:",inline"`
 }
 
@@ -48,6 +49,22 @@ type Cluster struct {
 	Region     string `yaml:"region"`     // empty is that of the first cluster
 	Kubeconfig string `yaml:"kubeconfig"` // a file; empty is the usual one
 	Context    string `yaml:"context"`    // of the kubeconfig; empty is the current one
+}
+
+// Watch says what is looked at without anybody asking, for early warnings.
+type Watch struct {
+	Channel   string        `yaml:"channel"`   // id of the channel that is warned; empty switches the watch off
+	Ingresses []string      `yaml:"ingresses"` // namespace/name of those that are watched; [all] is every one of the cluster
+	Interval  time.Duration `yaml:"interval"`  // between two looks, 1m to 1h; 5m
+
+	Thresholds Thresholds `yaml:"thresholds"`
+}
+
+// Thresholds say when something is worth a warning.
+type Thresholds struct {
+	Free    int `yaml:"free"`    // percent of a subnet's addresses below which it is low, 1 to 90; 20
+	Looks   int `yaml:"looks"`   // in a row that have to find a condition, 1 to 100; 2
+	Healthy int `yaml:"healthy"` // in a row that must not find it before it is over, 1 to 100; 3
 }
 
 // Limits bound the work.
@@ -83,7 +100,8 @@ func Read(file string) (Config, error) {
 
 // Default is what counts where the settings say nothing.
 func Default() Config {
-	return Config{Namespace: "netdiag", State: "kubernetes", Operation: DefaultOperation(), Slack: Slack{Connections: 2}, Limits: Limits{Workers: 4, Queue: 32, Diagnosis: 30 * time.Second}}
+	return Config{Namespace: "netdiag", State: "kubernetes", Operation: DefaultOperation(), Slack: Slack{Connections: 2}, Limits: Limits{Workers: 4, Queue: 32, Diagnosis: 30 * time.Second},
+		Watch: Watch{Interval: 5 * time.Minute, Thresholds: Thresholds{Free: 20, Looks: 2, Healthy: 3}}}
 }
 
 // Parse reads the text of a file of that name: strictly, for a setting that is misspelled would silently not count.

@@ -78,6 +78,13 @@ func abouts() map[string]about {
 		"limits.queue":     {"1 to 1000", "Questions that wait for a worker. Who asks beyond that is told to try again."},
 		"limits.diagnosis": {"1s to 5m", "How long a diagnosis may take. What was not read by then stands in the report as not looked at."},
 
+		"watch.channel":            {"id such as `C0123ABCD`", "The channel that is warned early, see early-warning.md. Without it netdiag looks at nothing by itself."},
+		"watch.ingresses[]":        {"`<namespace>/<name>`, or `all` alone", "Ingresses that are watched."},
+		"watch.interval":           {"1m to 1h", "Time between two looks."},
+		"watch.thresholds.free":    {"1 to 90", "Percent of a subnet's addresses below which it is low."},
+		"watch.thresholds.looks":   {"1 to 100", "Looks in a row that have to find something before it is warned of."},
+		"watch.thresholds.healthy": {"1 to 100", "Looks in a row that must not find it before the warning is closed."},
+
 		"health":      {"an address such as `:8080`, or `none`", "Where `/healthz`, `/readyz` and `/metrics` are. `none` switches them off."},
 		"logLevel":    {"`debug`, `info`, `warn`, `error`", "What the log tells at least. SIGUSR1 makes it `debug` while the program runs, SIGUSR2 again this."},
 		"debug.pprof": {"an address of this machine, such as `127.0.0.1:6060`", "Where profiles (`/debug/pprof/`) and the level of the log (`/log/level`) are. Off without it, and never to be reached from elsewhere."},

@@ -25,14 +25,14 @@ var update = flag.Bool("update", false, "write the golden files")
 // shrinking remembers that every subnet had ten addresses more an hour before, for the last six hours.
 type shrinking time.Time
 
-func (s shrinking) Available(_ context.Context, _ string, subnets ...string) (map[string][]vpc.Sample, error) {
+func (s shrinking) Available(_ context.Context, _ string, subnets ...string) map[string][]vpc.Sample {
 	out := map[string][]vpc.Sample{}
 	for _, id := range subnets {
 		for back := 6; back > 0; back-- {
 			out[id] = append(out[id], vpc.Sample{At: time.Time(s).Add(-time.Duration(back) * time.Hour), Available: 100 + 10*back})
 		}
 	}
-	return out, nil
+	return out
 }
 
 // What is said about the room in subnets, word for word: in recorded clusters, about one subnet, and with what earlier looks saw.

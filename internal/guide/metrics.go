@@ -51,7 +51,8 @@ func programs() (serve, execute map[string]metric, err error) {
 	of := meters.New("")
 	_, err = handlers.New(handlers.Config{
 		AppToken: "none", BotToken: "none", Log: zap.NewNop(), Holder: "none", Now: time.Now, Meters: of,
-		Book: &casebook.Book{Store: memory.New(time.Now), Now: time.Now}, Diagnoses: all.Diagnoses(),
+		Watch: &handlers.Watch{},
+		Book:  &casebook.Book{Store: memory.New(time.Now), Now: time.Now}, Diagnoses: all.Diagnoses(),
 		Diagnose: func(context.Context, diagnostics.Diagnosis, diagnostics.Target, func(string)) (diagnostics.Outcome, error) {
 			return diagnostics.Outcome{}, errors.New("nothing is asked")
 		},

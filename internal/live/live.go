@@ -19,6 +19,8 @@ type Source struct {
 	Now, Clock func() time.Time
 	// Limit is how long a run may take; what was not read by then is a gap of reason timeout. 0 means 30 s.
 	Limit time.Duration
+	// Past is what earlier looks saw; nil where nobody keeps it.
+	Past diagnostics.Past
 }
 
 // Inputs gives the readers of one run: each question is asked once.
@@ -28,7 +30,7 @@ func (s Source) Inputs(progress func(string)) diagnostics.Inputs {
 }
 
 func (s Source) inputs(progress func(string)) (diagnostics.Inputs, *awsnet.Reader, *kube.Reader) {
-	in := diagnostics.Inputs{Now: s.Now(), Clock: s.Clock, Progress: progress}
+	in := diagnostics.Inputs{Now: s.Now(), Clock: s.Clock, Progress: progress, Past: s.Past}
 	a, k := s.AWS.Reader(), s.Kube.Reader()
 	a.Fill(&in)
 	k.Fill(&in)

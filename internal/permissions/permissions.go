@@ -45,6 +45,9 @@ func Roles() []Role {
 		{Name: "netdiag-halt", Namespace: Release, For: []string{Front}, When: "fixes.enabled",
 			Why:   "/netdiag stop and resume. RBAC can't limit create by name: with this bot serve could make other ConfigMaps in its own namespace too, but read and change none of them.",
 			Needs: []kube.Need{{Permission: "create configmaps"}, {Permission: "get configmaps", Name: "netdiag-halt"}, {Permission: "update configmaps", Name: "netdiag-halt"}}},
+		{Name: "netdiag-watch", Namespace: Release, For: []string{Front},
+			Why:   "The early warning: the Lease of the one replica that looks, and what it has seen and who silenced it, in ConfigMaps of its own. RBAC can't limit create by name.",
+			Needs: watch()},
 		{Name: "netdiag-read-halt", Namespace: Release, For: []string{Executor}, Why: "Whether changes are stopped.", Needs: []kube.Need{{Permission: "get configmaps", Name: "netdiag-halt"}}},
 		{Name: "netdiag-executor-records", Namespace: Release, For: []string{Executor},
 			Why: "The executor takes up what was proposed and approved; which fields it may write is for the policies to say.", Needs: records("")},
@@ -72,6 +75,16 @@ func records(create string) (out []kube.Need) {
 		}
 	}
 	return append(out, kube.Need{Permission: "create events.events.k8s.io"})
+}
+
+// watch are the rights of the early warning.
+func watch() []kube.Need {
+	out := []kube.Need{{Permission: "create configmaps"}}
+	for _, name := range []string{"netdiag-watch", "netdiag-snooze"} {
+		out = append(out, kube.Need{Permission: "get configmaps", Name: name}, kube.Need{Permission: "update configmaps", Name: name})
+	}
+	return append(out, kube.Need{Permission: "create leases.coordination.k8s.io"},
+		kube.Need{Permission: "get leases.coordination.k8s.io", Name: "netdiag-watch"}, kube.Need{Permission: "update leases.coordination.k8s.io", Name: "netdiag-watch"})
 }
 
 // CNI is the namespace of the VPC CNI: what is delicate, logs and metrics, is read there alone.

@@ -131,6 +131,8 @@ type Status struct {
 	Connection      string
 	Running         []Entry // being looked into or waiting, oldest first
 	Waiting, Places int     // questions in the queue of this process, and how many it takes
+	// Watch says how the early warning is, a sentence each, which may mention users as <@U…>; none where there is no watch.
+	Watch []string
 }
 
 // StatusMessage answers the question how the bot is.
@@ -155,6 +157,9 @@ func standing(s Status) slack.Block {
 		line(bold("Mode: "), text(mode(s.Fixes))),
 		line(bold("Connection: "), text(render.Clean(s.Connection))),
 		line(bold("Queue: "), text(fmt.Sprintf("%d of %d places taken", s.Waiting, s.Places))),
+	}
+	for _, sentence := range s.Watch {
+		lines = append(lines, line(append([]span{bold("Early warning: ")}, mentions(sentence)...)...))
 	}
 	if s.Stopped != "" {
 		lines = append([]*slack.RichTextSection{line(append([]span{bold("Stopped: ")}, mentions(s.Stopped+" Approvers resume them.")...)...)}, lines...)
