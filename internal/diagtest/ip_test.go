@@ -17,6 +17,7 @@ import (
 	"github.com/netdiag/netdiag/internal/diagtest"
 	"github.com/netdiag/netdiag/internal/render/chart"
 	"github.com/netdiag/netdiag/internal/render/markdown"
+	"github.com/netdiag/netdiag/internal/sim/fleet"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -112,5 +113,33 @@ func TestRoomOfAPlaceThatIsNotThere(t *testing.T) {
 	want := `"us-west-2d" is neither a subnet of the VPC nor a zone with subnets of pods. Did you mean us-west-2a, us-west-2b, us-west-2c?`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
+	}
+}
+
+// However large the cluster is, one look makes few calls, and what it keeps of nodes and interfaces is small.
+func TestRoomInALargeCluster(t *testing.T) {
+	t.Parallel()
+	nodes := 500
+	if diagtest.Race {
+		nodes = 50
+	}
+	f := fleet.New(nodes, 40, time.Date(2026, 11, 22, 10, 30, 0, 0, time.UTC))
+	s, err := diagtest.ServeFleet(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out, err := s.Diagnose(t.Context(), "ip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := s.Calls(); c.Kubernetes > mostKubernetes || c.AWS > mostAWS {
+		t.Errorf("%+v, want at most %d and %d", c, mostKubernetes, mostAWS)
+	}
+	if len(out.Report.Tables) == 0 || len(out.Report.Gaps) > 0 {
+		t.Errorf("%d tables, gaps %v", len(out.Report.Tables), out.Report.Gaps)
+	}
+	if most := 128 << 10; len(out.Snapshot) > most {
+		t.Errorf("the snapshot has %d bytes, at most %d are wanted", len(out.Snapshot), most)
 	}
 }
