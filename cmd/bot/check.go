@@ -150,7 +150,7 @@ func (i *inspection) granted(permission string, err error, remedy string) {
 	switch {
 	case err == nil:
 	case errors.As(err, &denied) && denied.Reason == diagnostics.Denied:
-		i.miss("%s: %s", permission, remedy+askedBy(permission))
+		i.miss("%s: %s", permission, remedy)
 	default:
 		i.miss("%s: it can't be told whether it is granted: %s", permission, plainly(err))
 	}
@@ -221,7 +221,13 @@ func roles(release string, names ...string) (out []question) {
 		if r.When != "" && r.When != "fixes.enabled" {
 			remedy += " with " + r.When
 		}
-		out = append(out, asked(r.Needs, namespace, remedy)...)
+		all := asked(r.Needs, namespace, remedy)
+		if r.Name == "netdiag-read" || r.Name == "netdiag-read-cni" { // others are asked for the same verbs, of records
+			for n := range all {
+				all[n].remedy += askedBy(all[n].Permission)
+			}
+		}
+		out = append(out, all...)
 	}
 	return out
 }
@@ -245,7 +251,7 @@ func (c connection) checkAWS(ctx context.Context, i *inspection) string {
 	errs := each(ctx, reads, func(ctx context.Context, p string) error { return c.source.AWS.Try(ctx, p, c.target.Cluster) })
 	var wanted []string
 	for n, p := range reads {
-		i.granted(p, errs[n], "deploy/iam/read.json grants it")
+		i.granted(p, errs[n], "deploy/iam/read.json grants it"+askedBy(p))
 		if errs[n] != nil {
 			wanted = append(wanted, p)
 		}
