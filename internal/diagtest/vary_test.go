@@ -249,9 +249,9 @@ func crowd(w *world.World) {
 	for _, n := range nodes {
 		n.room /= 2 // what can be moved there still can
 	}
-	namespaces := []string{"batch-of-others", strings.Fields(w.Meta.Ask)[1]}
-	if strings.HasPrefix(w.Meta.Ask, "alb ") {
-		namespaces = namespaces[:1]
+	namespaces := []string{"batch-of-others"}
+	if namespace, ok := strings.CutPrefix(w.Meta.Ask, "pending "); ok {
+		namespaces = append(namespaces, strings.Fields(namespace)[0])
 	}
 	for i := range 200 {
 		spec := map[string]any{"containers": []any{map[string]any{"name": "main", "image": "registry.example/job:1"}}}
