@@ -54,7 +54,7 @@ func TestBuildsAreTheSame(t *testing.T) {
 	if !slices.Contains(b.Env, "CGO_ENABLED=0") || b.ModTimestamp != "{{ .CommitTimestamp }}" {
 		t.Errorf(".goreleaser.yaml: env %v, mod_timestamp %s", b.Env, b.ModTimestamp)
 	}
-	made := string(run(t, "make", "-n", "release-binary", "GOARCH=arm64"))
+	made := string(run(t, "make", "--no-print-directory", "-n", "release-binary", "GOARCH=arm64"))
 	if want := `CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -buildvcs=true -ldflags="-s -w -buildid=" `; !strings.HasPrefix(made, want) {
 		t.Errorf("make release-binary runs %s, want %s", made, want)
 	}
@@ -114,7 +114,7 @@ func TestChartTakesTheReleasedImage(t *testing.T) {
 	if !slices.Contains(d.Tags, "{{ .Version }}") {
 		t.Errorf("no image has the version of the chart as its tag, but %v", d.Tags)
 	}
-	made := string(run(t, "make", "-n", "chart", "VERSION=1.2.3"))
+	made := string(run(t, "make", "--no-print-directory", "-n", "chart", "VERSION=1.2.3"))
 	if want := "--version 1.2.3 --app-version 1.2.3 "; !strings.Contains(made, want) {
 		t.Errorf("make chart runs %s, want %s", made, want)
 	}
