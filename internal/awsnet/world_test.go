@@ -17,7 +17,7 @@ const worlds = "../../testdata/worlds/public"
 // load loads a public world.
 func load(t *testing.T, name string) *world.World {
 	t.Helper()
-	return worldtest.Load(t, worlds + "/" + name)
+	return worldtest.Load(t, worlds+"/"+name)
 }
 
 // serve starts the simulated account of a world and a client of it.

@@ -27,7 +27,7 @@ type item = map[string]any
 
 func load(t *testing.T, name string) *world.World {
 	t.Helper()
-	return worldtest.Load(t, worlds + name)
+	return worldtest.Load(t, worlds+name)
 }
 
 // awsCommand starts the account of a world and gives a function that runs the aws command line against it.
