@@ -197,7 +197,7 @@ func (a *analysis) conflicted(e corev1.Event) {
 
 // lastChanged is the ingress of the group that was changed last before the controller began to complain, and by whom.
 func (a *analysis) lastChanged(e corev1.Event) (who string, at time.Time) {
-	began := cmp.Or(e.FirstTimestamp.Time, lastSeen(e))
+	began := cmp.Or(e.FirstTimestamp.Time, diagnostics.LastSeen(&e))
 	for _, ing := range a.everyone() {
 		for _, m := range ing.ManagedFields {
 			if m.Time != nil && m.Subresource == "" && m.Time.After(at) && !m.Time.After(began) {

@@ -32,7 +32,7 @@ func (a *analysis) departures() []departure {
 		if (!scaled && !deleted) || !a.ours(o.Kind, o.Namespace, o.Name) {
 			continue
 		}
-		d := departure{at: lastSeen(e), event: e}
+		d := departure{at: diagnostics.LastSeen(&e), event: e}
 		for i, rs := range a.s.ReplicaSets {
 			if rs.Namespace == o.Namespace && (rs.Name == o.Name || slices.Contains(strings.Fields(e.Message), rs.Name)) {
 				d.spec = &a.s.ReplicaSets[i].Spec.Template.Spec

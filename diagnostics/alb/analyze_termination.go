@@ -82,7 +82,7 @@ func (a *analysis) goings(g *group) []going {
 		if n := a.s.node(e.InvolvedObject.Name); n != nil && !slices.ContainsFunc(g.list, func(t *target) bool { return t.node == n }) {
 			continue
 		}
-		out = append(out, going{lastSeen(e), fmt.Sprintf("%s %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason), eventEvidence(e)})
+		out = append(out, going{diagnostics.LastSeen(&e), fmt.Sprintf("%s %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason), eventEvidence(e)})
 	}
 	for _, e := range a.s.Audit {
 		for _, t := range g.list {

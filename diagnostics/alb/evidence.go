@@ -89,9 +89,9 @@ func bindingEvidence(b *elb.TargetGroupBinding) diagnostics.Evidence {
 func eventEvidence(e corev1.Event) diagnostics.Evidence {
 	value := e.Reason + ": " + e.Message
 	if n := count(e); n > 1 {
-		value += fmt.Sprintf(" (%d times, last at %s)", n, clock(lastSeen(e)))
+		value += fmt.Sprintf(" (%d times, last at %s)", n, clock(diagnostics.LastSeen(&e)))
 	} else {
-		value += fmt.Sprintf(" (at %s)", clock(lastSeen(e)))
+		value += fmt.Sprintf(" (at %s)", clock(diagnostics.LastSeen(&e)))
 	}
 	return diagnostics.Evidence{
 		What: "event of " + e.InvolvedObject.Kind + " " + strings.TrimPrefix(e.InvolvedObject.Namespace+"/"+e.InvolvedObject.Name, "/"), Value: value, Source: "list events",
@@ -130,20 +130,6 @@ func (g *group) serviceEvidence() diagnostics.Evidence {
 	}
 }
 
-// lastSeen is when an event was last seen, whichever API wrote it.
-func lastSeen(e corev1.Event) time.Time {
-	t := e.LastTimestamp.Time
-	if e.Series != nil && e.Series.LastObservedTime.After(t) {
-		t = e.Series.LastObservedTime.Time
-	}
-	for _, other := range []time.Time{e.EventTime.Time, e.FirstTimestamp.Time, e.CreationTimestamp.Time} {
-		if t.IsZero() {
-			t = other
-		}
-	}
-	return t
-}
-
 func count(e corev1.Event) int {
 	if e.Series != nil {
 		return int(e.Series.Count)
@@ -173,7 +159,7 @@ func (m *model) standing(kind, namespace, name string) (corev1.Event, bool) {
 		switch {
 		case e.Type == corev1.EventTypeWarning:
 			warning, ok = e, true
-		case e.Reason == "SuccessfullyReconciled" && ok && !lastSeen(e).Before(lastSeen(warning)):
+		case e.Reason == "SuccessfullyReconciled" && ok && !diagnostics.LastSeen(&e).Before(diagnostics.LastSeen(&warning)):
 			ok = false
 		}
 	}

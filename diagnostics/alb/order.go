@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/internal/elb"
+
+	"github.com/netdiag/netdiag/diagnostics"
 )
 
 // order sorts every list of the snapshot, because several reads filled them side by side and no verdict may depend on
@@ -26,7 +28,7 @@ func (c *collector) order() {
 	byName(s.StatefulSets)
 	byName(s.Policies)
 	slices.SortStableFunc(s.Events, func(a, b corev1.Event) int {
-		return cmp.Or(lastSeen(a).Compare(lastSeen(b)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+		return cmp.Or(diagnostics.LastSeen(&a).Compare(diagnostics.LastSeen(&b)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
 	slices.SortStableFunc(s.Listeners, func(a, b elb.Listener) int { return cmp.Or(a.Port-b.Port, strings.Compare(a.ARN, b.ARN)) })
 	port := map[string]int{}

@@ -88,7 +88,7 @@ func (a *analysis) endsOf(add tell) {
 		if e.Type == "Warning" && e.InvolvedObject.Kind != "Node" {
 			at := e.FirstTimestamp.Time
 			if at.IsZero() {
-				at = lastSeen(e)
+				at = diagnostics.LastSeen(&e)
 			}
 			add(at, "list events", "%s %s: first %s: %s", e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, trimmed(e.Message))
 		}

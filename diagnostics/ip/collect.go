@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -18,7 +17,6 @@ import (
 
 // What one run reads at most, whatever the size of the cluster. A further page of an answer is no call of its own.
 const (
-	parallel     = 8  // reads at once
 	mostCounted  = 40 // full nodes whose pods are counted
 	mostReserved = 12 // subnets whose reservations are read, those with the fewest free addresses first
 )
@@ -61,46 +59,24 @@ func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (
 	return c.s, nil
 }
 
-// group runs reads with a limit, and gives the first error that is no missed read.
-type group struct {
-	*errgroup.Group
-	c *collector
-}
-
-func (c *collector) group(ctx context.Context) (*group, context.Context) {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	return &group{g, c}, ctx
-}
-
-// read runs f, and keeps what it could not read, about what, for the gaps.
-func (g *group) read(what string, f func() error) {
-	g.Go(func() error {
-		if err := f(); err != nil && g.c.reads.Missed(err, what) {
-			return g.c.reads.Fault()
-		}
-		return nil
-	})
-}
-
 // first reads what can be asked without knowing anything.
 func (c *collector) first(outer context.Context) error {
 	in := c.in
-	g, ctx := c.group(outer)
+	g, ctx := c.reads.Group(outer)
 	var system, cluster []corev1.Event
-	g.read("", func() error {
+	g.Read("", func() error {
 		nodes, err := in.Nodes.Nodes(ctx)
 		c.takeNodes(nodes)
 		return err
 	})
-	g.read("", func() (err error) { system, err = in.Events.Events(ctx, "kube-system"); return err })
-	g.read("", func() (err error) { cluster, err = in.Events.Events(ctx, "default"); return err })
-	g.read("", func() error {
+	g.Read("", func() (err error) { system, err = in.Events.Events(ctx, "kube-system"); return err })
+	g.Read("", func() (err error) { cluster, err = in.Events.Events(ctx, "default"); return err })
+	g.Read("", func() error {
 		sets, err := in.Daemons.DaemonSets(ctx, "kube-system")
 		c.takeDriver(sets)
 		return err
 	})
-	g.read("", func() (err error) {
+	g.Read("", func() (err error) {
 		if c.s.Cluster, err = in.Clusters.Cluster(ctx, c.s.Target.Cluster); err == nil && c.s.Cluster.VPC != "" {
 			c.subnets, err = in.Network.SubnetsOf(ctx, c.s.Cluster.VPC)
 		}

@@ -32,29 +32,29 @@ func (c *collector) second(outer context.Context) (full []node, err error) {
 		return nil, nil
 	}
 	in := c.in
-	g, ctx := c.group(outer)
+	g, ctx := c.reads.Group(outer)
 	var interfaces []vpc.NetworkInterface
 	var types []vpc.InstanceType
 	read := false
-	g.read("", func() error {
+	g.Read("", func() error {
 		found, err := in.Interfaces.Interfaces(ctx, diagnostics.InterfaceQuery{Subnets: ids})
 		interfaces, read = found, err == nil
 		return err
 	})
 	if names := c.types(); len(names) > 0 {
-		g.read("", func() (err error) { types, err = in.Instances.InstanceTypes(ctx, names...); return err })
+		g.Read("", func() (err error) { types, err = in.Instances.InstanceTypes(ctx, names...); return err })
 	}
 	reservations := make([][]vpc.Reservation, len(c.s.Subnets))
 	if c.settings.PrefixDelegation {
 		for _, n := range c.tightest() {
-			g.read(c.s.Subnets[n].ID, func() (err error) {
+			g.Read(c.s.Subnets[n].ID, func() (err error) {
 				reservations[n], err = in.Routing.Reservations(ctx, c.s.Subnets[n].ID)
 				return err
 			})
 		}
 	}
 	if in.Past != nil {
-		g.read("", func() error { c.remembered(ctx, ids); return nil })
+		g.Read("", func() error { c.remembered(ctx, ids); return nil })
 	}
 	if err := g.Wait(); err != nil || !read {
 		return nil, err
@@ -200,10 +200,10 @@ func (c *collector) third(outer context.Context, full []node) error {
 		c.s.Uncounted = len(full) - mostCounted
 		full = full[:mostCounted]
 	}
-	g, ctx := c.group(outer)
+	g, ctx := c.reads.Group(outer)
 	counted := make([]bool, len(full))
 	for n := range full {
-		g.read("", func() error {
+		g.Read("", func() error {
 			pods, err := c.in.Pods.Pods(ctx, diagnostics.PodQuery{Node: full[n].Name})
 			counted[n] = err == nil
 			for p := range pods {
@@ -243,13 +243,7 @@ func (c *collector) takeEvents(events []corev1.Event) {
 	newest := map[string]Event{}
 	for n := range events {
 		e := &events[n]
-		at := e.LastTimestamp.Time
-		if e.Series != nil && e.Series.LastObservedTime.After(at) {
-			at = e.Series.LastObservedTime.Time
-		}
-		if at.IsZero() {
-			at = e.EventTime.Time
-		}
+		at := diagnostics.LastSeen(e)
 		if !slices.Contains(complaints, e.Reason) || c.s.At.Sub(at) > lately {
 			continue
 		}

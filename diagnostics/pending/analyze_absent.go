@@ -75,7 +75,7 @@ func (a *analysis) failedCreate(w Workload) *corev1.Event {
 	var found *corev1.Event
 	for n := range a.s.Events {
 		e := &a.s.Events[n]
-		if e.Reason == "FailedCreate" && e.InvolvedObject.Kind == w.Kind && e.InvolvedObject.Name == w.Name && a.s.At.Sub(when(e)) <= 2*fresh {
+		if e.Reason == "FailedCreate" && e.InvolvedObject.Kind == w.Kind && e.InvolvedObject.Name == w.Name && a.s.At.Sub(diagnostics.LastSeen(e)) <= 2*fresh {
 			found = e
 		}
 	}

@@ -163,7 +163,7 @@ func (a *analysis) permissionEvent(node *Node) *corev1.Event {
 	var found *corev1.Event
 	for n := range a.s.Events {
 		e := &a.s.Events[n]
-		if e.Reason == "MissingIAMPermissions" && e.InvolvedObject.Name == node.Agent.Name && a.s.At.Sub(when(e)) <= fresh && getsAddresses(e.Message) {
+		if e.Reason == "MissingIAMPermissions" && e.InvolvedObject.Name == node.Agent.Name && a.s.At.Sub(diagnostics.LastSeen(e)) <= fresh && getsAddresses(e.Message) {
 			found = e
 		}
 	}

@@ -81,7 +81,7 @@ func refusesSettings() []string {
 // failure, they only have to try again.
 func (a *analysis) answersAgain(node *Node, pods []waiting, f diagnostics.Finding) bool {
 	agent := node.Agent
-	if started := agent.Started; !started.IsZero() && !slices.ContainsFunc(pods, func(w waiting) bool { return w.event == nil || when(w.event).After(started) }) {
+	if started := agent.Started; !started.IsZero() && !slices.ContainsFunc(pods, func(w waiting) bool { return w.event == nil || diagnostics.LastSeen(w.event).After(started) }) {
 		a.healed(pods, fmt.Sprintf("ipamd of node %s is up again since %s, after the last failure: the kubelet tries again within seconds", node.Name, started.UTC().Format("15:04:05")))
 		return true
 	}

@@ -55,7 +55,7 @@ func (a *analysis) limits() {
 func lastWord(events []*corev1.Event, a *analysis) *corev1.Event {
 	var said *corev1.Event
 	for _, e := range events {
-		if fromAutoscaler(e) && a.s.At.Sub(when(e)) <= 2*fresh && (said == nil || !when(e).Before(when(said))) {
+		if fromAutoscaler(e) && a.s.At.Sub(diagnostics.LastSeen(e)) <= 2*fresh && (said == nil || !diagnostics.LastSeen(e).Before(diagnostics.LastSeen(said))) {
 			said = e
 		}
 	}

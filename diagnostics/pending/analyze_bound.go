@@ -93,7 +93,7 @@ func (a *analysis) network(node *Node, w waiting) bool {
 	case has("failed to connect to backend server"), has("Error received from AddNetwork gRPC call") && (has("connection refused") || has("no such file")), has("wrong client version"):
 		return a.agent(node, []waiting{w}, f)
 	case has("cni plugin not initialized"): // and yet the node is ready
-		if w.event != nil && !when(w.event).After(node.ReadySince) {
+		if w.event != nil && !diagnostics.LastSeen(w.event).After(node.ReadySince) {
 			a.healed([]waiting{w}, fmt.Sprintf("node %s is ready since %s, after the last failure: the kubelet tries again within seconds", node.Name, node.ReadySince.UTC().Format("15:04:05")))
 			return true
 		}

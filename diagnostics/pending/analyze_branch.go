@@ -66,7 +66,7 @@ func (a *analysis) trunkFailures() []*corev1.Event {
 	for n := range a.s.Events {
 		e := &a.s.Events[n]
 		node := a.s.node(e.InvolvedObject.Name)
-		if e.InvolvedObject.Kind == "Node" && e.Reason == "TrunkENICreationFailed" && a.s.At.Sub(when(e)) <= 6*fresh && node != nil && node.has(branchDevice) == 0 {
+		if e.InvolvedObject.Kind == "Node" && e.Reason == "TrunkENICreationFailed" && a.s.At.Sub(diagnostics.LastSeen(e)) <= 6*fresh && node != nil && node.has(branchDevice) == 0 {
 			out = append(out, e)
 		}
 	}
@@ -100,7 +100,7 @@ const (
 // there belongs to the normal course.
 func (a *analysis) branch(node *Node, w waiting, f diagnostics.Finding) bool {
 	events := byPod(a.s.Events)[string(w.pod.UID)]
-	if made := last(events, a.s.At, 6*fresh, "ResourceAllocated"); made != nil && w.event != nil && !when(w.event).After(when(made).Add(young)) {
+	if made := last(events, a.s.At, 6*fresh, "ResourceAllocated"); made != nil && w.event != nil && !diagnostics.LastSeen(w.event).After(diagnostics.LastSeen(made).Add(young)) {
 		a.healed([]waiting{w}, "its branch interface was made after the last failure")
 		return true
 	}

@@ -99,7 +99,7 @@ func (a *analysis) killedLately(node *Node) []*corev1.Event {
 	for n := range a.s.Events {
 		e := &a.s.Events[n]
 		name := e.InvolvedObject.Namespace + "/" + e.InvolvedObject.Name
-		if e.Reason == "Killing" && (e.Source.Host == node.Name || e.ReportingInstance == node.Name) && a.s.At.Sub(when(e)) <= young && !seen[name] {
+		if e.Reason == "Killing" && (e.Source.Host == node.Name || e.ReportingInstance == node.Name) && a.s.At.Sub(diagnostics.LastSeen(e)) <= young && !seen[name] {
 			seen[name] = true
 			out = append(out, e)
 		}

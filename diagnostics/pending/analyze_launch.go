@@ -265,7 +265,7 @@ func (a *analysis) launches() []launchTrouble {
 	}
 	for n := range a.s.Events {
 		e := &a.s.Events[n]
-		if e.InvolvedObject.Kind == "NodeClaim" && e.Type == corev1.EventTypeWarning && a.s.At.Sub(when(e)) <= 2*fresh {
+		if e.InvolvedObject.Kind == "NodeClaim" && e.Type == corev1.EventTypeWarning && a.s.At.Sub(diagnostics.LastSeen(e)) <= 2*fresh {
 			pool, _, _ := cutLast(e.InvolvedObject.Name, "-") // the same before and after a try
 			out = append(out, launchTrouble{subject: "node pool " + pool, message: e.Reason + ": " + e.Message, claim: e.InvolvedObject.Name, by: poolOf(all, e.InvolvedObject.Name), evidence: eventEvidence(e)})
 		}

@@ -41,7 +41,7 @@ func (a *analysis) mountFailures(w waiting) []waiting {
 	general := w
 	seen := map[string]bool{}
 	for _, e := range byPod(a.s.Events)[string(w.pod.UID)] {
-		if !slices.Contains(mountReasons, e.Reason) || a.s.At.Sub(when(e)) > fresh {
+		if !slices.Contains(mountReasons, e.Reason) || a.s.At.Sub(diagnostics.LastSeen(e)) > fresh {
 			continue
 		}
 		said := w

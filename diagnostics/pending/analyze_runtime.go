@@ -60,7 +60,7 @@ func (a *analysis) sandbox(node *Node, w waiting, f diagnostics.Finding) bool {
 func (a *analysis) earlier(w waiting) (waiting, bool) {
 	var found *corev1.Event
 	for _, e := range byPod(a.s.Events)[string(w.pod.UID)] {
-		if e.Reason == "FailedCreatePodSandBox" && !runtimeTrouble(e.Message) && a.s.At.Sub(when(e)) <= 6*fresh && (found == nil || !when(e).Before(when(found))) {
+		if e.Reason == "FailedCreatePodSandBox" && !runtimeTrouble(e.Message) && a.s.At.Sub(diagnostics.LastSeen(e)) <= 6*fresh && (found == nil || !diagnostics.LastSeen(e).Before(diagnostics.LastSeen(found))) {
 			found = e
 		}
 	}

@@ -139,7 +139,7 @@ func (a *analysis) volume(f diagnostics.Finding, c clause, of string, pods []wai
 		a.volumeLimits(&f)
 	}
 	for n := range a.s.Events {
-		if e := &a.s.Events[n]; e.InvolvedObject.Kind == "PersistentVolumeClaim" && e.InvolvedObject.Name == f.Subject && e.Type == "Warning" && a.s.At.Sub(when(e)) <= fresh {
+		if e := &a.s.Events[n]; e.InvolvedObject.Kind == "PersistentVolumeClaim" && e.InvolvedObject.Name == f.Subject && e.Type == "Warning" && a.s.At.Sub(diagnostics.LastSeen(e)) <= fresh {
 			f.Evidence = append(f.Evidence, eventEvidence(e))
 			f.Summary = fmt.Sprintf("claim %s is not bound: %s", f.Subject, shorten(e.Message))
 		}

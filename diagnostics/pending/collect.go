@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,7 +19,6 @@ import (
 
 // What one run reads at most, whatever the size of the cluster. A further page of an answer is no call of its own.
 const (
-	parallel        = 8  // reads at once
 	deepNodes       = 15 // nodes with waiting pods that are read in depth
 	deepPerNet      = 3  // of them, at least so many of each subnet
 	agentLogs       = 5  // logs of the CNI
@@ -84,28 +82,6 @@ func (c *collector) namespace(ctx context.Context) error {
 	return diagnostics.Refusal(fmt.Sprintf("There is no namespace %q.", c.s.Target.Namespace) + diagnostics.Suggest(c.s.Target.Namespace, names))
 }
 
-// group runs reads with a limit, and gives the first error that is no missed read.
-type group struct {
-	*errgroup.Group
-	c *collector
-}
-
-func (c *collector) group(ctx context.Context) (*group, context.Context) {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	return &group{g, c}, ctx
-}
-
-// read runs f, and keeps what it could not read, about what, for the gaps.
-func (g *group) read(what string, f func() error) {
-	g.Go(func() error {
-		if err := f(); err != nil && g.c.reads.Missed(err, what) {
-			return g.c.reads.Fault()
-		}
-		return nil
-	})
-}
-
 // into makes a read of get that keeps its answer at dst. A missed read leaves dst alone.
 func into[T any](dst *T, get func() (T, error)) func() error {
 	return func() error {
@@ -120,22 +96,22 @@ func into[T any](dst *T, get func() (T, error)) func() error {
 // first reads what can be asked without knowing anything but the namespace.
 func (c *collector) first(outer context.Context) error {
 	ns, in := c.s.Target.Namespace, c.in
-	g, ctx := c.group(outer)
+	g, ctx := c.reads.Group(outer)
 	var m makers
 	var system []appsv1.DaemonSet
 	var own, kube, cluster []corev1.Event
-	g.read("", into(&c.nodes, func() ([]corev1.Node, error) { return in.Nodes.Nodes(ctx) }))
-	g.read("", into(&own, func() ([]corev1.Event, error) { return in.Events.Events(ctx, ns) }))
-	g.read("", into(&kube, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "kube-system") }))
-	g.read("", into(&cluster, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "default") }))
-	g.read("", into(&m.deployments, func() ([]appsv1.Deployment, error) { return in.Controllers.Deployments(ctx, ns) }))
-	g.read("", into(&m.sets, func() ([]appsv1.ReplicaSet, error) { return in.Controllers.ReplicaSets(ctx, ns) }))
-	g.read("", into(&m.stateful, func() ([]appsv1.StatefulSet, error) { return in.Controllers.StatefulSets(ctx, ns) }))
-	g.read("", into(&m.jobs, func() ([]batchv1.Job, error) { return in.Controllers.Jobs(ctx, ns) }))
-	g.read("", into(&m.daemons, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, ns) }))
-	g.read("", into(&system, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, "kube-system") }))
-	g.read("", func() (err error) { c.s.Addon, err = in.Clusters.Addon(ctx, c.s.Target.Cluster, "vpc-cni"); return err })
-	g.read("", func() (err error) {
+	g.Read("", into(&c.nodes, func() ([]corev1.Node, error) { return in.Nodes.Nodes(ctx) }))
+	g.Read("", into(&own, func() ([]corev1.Event, error) { return in.Events.Events(ctx, ns) }))
+	g.Read("", into(&kube, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "kube-system") }))
+	g.Read("", into(&cluster, func() ([]corev1.Event, error) { return in.Events.Events(ctx, "default") }))
+	g.Read("", into(&m.deployments, func() ([]appsv1.Deployment, error) { return in.Controllers.Deployments(ctx, ns) }))
+	g.Read("", into(&m.sets, func() ([]appsv1.ReplicaSet, error) { return in.Controllers.ReplicaSets(ctx, ns) }))
+	g.Read("", into(&m.stateful, func() ([]appsv1.StatefulSet, error) { return in.Controllers.StatefulSets(ctx, ns) }))
+	g.Read("", into(&m.jobs, func() ([]batchv1.Job, error) { return in.Controllers.Jobs(ctx, ns) }))
+	g.Read("", into(&m.daemons, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, ns) }))
+	g.Read("", into(&system, func() ([]appsv1.DaemonSet, error) { return in.Daemons.DaemonSets(ctx, "kube-system") }))
+	g.Read("", func() (err error) { c.s.Addon, err = in.Clusters.Addon(ctx, c.s.Target.Cluster, "vpc-cni"); return err })
+	g.Read("", func() (err error) {
 		if c.s.Cluster, err = in.Clusters.Cluster(ctx, c.s.Target.Cluster); err == nil && c.s.Cluster.VPC != "" {
 			c.s.Subnets, err = in.Network.SubnetsOf(ctx, c.s.Cluster.VPC)
 		}
@@ -181,7 +157,7 @@ func (c *collector) events(own, kube, cluster []corev1.Event) {
 		}
 	}
 	slices.SortFunc(c.s.Events, func(a, b corev1.Event) int {
-		if n := when(&a).Compare(when(&b)); n != 0 {
+		if n := diagnostics.LastSeen(&a).Compare(diagnostics.LastSeen(&b)); n != 0 {
 			return n
 		}
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)

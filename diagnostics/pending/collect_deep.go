@@ -25,16 +25,16 @@ const (
 // second reads the nodes in depth, and the network around them.
 func (c *collector) second(outer context.Context, deep []*Node) error {
 	in := c.in
-	g, ctx := c.group(outer)
+	g, ctx := c.reads.Group(outer)
 	var attached []vpc.NetworkInterface
 	instances, types := ids(deep, func(n *Node) string { return n.Instance }), ids(deep, func(n *Node) string { return n.Type })
 	if len(instances) > 0 {
-		g.read("", into(&attached, func() ([]vpc.NetworkInterface, error) {
+		g.Read("", into(&attached, func() ([]vpc.NetworkInterface, error) {
 			return in.Interfaces.Interfaces(ctx, diagnostics.InterfaceQuery{Instances: instances})
 		}))
 	}
 	if len(types) > 0 {
-		g.read("", into(&c.s.Types, func() ([]vpc.InstanceType, error) { return in.Instances.InstanceTypes(ctx, types...) }))
+		g.Read("", into(&c.s.Types, func() ([]vpc.InstanceType, error) { return in.Instances.InstanceTypes(ctx, types...) }))
 	}
 	for _, node := range deep {
 		c.readPods(ctx, g, node)
@@ -44,11 +44,11 @@ func (c *collector) second(outer context.Context, deep []*Node) error {
 		return err
 	}
 	c.s.Interfaces = attached
-	g, ctx = c.group(outer)
+	g, ctx = c.reads.Group(outer)
 	c.readAgents(ctx, g, deep)
 	if c.customNetworking(deep) {
 		c.kube -= custom
-		g.read("", func() error { return c.readENIConfigs(ctx) })
+		g.Read("", func() error { return c.readENIConfigs(ctx) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -69,14 +69,14 @@ func (c *collector) second(outer context.Context, deep []*Node) error {
 func (c *collector) third(outer context.Context, deep []*Node) error {
 	in, ns := c.in, c.s.Target.Namespace
 	tight := c.tightSubnets(deep)
-	g, ctx := c.group(outer)
+	g, ctx := c.reads.Group(outer)
 	var interfaces []vpc.NetworkInterface
 	tight = tight[:min(len(tight), mostTight)]
 	reservations := make([][]vpc.Reservation, len(tight))
 	if len(tight) > 0 {
 		c.aws -= 2 + len(tight)
 		whole := c.nodeSubnets(tight)
-		g.read("", func() error {
+		g.Read("", func() error {
 			found, err := in.Interfaces.Interfaces(ctx, diagnostics.InterfaceQuery{Subnets: whole})
 			if err == nil {
 				interfaces, c.s.Whole = found, whole
@@ -84,10 +84,10 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 			return err
 		})
 		for n, id := range tight {
-			g.read(id, into(&reservations[n], func() ([]vpc.Reservation, error) { return in.Routing.Reservations(ctx, id) }))
+			g.Read(id, into(&reservations[n], func() ([]vpc.Reservation, error) { return in.Routing.Reservations(ctx, id) }))
 		}
 		if id := c.vpcID(); id != "" {
-			g.read("", func() error {
+			g.Read("", func() error {
 				v, err := in.Network.VPC(ctx, id)
 				if err == nil {
 					c.s.VPC = &v
@@ -98,54 +98,54 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 	}
 	if c.s.Cluster != nil && c.s.Cluster.AutoMode {
 		c.kube -= custom
-		g.read("", func() error { return c.readNodeClass(ctx) })
+		g.Read("", func() error { return c.readNodeClass(ctx) })
 	}
 	if c.claimed() {
 		c.kube -= 2
-		g.read("", into(&c.s.Claims, func() ([]corev1.PersistentVolumeClaim, error) { return in.Volumes.Claims(ctx, ns) }))
-		g.read("", into(&c.s.Volumes, func() ([]corev1.PersistentVolume, error) { return in.Volumes.PersistentVolumes(ctx) }))
+		g.Read("", into(&c.s.Claims, func() ([]corev1.PersistentVolumeClaim, error) { return in.Volumes.Claims(ctx, ns) }))
+		g.Read("", into(&c.s.Volumes, func() ([]corev1.PersistentVolume, error) { return in.Volumes.PersistentVolumes(ctx) }))
 	}
 	if c.anyOn(onFargate) {
 		c.aws -= 1 + mostProfiles + 1
-		g.read("", func() (err error) {
+		g.Read("", func() (err error) {
 			c.s.Profiles, err = in.Nodegroups.FargateProfiles(ctx, c.s.Target.Cluster)
 			return err
 		})
 	}
 	if id := c.vpcID(); id != "" && (len(tight) > 0 || c.anyOn(onFargate) || c.pullsTimeOut()) {
-		g.read("", into(&c.s.RouteTables, func() ([]vpc.RouteTable, error) { return in.Routing.RouteTables(ctx, id) }))
+		g.Read("", into(&c.s.RouteTables, func() ([]vpc.RouteTable, error) { return in.Routing.RouteTables(ctx, id) }))
 	}
 	if id := c.vpcID(); id != "" && c.anyOn(onFargate) {
-		g.read("", into(&c.s.Endpoints, func() ([]vpc.ServiceEndpoint, error) { return in.Routing.Endpoints(ctx, id) }))
+		g.Read("", into(&c.s.Endpoints, func() ([]vpc.ServiceEndpoint, error) { return in.Routing.Endpoints(ctx, id) }))
 	}
 	if c.lacksNode() {
 		c.kube -= 3 * custom
 		if most := min((c.aws-late-1)/2, mostGroups); most > 0 {
 			c.aws -= 1 + 2*most
-			g.read("", func() error { return c.readGroups(ctx, most) })
+			g.Read("", func() error { return c.readGroups(ctx, most) })
 		}
-		g.read("", func() error { return c.readPools(ctx) })
+		g.Read("", func() error { return c.readPools(ctx) })
 	}
 	if c.lacks(func(k clause, _ string, _ []*corev1.Event) bool {
 		return k.cause == "windows-ip-resource" || k.cause == "branch-eni-capacity"
 	}) {
 		c.kube--
-		g.read("", into(&c.s.CNIConfig, func() (map[string]string, error) { return in.Configs.ConfigMap(ctx, "kube-system", "amazon-vpc-cni") }))
+		g.Read("", into(&c.s.CNIConfig, func() (map[string]string, error) { return in.Configs.ConfigMap(ctx, "kube-system", "amazon-vpc-cni") }))
 	}
 	if c.lacks(func(k clause, _ string, _ []*corev1.Event) bool {
 		return strings.Contains(k.reason, "exceed max volume count")
 	}) {
 		c.kube--
-		g.read("", func() error { return c.readAttachable(ctx) })
+		g.Read("", func() error { return c.readAttachable(ctx) })
 	}
 	if c.overQuota() {
 		c.kube--
-		g.read("", into(&c.s.Quotas, func() ([]corev1.ResourceQuota, error) { return in.Quotas.ResourceQuotas(ctx, ns) }))
+		g.Read("", into(&c.s.Quotas, func() ([]corev1.ResourceQuota, error) { return in.Quotas.ResourceQuotas(ctx, ns) }))
 	}
 	refused := c.recovered(deep, c.aws-late)
 	audits := make([][]trail.Event, len(refused))
 	for n, id := range refused {
-		g.read("", into(&audits[n], func() ([]trail.Event, error) { return in.Audit.Audit(ctx, id, c.s.At.Add(-fresh), c.s.At) }))
+		g.Read("", into(&audits[n], func() ([]trail.Event, error) { return in.Audit.Audit(ctx, id, c.s.At.Add(-fresh), c.s.At) }))
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -158,7 +158,7 @@ func (c *collector) third(outer context.Context, deep []*Node) error {
 // fourth counts the pods of the other nodes in the subnets that are short, and asks after instances that are no nodes: those
 // for which unattached interfaces were made, and those of which it isn't known whose they are.
 func (c *collector) fourth(outer context.Context) error {
-	g, ctx := c.group(outer)
+	g, ctx := c.reads.Group(outer)
 	held := map[string]int{} // addresses by instance; those in subnets that are short count before all others
 	for _, i := range c.s.Interfaces {
 		held[i.Instance] += i.Held()
@@ -174,7 +174,7 @@ func (c *collector) fourth(outer context.Context) error {
 		c.readPods(ctx, g, node)
 	}
 	if asked := c.strangers(); len(asked) > 0 {
-		g.read("", func() error { return c.readInstances(ctx, asked) })
+		g.Read("", func() error { return c.readInstances(ctx, asked) })
 	}
 	if err := g.Wait(); err != nil {
 		return err

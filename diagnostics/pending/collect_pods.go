@@ -29,10 +29,10 @@ func (c *collector) readNamespace(ctx context.Context, m makers) error {
 		queries = append(queries, m.selected(ns, name)...)
 	}
 	c.kube -= len(queries)
-	g, ctx := c.group(ctx)
+	g, ctx := c.reads.Group(ctx)
 	found := make([][]corev1.Pod, len(queries))
 	for n, q := range queries {
-		g.read("", into(&found[n], func() ([]corev1.Pod, error) { return c.in.Pods.Pods(ctx, q) }))
+		g.Read("", into(&found[n], func() ([]corev1.Pod, error) { return c.in.Pods.Pods(ctx, q) }))
 	}
 	if err := g.Wait(); err != nil {
 		return err

@@ -36,9 +36,9 @@ func (c *collector) named(ctx context.Context) error {
 }
 
 // readPods reads the pods of a node, its CNI among them.
-func (c *collector) readPods(ctx context.Context, g *group, node *Node) {
+func (c *collector) readPods(ctx context.Context, g *diagnostics.ReadGroup, node *Node) {
 	c.kube--
-	g.read("", func() error {
+	g.Read("", func() error {
 		pods, err := c.in.Pods.Pods(ctx, diagnostics.PodQuery{Node: node.Name})
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (c *collector) readPods(ctx context.Context, g *group, node *Node) {
 
 // readAgents reads what the CNI of each node says of itself: its counters, and of a few that aren't ready, or whose ipamd
 // logs to standard output, the log.
-func (c *collector) readAgents(ctx context.Context, g *group, nodes []*Node) {
+func (c *collector) readAgents(ctx context.Context, g *diagnostics.ReadGroup, nodes []*Node) {
 	logs := 0
 	for _, node := range nodes {
 		if node.Agent == nil {
@@ -71,10 +71,10 @@ func (c *collector) readAgents(ctx context.Context, g *group, nodes []*Node) {
 	}
 }
 
-func (c *collector) readMetrics(ctx context.Context, g *group, node *Node) {
+func (c *collector) readMetrics(ctx context.Context, g *diagnostics.ReadGroup, node *Node) {
 	pod := node.Agent.Name
 	c.kube--
-	g.read("", func() error {
+	g.Read("", func() error {
 		text, err := c.in.PodFiles.CNIMetrics(ctx, "kube-system", pod)
 		if err == nil {
 			node.Metrics = parseMetrics(text)
@@ -83,10 +83,10 @@ func (c *collector) readMetrics(ctx context.Context, g *group, node *Node) {
 	})
 }
 
-func (c *collector) readLog(ctx context.Context, g *group, node *Node) {
+func (c *collector) readLog(ctx context.Context, g *diagnostics.ReadGroup, node *Node) {
 	pod := node.Agent.Name
 	c.kube--
-	g.read("", func() error {
+	g.Read("", func() error {
 		text, err := c.in.PodFiles.Log(ctx, "kube-system", pod, "aws-node", 100)
 		if err == nil {
 			node.Agent.Log = complaints(text)

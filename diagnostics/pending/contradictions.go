@@ -9,6 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/internal/vpc"
+
+	"github.com/netdiag/netdiag/diagnostics"
 )
 
 // contradictions says what in the evidence does not fit together.
@@ -18,7 +20,7 @@ func (a *analysis) contradictions() {
 	}
 	events := byPod(a.s.Events)
 	for _, w := range a.at(unconnected, unmounted) {
-		if e := last(events[string(w.pod.UID)], a.s.At, 6*fresh, "FailedScheduling"); e != nil && placedBefore(w, when(e)) {
+		if e := last(events[string(w.pod.UID)], a.s.At, 6*fresh, "FailedScheduling"); e != nil && placedBefore(w, diagnostics.LastSeen(e)) {
 			add("pod %s has node %s, and yet the scheduler said at %s that it finds none: it can't be in both states at once", w.pod.Name, w.pod.Spec.NodeName, clock(e))
 		}
 	}

@@ -44,7 +44,7 @@ func eventEvidence(e *corev1.Event) diagnostics.Evidence {
 	}
 }
 
-func clock(e *corev1.Event) string { return when(e).UTC().Format("15:04:05") }
+func clock(e *corev1.Event) string { return diagnostics.LastSeen(e).UTC().Format("15:04:05") }
 
 func subnetEvidence(s *vpc.Subnet) diagnostics.Evidence {
 	return diagnostics.Evidence{What: "AvailableIpAddressCount of " + s.ID, Value: fmt.Sprintf("%d of %d", s.Available, vpc.Usable(s.CIDR)),

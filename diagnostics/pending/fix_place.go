@@ -200,7 +200,7 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 // mayNot reports that the CNI has told within the hour that it lacks a permission.
 func (a *analysis) mayNot(action string) bool {
 	return slices.ContainsFunc(a.s.Events, func(e corev1.Event) bool {
-		return e.Reason == "MissingIAMPermissions" && a.s.At.Sub(when(&e)) <= 6*fresh && actionIn(e.Message) == action
+		return e.Reason == "MissingIAMPermissions" && a.s.At.Sub(diagnostics.LastSeen(&e)) <= 6*fresh && actionIn(e.Message) == action
 	})
 }
 

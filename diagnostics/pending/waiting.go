@@ -7,6 +7,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
 )
 
 // fresh is how old the last occurrence of an event may be to count as current: after 25 repeats the kubelet tells of the
@@ -95,13 +97,13 @@ func (w *waiting) bound(events []*corev1.Event, now time.Time) {
 	sandbox := last(events, now, fresh, "FailedCreatePodSandBox", "NetworkNotReady")
 	mount := last(events, now, fresh, mountReasons...)
 	switch {
-	case mount != nil && (sandbox == nil || when(mount).After(when(sandbox))):
+	case mount != nil && (sandbox == nil || diagnostics.LastSeen(mount).After(diagnostics.LastSeen(sandbox))):
 		w.stage = unmounted
 		w.take(mount)
 	case sandbox != nil:
 		w.take(sandbox)
 		// A pod with its own security groups fails until its branch interface is there, some seconds later.
-		if made := last(events, now, fresh, "ResourceAllocated"); made != nil && when(made).After(when(sandbox)) {
+		if made := last(events, now, fresh, "ResourceAllocated"); made != nil && diagnostics.LastSeen(made).After(diagnostics.LastSeen(sandbox)) {
 			w.stage = starting
 		}
 	}
@@ -166,25 +168,11 @@ func warned(events []*corev1.Event) bool {
 func last(events []*corev1.Event, now time.Time, within time.Duration, reasons ...string) *corev1.Event {
 	var found *corev1.Event
 	for _, e := range events {
-		if slices.Contains(reasons, e.Reason) && now.Sub(when(e)) <= within && (found == nil || !when(e).Before(when(found))) {
+		if slices.Contains(reasons, e.Reason) && now.Sub(diagnostics.LastSeen(e)) <= within && (found == nil || !diagnostics.LastSeen(e).Before(diagnostics.LastSeen(found))) {
 			found = e
 		}
 	}
 	return found
-}
-
-// when is the time of the last occurrence of an event, whichever of the API's fields has it.
-func when(e *corev1.Event) time.Time {
-	t := e.LastTimestamp.Time
-	if e.Series != nil && e.Series.LastObservedTime.After(t) {
-		t = e.Series.LastObservedTime.Time
-	}
-	for _, other := range []time.Time{e.EventTime.Time, e.FirstTimestamp.Time, e.CreationTimestamp.Time} {
-		if t.IsZero() {
-			t = other
-		}
-	}
-	return t
 }
 
 // since is the time of the first occurrence of an event.
@@ -194,7 +182,7 @@ func since(e *corev1.Event) time.Time {
 			return t
 		}
 	}
-	return when(e)
+	return diagnostics.LastSeen(e)
 }
 
 // times is how often an event occurred.

@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netdiag/netdiag/diagnostics"
 )
 
 var now = time.Date(2026, 3, 22, 10, 30, 0, 0, time.UTC)
@@ -75,11 +77,11 @@ func TestJudge(t *testing.T) {
 
 func TestWhenReadsEveryGenerationOfEvents(t *testing.T) {
 	series := &corev1.Event{EventTime: metav1.NewMicroTime(now.Add(-time.Hour)), Series: &corev1.EventSeries{Count: 7, LastObservedTime: metav1.NewMicroTime(now.Add(-time.Minute))}}
-	if got := when(series); !got.Equal(now.Add(-time.Minute)) || times(series) != 7 || !since(series).Equal(now.Add(-time.Hour)) {
+	if got := diagnostics.LastSeen(series); !got.Equal(now.Add(-time.Minute)) || times(series) != 7 || !since(series).Equal(now.Add(-time.Hour)) {
 		t.Errorf("series: %v, %d times, since %v", got, times(series), since(series))
 	}
 	single := &corev1.Event{EventTime: metav1.NewMicroTime(now.Add(-time.Hour))}
-	if got := when(single); !got.Equal(now.Add(-time.Hour)) || times(single) != 1 {
+	if got := diagnostics.LastSeen(single); !got.Equal(now.Add(-time.Hour)) || times(single) != 1 {
 		t.Errorf("single: %v, %d times", got, times(single))
 	}
 }
