@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -45,6 +46,10 @@ func (l *lab) env(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return envOf(d)
+}
+
+func envOf(d *appsv1.DaemonSet) map[string]string {
 	env := map[string]string{}
 	for _, c := range d.Spec.Template.Spec.Containers {
 		for _, e := range c.Env {
