@@ -114,6 +114,6 @@ packages: ## Install the Debian packages that the tests use, where they are miss
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
 	  else \
-	    echo "missing:$$missing (Debian package names): tests that need them are skipped, and say so"; \
+	    echo "missing:$$missing (Debian package names): tests that need them are skipped and say so, those of scripts fail"; \
 	  fi; \
 	fi

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -14,14 +13,10 @@ import (
 	"github.com/rhysd/actionlint"
 )
 
-// lint gives what actionlint says of workflows, as line and message. With shellcheck on the machine their scripts are read too.
+// lint gives what actionlint says of workflows, and shellcheck of their scripts, as line and message.
 func lint(t *testing.T, files ...string) []string {
 	t.Helper()
-	opts := actionlint.LinterOptions{}
-	if at, err := exec.LookPath("shellcheck"); err == nil {
-		opts.Shellcheck = at
-	}
-	l, err := actionlint.NewLinter(io.Discard, &opts)
+	l, err := actionlint.NewLinter(io.Discard, &actionlint.LinterOptions{Shellcheck: shellcheck(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +127,7 @@ func TestWorkflowComplaints(t *testing.T) {
 		`"github.event.pull_request.title" is potentially untrusted`,
 		`property "nothing" is not defined in object type`,
 		`unexpected key "stpes" for "job" section`,
+		"shellcheck reported issue in this script: SC2086",
 	}
 	for _, w := range want {
 		if !strings.Contains(strings.Join(got, "\n"), w) {
