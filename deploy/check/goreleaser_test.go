@@ -140,12 +140,16 @@ func TestReleaseIsWhole(t *testing.T) {
 		for _, j := range w.Jobs {
 			for _, s := range j.Steps {
 				if a, ok := s.Exec.(*actionlint.ExecAction); ok && strings.HasPrefix(a.Uses.Value, "actions/attest@") {
-					subjects = append(subjects, a.Inputs["subject-checksums"].Value.Value)
+					for _, by := range []string{"subject-checksums", "subject-name"} {
+						if in := a.Inputs[by]; in != nil {
+							subjects = append(subjects, in.Value.Value)
+						}
+					}
 				}
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"dist/" + c.Checksum.NameTemplate, "dist/digests.txt"}, subjects); diff != "" {
+	if diff := cmp.Diff([]string{"dist/" + c.Checksum.NameTemplate, "dist/digests.txt", "ghcr.io/netdiag/charts/netdiag"}, subjects); diff != "" {
 		t.Errorf("provenance is said of (+), wanted of (-):\n%s", diff)
 	}
 }
