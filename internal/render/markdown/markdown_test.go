@@ -4,43 +4,19 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/netdiag/netdiag/diagnostics"
 	outline "github.com/netdiag/netdiag/internal/render"
 	"github.com/netdiag/netdiag/internal/render/markdown"
+	"github.com/netdiag/netdiag/internal/render/rendertest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
-
-func report(t *testing.T, path string) diagnostics.Report {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r diagnostics.Report
-	if err := json.Unmarshal(b, &r); err != nil {
-		t.Fatal(path, err)
-	}
-	return r
-}
-
-func reports(t *testing.T) []string {
-	t.Helper()
-	files, err := filepath.Glob("../testdata/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no reports", err)
-	}
-	return files
-}
 
 func render(t *testing.T, r diagnostics.Report, o markdown.Options) string {
 	t.Helper()
@@ -52,23 +28,10 @@ func render(t *testing.T, r diagnostics.Report, o markdown.Options) string {
 }
 
 func TestGolden(t *testing.T) {
-	for _, file := range reports(t) {
+	for _, file := range rendertest.Reports(t) {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		t.Run(name, func(t *testing.T) {
-			got := render(t, report(t, file), markdown.Options{})
-			golden := filepath.Join("testdata", name+".md")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(string(want), got); d != "" {
-				t.Error(d)
-			}
+			rendertest.Golden(t, *update, name+".md", render(t, rendertest.Report(t, file), markdown.Options{}))
 		})
 	}
 }
@@ -87,8 +50,8 @@ func unescape(s string) string {
 
 // Everything that the report says stands in the Markdown: every string and number of it.
 func TestComplete(t *testing.T) {
-	for _, file := range reports(t) {
-		r := report(t, file)
+	for _, file := range rendertest.Reports(t) {
+		r := rendertest.Report(t, file)
 		text := unescape(render(t, r, markdown.Options{}))
 		var walk func(path string, v any)
 		walk = func(path string, v any) {
@@ -139,7 +102,7 @@ func TestComplete(t *testing.T) {
 }
 
 func TestHostileTextStaysText(t *testing.T) {
-	got := render(t, report(t, "../testdata/hostile.json"), markdown.Options{})
+	got := render(t, rendertest.Report(t, "../testdata/hostile.json"), markdown.Options{})
 	fenced := false
 	for line := range strings.SplitSeq(got, "\n") {
 		if strings.ContainsAny(line, "\x1b\x07\r\u202e\u200b") {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/remedy"
+	"github.com/netdiag/netdiag/internal/render/rendertest"
 	"github.com/netdiag/netdiag/internal/render/slack"
 )
 
@@ -26,49 +26,30 @@ func report(t *testing.T, name string) diagnostics.Report {
 	if strings.HasPrefix(name, "seed-") { // as netdiag says it of the worlds of these names
 		file = filepath.Join("testdata/reports", name+".json")
 	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r diagnostics.Report
-	if err := json.Unmarshal(b, &r); err != nil {
-		t.Fatal(name, err)
-	}
-	return r
+	return rendertest.Report(t, file)
 }
 
 func reports(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("../testdata/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no reports", err)
-	}
+	files := rendertest.Reports(t)
 	for i, f := range files {
 		files[i] = strings.TrimSuffix(filepath.Base(f), ".json")
 	}
 	return append(files, "seed-pending", "seed-alb")
 }
 
+func goldenJSON(t *testing.T, name string, v any) {
+	t.Helper()
+	got, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rendertest.Golden(t, *update, name+".json", string(got)+"\n")
+}
+
 func golden(t *testing.T, name string, ms ...slack.Message) {
 	t.Helper()
-	got, err := json.MarshalIndent(ms, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got = append(got, '\n')
-	file := filepath.Join("testdata", name+".json")
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s: %s", name, d)
-	}
+	goldenJSON(t, name, ms)
 	for _, m := range ms {
 		checkLadder(t, name, m)
 	}

@@ -3,14 +3,10 @@ package slack_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/casebook"
@@ -78,24 +74,7 @@ func TestWays(t *testing.T) {
 // goldenViews is golden for modals and the Home tab.
 func goldenViews(t *testing.T, name string, views ...any) {
 	t.Helper()
-	got, err := json.MarshalIndent(views, "", " ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got = append(got, '\n')
-	file := filepath.Join("testdata", name+".json")
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s: %s", name, d)
-	}
+	goldenJSON(t, name, views)
 	for i, v := range views {
 		checkView(t, fmt.Sprint(name, " ", i), v)
 	}

@@ -2,9 +2,7 @@ package term_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,32 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/render/rendertest"
 	"github.com/netdiag/netdiag/internal/render/term"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
-
-func report(t *testing.T, path string) diagnostics.Report {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r diagnostics.Report
-	if err := json.Unmarshal(b, &r); err != nil {
-		t.Fatal(path, err)
-	}
-	return r
-}
-
-func reports(t *testing.T) []string {
-	t.Helper()
-	files, err := filepath.Glob("../testdata/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no reports", err)
-	}
-	return files
-}
 
 func render(t *testing.T, r diagnostics.Report, o term.Options) string {
 	t.Helper()
@@ -50,30 +27,17 @@ func render(t *testing.T, r diagnostics.Report, o term.Options) string {
 }
 
 func TestGolden(t *testing.T) {
-	for _, file := range reports(t) {
+	for _, file := range rendertest.Reports(t) {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		t.Run(name, func(t *testing.T) {
-			got := render(t, report(t, file), term.Options{Width: 80})
-			golden := filepath.Join("testdata", name+".txt")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(string(want), got); d != "" {
-				t.Error(d)
-			}
+			rendertest.Golden(t, *update, name+".txt", render(t, rendertest.Report(t, file), term.Options{Width: 80}))
 		})
 	}
 }
 
 func TestNoControlCharactersAndNoLongLines(t *testing.T) {
-	for _, file := range reports(t) {
-		for line := range strings.SplitSeq(render(t, report(t, file), term.Options{Width: 200}), "\n") {
+	for _, file := range rendertest.Reports(t) {
+		for line := range strings.SplitSeq(render(t, rendertest.Report(t, file), term.Options{Width: 200}), "\n") {
 			if strings.ContainsAny(line, "\x1b\x07\r\u202e\u200b") {
 				t.Errorf("%s: control characters in %q", file, line)
 			}
@@ -87,7 +51,7 @@ func TestNoControlCharactersAndNoLongLines(t *testing.T) {
 }
 
 func TestColorOnlyAddsColor(t *testing.T) {
-	r := report(t, "../testdata/full.json")
+	r := rendertest.Report(t, "../testdata/full.json")
 	plain, colored := render(t, r, term.Options{Width: 80}), render(t, r, term.Options{Width: 80, Color: true})
 	if !strings.Contains(colored, "\x1b[") {
 		t.Error("no colour")
