@@ -141,7 +141,7 @@ func flag(words []string, name string) string { return words[slices.Index(words,
 
 // exec runs the program as a pod of a Deployment has it, with its account, its settings and the tokens of its Secret.
 func (d *documented) exec(ctx context.Context, deployment string, command []string) (string, error) {
-	env, settings := d.environment(deployment, deployment+"-exec")
+	_, env, settings := d.environment(deployment, deployment+"-exec")
 	file, err := built()
 	if err != nil {
 		return "", err

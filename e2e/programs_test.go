@@ -33,20 +33,12 @@ type program struct {
 // pod runs the program of a Deployment until the test ends.
 func (c *cluster) pod(deployment, name string) *program {
 	c.t.Helper()
-	client, err := kubernetes.NewForConfig(c.admin)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	d, err := client.AppsV1().Deployments("netdiag").Get(c.t.Context(), deployment, metav1.GetOptions{})
-	if err != nil {
-		c.t.Fatal(err)
-	}
 	file, err := built()
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	env, settings := c.environment(deployment, name)
-	p := &program{c: c, name: name, command: append([]string{file}, d.Spec.Template.Spec.Containers[0].Args...), env: env}
+	args, env, settings := c.environment(deployment, name)
+	p := &program{c: c, name: name, command: append([]string{file}, args...), env: env}
 	for i := range p.command {
 		p.command[i] = strings.Replace(p.command[i], "/etc/netdiag/netdiag.yaml", settings, 1)
 	}
@@ -65,8 +57,9 @@ func (c *cluster) pod(deployment, name string) *program {
 	return p
 }
 
-// environment is that of a pod of a Deployment, and the file that its settings are in here; empty where it has none.
-func (c *cluster) environment(deployment, name string) (env []string, settings string) {
+// environment is the arguments and the environment of a pod of a Deployment, and the file that its settings are in here; empty
+// where it has none.
+func (c *cluster) environment(deployment, name string) (args, env []string, settings string) {
 	c.t.Helper()
 	client, err := kubernetes.NewForConfig(c.admin)
 	if err != nil {
@@ -83,7 +76,8 @@ func (c *cluster) environment(deployment, name string) (env []string, settings s
 	env = append(os.Environ(), "POD_NAME="+name, "KUBECONFIG="+kubeconfig, "AWS_ENDPOINT_URL="+c.awsURL, "AWS_REGION="+c.world.Meta.Region,
 		"AWS_ACCESS_KEY_ID=AKIA"+strings.ToUpper(strings.ReplaceAll(name, "-", "")), "AWS_SECRET_ACCESS_KEY=simulated",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null")
-	for _, v := range d.Spec.Template.Spec.Containers[0].Env {
+	container := d.Spec.Template.Spec.Containers[0]
+	for _, v := range container.Env {
 		if v.ValueFrom == nil || v.ValueFrom.SecretKeyRef == nil {
 			continue
 		}
@@ -96,7 +90,7 @@ func (c *cluster) environment(deployment, name string) (env []string, settings s
 	for _, v := range d.Spec.Template.Spec.Volumes {
 		settings = c.settings(client, v.ConfigMap.Name)
 	}
-	return env, settings
+	return container.Args, env, settings
 }
 
 // settings writes the settings of a ConfigMap of the chart to a file.
