@@ -5,13 +5,19 @@ import (
 	"strings"
 )
 
-// assignAddresses gives an interface more addresses or prefixes.
-func assignAddresses(s *Server, c *call) (object, error) {
+// held finds the interface that a call names, and the addresses of its subnet.
+func (s *Server) held(c *call) (object, *space, error) {
 	eni, err := describes["DescribeNetworkInterfaces"].one(s, c.str("NetworkInterfaceId"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sp, err := s.spaceOf(text(eni["SubnetId"]))
+	return eni, sp, err
+}
+
+// assignAddresses gives an interface more addresses or prefixes.
+func assignAddresses(s *Server, c *call) (object, error) {
+	eni, sp, err := s.held(c)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +91,7 @@ func (s *Server) dnsName(ip string) string {
 
 // unassignAddresses takes secondary addresses and prefixes back.
 func unassignAddresses(s *Server, c *call) (object, error) {
-	eni, err := describes["DescribeNetworkInterfaces"].one(s, c.str("NetworkInterfaceId"))
-	if err != nil {
-		return nil, err
-	}
-	sp, err := s.spaceOf(text(eni["SubnetId"]))
+	eni, sp, err := s.held(c)
 	if err != nil {
 		return nil, err
 	}
