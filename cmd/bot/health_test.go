@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -44,28 +43,16 @@ func TestHealth(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := logs.FilterMessage("health checks").All()[0].ContextMap()["address"].(string)
-	get := func(path string) (int, string) {
-		resp, err := http.Get("http://" + address + path) //nolint:noctx // of a test
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(body)
-	}
 	for status := 0; status != http.StatusOK; { // the hello is on its way
-		status, _ = get("/readyz")
+		status, _ = fetch(t, address, "/readyz")
 	}
-	if status, body := get("/healthz"); status != http.StatusOK || body != "alive\n" {
+	if status, body := fetch(t, address, "/healthz"); status != http.StatusOK || body != "alive\n" {
 		t.Errorf("%d %q", status, body)
 	}
-	if _, body := get("/metrics"); !strings.Contains(body, "netdiag_slack_deaf 0\n") || !strings.Contains(body, "go_goroutines") {
+	if _, body := fetch(t, address, "/metrics"); !strings.Contains(body, "netdiag_slack_deaf 0\n") || !strings.Contains(body, "go_goroutines") {
 		t.Errorf("metrics:\n%s", body)
 	}
-	if status, _ := get("/"); status != http.StatusNotFound {
+	if status, _ := fetch(t, address, "/"); status != http.StatusNotFound {
 		t.Errorf("/: %d", status)
 	}
 	stop()
