@@ -306,15 +306,24 @@ func TestCauses(t *testing.T) {
 			if first.Action != nil && !slices.Contains(first.Resolves, c.Key()) {
 				t.Errorf("fix %s resolves %v, not %s", first.ID, first.Resolves, c.Key())
 			}
-			if tc.refused != "" && !slices.ContainsFunc(r.Refused, func(x diagnostics.Refused) bool {
-				return x.ID == "alb/"+tc.refused && strings.ContainsAny(x.Why, "0123456789")
-			}) {
-				t.Errorf("refused %+v, want %s with a number", r.Refused, tc.refused)
-			}
-			if slices.ContainsFunc(r.Fixes, func(x diagnostics.Fix) bool { return x.ID == "alb/"+tc.refused }) {
-				t.Errorf("%s is refused and offered", tc.refused)
-			}
+			refuses(t, r, tc.refused)
 		})
+	}
+}
+
+// refuses checks that a report refuses a fix with a number, and doesn't offer it; "" is no fix.
+func refuses(t *testing.T, r diagnostics.Report, fix string) {
+	t.Helper()
+	if fix == "" {
+		return
+	}
+	if !slices.ContainsFunc(r.Refused, func(x diagnostics.Refused) bool {
+		return x.ID == "alb/"+fix && strings.ContainsAny(x.Why, "0123456789")
+	}) {
+		t.Errorf("refused %+v, want %s with a number", r.Refused, fix)
+	}
+	if slices.ContainsFunc(r.Fixes, func(x diagnostics.Fix) bool { return x.ID == "alb/"+fix }) {
+		t.Errorf("%s is refused and offered", fix)
 	}
 }
 
