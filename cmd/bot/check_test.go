@@ -28,6 +28,16 @@ func workspace(t *testing.T, scopes []string) (s *slack.Server, apiURL string) {
 	return s, url + "/api/"
 }
 
+// said looks for lines in what a check says.
+func said(t *testing.T, got []string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !slices.Contains(got, want) {
+			t.Errorf("%q is not said in:\n%s", want, strings.Join(got, "\n"))
+		}
+	}
+}
+
 // check runs bot serve --check with settings on a served world.
 func (b bot) check(apiURL, settings string, env ...string) (lines []string, stderr string, code int) {
 	b.t.Helper()
@@ -100,7 +110,7 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 			t.Errorf("%s is not named", p)
 		}
 	}
-	for _, want := range []string{
+	said(t, got,
 		"  missing  policy.team is T0OTHER01: nobody of T00000001 would be answered",
 		"  missing  scope files:write, for charts and reports as files: add it under OAuth & Permissions and install the app again",
 		"  missing  list pods: the ClusterRole netdiag-read of the chart grants it; without it less is seen by pending, alb, ip",
@@ -108,20 +118,12 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 		"  missing  list ingresses.networking.k8s.io: the ClusterRole netdiag-read of the chart grants it; without it less is seen by alb",
 		"  ok       1 of 29 permissions are granted",
 		"40 things are missing.",
-	} {
-		if !slices.Contains(got, want) {
-			t.Errorf("%q is not said in:\n%s", want, strings.Join(got, "\n"))
-		}
-	}
+	)
 	// The lines to add, with the account's own names, and in them only what is missing.
-	for _, want := range []string{
+	said(t, got,
 		"  Missing from the policy (deploy/iam/read.json):",
 		`    {"Sid":"ReadNodegroups","Effect":"Allow","Action":["eks:DescribeNodegroup"],"Resource":"arn:aws:eks:us-west-2:111122223333:nodegroup/prod-cluster/*/*"}`,
-	} {
-		if !slices.Contains(got, want) {
-			t.Errorf("%q is not said in:\n%s", want, strings.Join(got, "\n"))
-		}
-	}
+	)
 	if slices.ContainsFunc(got, func(l string) bool { return strings.Contains(l, `"`+aws[len(aws)-1]+`"`) }) {
 		t.Errorf("%s is granted, and among the lines to add", aws[len(aws)-1])
 	}
@@ -143,18 +145,14 @@ func TestCheckDeciding(t *testing.T) {
 	if code != 3 {
 		t.Errorf("exit %d", code)
 	}
-	for _, want := range []string{
+	said(t, got,
 		"  ok       user group S0OPS has members: 2",
 		"  missing  user group S0EMPTY has no members: nobody could approve as one of them",
 		"  missing  user group S0NONE can't be read: no_such_subteam; none of its members could approve",
 		"  ok       changes are not stopped",
 		"  ok       3 of 3 permissions are granted",
 		"2 things are missing.",
-	} {
-		if !slices.Contains(got, want) {
-			t.Errorf("%q is not said in:\n%s", want, strings.Join(got, "\n"))
-		}
-	}
+	)
 }
 
 func TestCheckOfWhatCanNotBeReached(t *testing.T) {
@@ -205,9 +203,7 @@ func TestCheckTheWatch(t *testing.T) {
 		b := serve(t, filepath.Join(worlds, "seeds/seed-alb-502"), func(w *world.World) { w.Meta.Denied.Kubernetes = c.denied })
 		_, url := workspace(t, nil)
 		got, _, _ := b.check(url, simple+"watch: {channel: C0OPS, ingresses: [all]}\n")
-		at := slices.Index(got, "Early warning")
-		if at < 0 || !slices.Contains(got[at:], c.want) {
-			t.Errorf("%q is not said in:\n%s", c.want, strings.Join(got, "\n"))
-		}
+		said(t, got, "Early warning")
+		said(t, got[max(0, slices.Index(got, "Early warning")):], c.want)
 	}
 }
