@@ -1,5 +1,6 @@
 // Package diagnostics is the vocabulary of netdiag: a Diagnosis collects a Snapshot and judges it; the judgement is a
-// Result of findings, passed checks and gaps; Run turns it into a Report. Below it lies one folder per diagnosis.
+// Result of findings, passed checks and gaps; Run turns it into a Report. Below it lies one folder per diagnosis,
+// and awsnode, which is what several of them know of the VPC CNI.
 //
 // Nothing in here or below touches the network, the file system or a clock: what a diagnosis reads comes through Inputs.
 package diagnostics

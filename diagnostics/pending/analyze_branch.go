@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 )
 
 // branchDevice is what the VPC resource controller lets nodes with a trunk interface offer: branch interfaces for pods with
@@ -51,7 +52,7 @@ func (a *analysis) branchCapacity(f diagnostics.Finding, pods []waiting) {
 		f.Summary = fmt.Sprintf("%d of %s offer %d branch interfaces together, %d of them are taken, and none is left for %s with their own security groups",
 			trunks, plural(nodes, "node"), offered, used, plural(len(pods), "pod"))
 	case a.s.Driver != nil && a.s.Driver.Env["ENABLE_POD_ENI"] != "true":
-		f.Summary = fmt.Sprintf("none of %s offers a branch interface: ENABLE_POD_ENI of aws-node is %s", plural(nodes, "node"), shown(a.s.Driver.Env, "ENABLE_POD_ENI"))
+		f.Summary = fmt.Sprintf("none of %s offers a branch interface: ENABLE_POD_ENI of aws-node is %s", plural(nodes, "node"), awsnode.Shown(a.s.Driver.Env, "ENABLE_POD_ENI"))
 	case len(unable) > 0:
 		f.Summary = fmt.Sprintf("none of %s offers a branch interface: instance type %s can't have a trunk interface", plural(nodes, "node"), strings.Join(sorted(unable), ", "))
 	default:

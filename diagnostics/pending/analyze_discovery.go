@@ -2,59 +2,12 @@ package pending
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
-
-// The tags by which the CNI finds subnets for pods (pkg/awsutils/awsutils.go).
-const (
-	tagCNI        = "kubernetes.io/role/cni"
-	tagCNICluster = "cni.networking.k8s.aws/cluster/" // with the name of the cluster that may use the subnet
-)
-
-// discovered reports the tag by which the CNI finds further subnets. Before v1.22 any value counted, and no cluster was named.
-func (s *Snapshot) discovered(subnet vpc.Subnet) bool {
-	value, ok := subnet.Tags[tagCNI]
-	if !ok || !s.since(22, 0) {
-		return ok
-	}
-	return value != "0" && s.forThisCluster(subnet)
-}
-
-// forThisCluster reports that no tag keeps a subnet for other clusters.
-func (s *Snapshot) forThisCluster(subnet vpc.Subnet) bool {
-	others := false
-	for key := range subnet.Tags {
-		if name, ok := strings.CutPrefix(key, tagCNICluster); ok {
-			if name == s.Target.Cluster {
-				return true
-			}
-			others = true
-		}
-	}
-	return !others
-}
-
-// excluded reports a subnet that a tag takes away from pods: since v1.22, 0 keeps the CNI from making interfaces in it, that
-// of the node's own first interface included, and its interfaces give no address to new pods.
-func (s *Snapshot) excluded(subnet *vpc.Subnet) bool {
-	return subnet != nil && subnet.Tags[tagCNI] == "0" && s.since(22, 0)
-}
-
-// since reports a vpc-cni of at least version 1 with this minor version and patch; one that is not known counts as the latest.
-func (s *Snapshot) since(minor, patch int) bool {
-	if s.Driver == nil {
-		return true
-	}
-	x, y, z := version(s.Driver.Version)
-	if x == 0 {
-		return true
-	}
-	return x > 1 || x == 1 && (y > minor || y == minor && z >= patch)
-}
 
 // noSubnet explains a node for which tags leave no subnet at all to make an interface in.
 func (a *analysis) noSubnet(p *pool, f diagnostics.Finding, pods []waiting) bool {
@@ -62,22 +15,22 @@ func (a *analysis) noSubnet(p *pool, f diagnostics.Finding, pods []waiting) bool
 		return false
 	}
 	home := a.s.subnet(p.members[0].eni.Subnet)
-	if !a.s.excluded(home) {
+	if !a.s.setup().Excluded(home) {
 		return false
 	}
 	f.ID, f.Subject = "subnet-discovery", home.ID
-	f.Summary = fmt.Sprintf("subnet %s of node %s is tagged %s=0, and no subnet of zone %s is tagged for pods of this cluster: the CNI has none to make an interface in", home.ID, p.node.Name, tagCNI, p.node.Zone)
+	f.Summary = fmt.Sprintf("subnet %s of node %s is tagged %s=0, and no subnet of zone %s is tagged for pods of this cluster: the CNI has none to make an interface in", home.ID, p.node.Name, awsnode.TagCNI, p.node.Zone)
 	if !p.settings.SubnetDiscovery {
-		f.Summary = fmt.Sprintf("subnet %s of node %s is tagged %s=0, and subnet discovery is off: the CNI has none to make an interface in", home.ID, p.node.Name, tagCNI)
+		f.Summary = fmt.Sprintf("subnet %s of node %s is tagged %s=0, and subnet discovery is off: the CNI has none to make an interface in", home.ID, p.node.Name, awsnode.TagCNI)
 	}
 	f.Evidence = append(f.Evidence, subnetEvidence(home), tagEvidence(home))
 	for n := range a.s.Subnets {
-		if s := &a.s.Subnets[n]; s.ID != home.ID && s.Zone == home.Zone && (s.Tags[tagCNI] != "" || !a.s.forThisCluster(*s)) && len(f.Evidence) < mostEvidence-2 {
+		if s := &a.s.Subnets[n]; s.ID != home.ID && s.Zone == home.Zone && (s.Tags[awsnode.TagCNI] != "" || !a.s.setup().Shared(*s)) && len(f.Evidence) < mostEvidence-2 {
 			f.Evidence = append(f.Evidence, tagEvidence(s))
 		}
 	}
 	f.Evidence = append(f.Evidence, settingsEvidence("ENABLE_SUBNET_DISCOVERY", p), a.imageEvidence())
-	a.witnessed(&f, p, "no valid subnets available for ENI creation", "primary subnet is tagged with "+tagCNI+"=0")
+	a.witnessed(&f, p, "no valid subnets available for ENI creation", "primary subnet is tagged with "+awsnode.TagCNI+"=0")
 	a.find(f, pods)
 	return true
 }
@@ -85,7 +38,7 @@ func (a *analysis) noSubnet(p *pool, f diagnostics.Finding, pods []waiting) bool
 func tagEvidence(s *vpc.Subnet) diagnostics.Evidence {
 	var parts []string
 	for _, key := range sortedKeys(s.Tags) {
-		if key == tagCNI || strings.HasPrefix(key, tagCNICluster) {
+		if key == awsnode.TagCNI || strings.HasPrefix(key, awsnode.TagCluster) {
 			parts = append(parts, key+"="+s.Tags[key])
 		}
 	}
@@ -106,7 +59,7 @@ func (a *analysis) discoveryBug(p *pool, ways []way, f diagnostics.Finding, pods
 	if a.s.Driver == nil {
 		return false
 	}
-	major, minor, patch := version(a.s.Driver.Version)
+	major, minor, patch := awsnode.Version(a.s.Driver.Version)
 	if major != 1 || minor != 18 || patch > 2 {
 		return false
 	}
@@ -128,16 +81,4 @@ func (a *analysis) discoveryBug(p *pool, ways []way, f diagnostics.Finding, pods
 	a.witnessed(&f, p, "InsufficientFreeAddressesInSubnet")
 	a.find(f, pods)
 	return true
-}
-
-// version reads "v1.18.1" or "v1.18.1-eksbuild.1"; what it can't read is 0.
-func version(text string) (major, minor, patch int) {
-	text, _, _ = strings.Cut(strings.TrimPrefix(text, "v"), "-")
-	parts := strings.Split(text, ".")
-	for n, at := range []*int{&major, &minor, &patch} {
-		if n < len(parts) {
-			*at, _ = strconv.Atoi(parts[n])
-		}
-	}
-	return major, minor, patch
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -19,12 +20,12 @@ func TestSubnetDiscovery(t *testing.T) {
 		env       map[string]string
 		want      []string
 	}{
-		{"0 takes the node's subnet away, and there is no other", "v1.22.0", map[string]string{tagCNI: "0"}, nil, 100, nil, []string{"subnet-discovery confirmed"}},
-		{"0 means nothing to the node's subnet before v1.22", "v1.21.1", map[string]string{tagCNI: "0"}, nil, 100, nil, nil},
-		{"the other is tagged for another cluster", "v1.22.0", map[string]string{tagCNI: "0"}, map[string]string{tagCNI: "1", tagCNICluster + "legacy": "shared"}, 100, nil, []string{"subnet-discovery confirmed"}},
-		{"the other is tagged for this cluster too", "v1.22.0", map[string]string{tagCNI: "0"}, map[string]string{tagCNI: "1", tagCNICluster + "legacy": "shared", tagCNICluster + "prod": "shared"}, 100, nil, nil},
-		{"the other is full", "v1.22.0", map[string]string{tagCNI: "0"}, map[string]string{tagCNI: "1"}, 0, nil, []string{"subnet-exhausted confirmed"}},
-		{"discovery is off, but the tag is heeded", "v1.22.0", map[string]string{tagCNI: "0"}, map[string]string{tagCNI: "1"}, 100, map[string]string{"ENABLE_SUBNET_DISCOVERY": "false"}, []string{"subnet-discovery confirmed"}},
+		{"0 takes the node's subnet away, and there is no other", "v1.22.0", map[string]string{awsnode.TagCNI: "0"}, nil, 100, nil, []string{"subnet-discovery confirmed"}},
+		{"0 means nothing to the node's subnet before v1.22", "v1.21.1", map[string]string{awsnode.TagCNI: "0"}, nil, 100, nil, nil},
+		{"the other is tagged for another cluster", "v1.22.0", map[string]string{awsnode.TagCNI: "0"}, map[string]string{awsnode.TagCNI: "1", awsnode.TagCluster + "legacy": "shared"}, 100, nil, []string{"subnet-discovery confirmed"}},
+		{"the other is tagged for this cluster too", "v1.22.0", map[string]string{awsnode.TagCNI: "0"}, map[string]string{awsnode.TagCNI: "1", awsnode.TagCluster + "legacy": "shared", awsnode.TagCluster + "prod": "shared"}, 100, nil, nil},
+		{"the other is full", "v1.22.0", map[string]string{awsnode.TagCNI: "0"}, map[string]string{awsnode.TagCNI: "1"}, 0, nil, []string{"subnet-exhausted confirmed"}},
+		{"discovery is off, but the tag is heeded", "v1.22.0", map[string]string{awsnode.TagCNI: "0"}, map[string]string{awsnode.TagCNI: "1"}, 100, map[string]string{"ENABLE_SUBNET_DISCOVERY": "false"}, []string{"subnet-discovery confirmed"}},
 		{"no tag takes the node's subnet away", "v1.22.0", nil, nil, 100, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -48,7 +49,7 @@ func TestSubnetDiscovery(t *testing.T) {
 func TestAddressesOfAnExcludedSubnetAreNotFree(t *testing.T) {
 	c := newScene(100, 100)
 	c.s.Driver.Version = "v1.22.0"
-	c.s.Subnets[0].Tags = map[string]string{tagCNI: "0"}
+	c.s.Subnets[0].Tags = map[string]string{awsnode.TagCNI: "0"}
 	c.node("n1", "a", 4, 9)
 	c.wait("n1", 1, assignFailed, nil)
 	if got := keys(c.judged(t).Causes); !slices.Equal(got, []string{"subnet-discovery confirmed"}) {
@@ -63,16 +64,16 @@ func TestDiscovered(t *testing.T) {
 		want    bool
 	}{
 		{"v1.20.4", nil, false},
-		{"v1.20.4", map[string]string{tagCNI: "0"}, true},
-		{"v1.20.4", map[string]string{tagCNI: "1", tagCNICluster + "legacy": "shared"}, true},
-		{"v1.22.0-eksbuild.1", map[string]string{tagCNI: "0"}, false},
-		{"v1.22.0", map[string]string{tagCNI: "1"}, true},
-		{"v1.22.0", map[string]string{tagCNI: "1", tagCNICluster + "legacy": "shared"}, false},
-		{"latest", map[string]string{tagCNI: "0"}, false},
+		{"v1.20.4", map[string]string{awsnode.TagCNI: "0"}, true},
+		{"v1.20.4", map[string]string{awsnode.TagCNI: "1", awsnode.TagCluster + "legacy": "shared"}, true},
+		{"v1.22.0-eksbuild.1", map[string]string{awsnode.TagCNI: "0"}, false},
+		{"v1.22.0", map[string]string{awsnode.TagCNI: "1"}, true},
+		{"v1.22.0", map[string]string{awsnode.TagCNI: "1", awsnode.TagCluster + "legacy": "shared"}, false},
+		{"latest", map[string]string{awsnode.TagCNI: "0"}, false},
 	} {
 		s := newScene(0, 0).s
 		s.Driver.Version = c.version
-		if got := s.discovered(vpc.Subnet{Tags: c.tags}); got != c.want {
+		if got := s.setup().Discovered(vpc.Subnet{Tags: c.tags}); got != c.want {
 			t.Errorf("%s, tags %v: discovered %t", c.version, c.tags, got)
 		}
 	}

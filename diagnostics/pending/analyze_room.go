@@ -48,12 +48,12 @@ func (a *analysis) places(p *pool) []way {
 	case p.settings.CustomNetworking:
 		add(a.eniConfig(p), need, false, false)
 	default:
-		if !a.s.excluded(a.s.subnet(home)) {
+		if !a.s.setup().Excluded(a.s.subnet(home)) {
 			add(home, need, false, false)
 		}
-		if p.settings.SubnetDiscovery && a.s.since(18, 0) {
+		if p.settings.SubnetDiscovery && a.s.setup().Since(18, 0) {
 			for _, s := range a.s.Subnets {
-				if s.ID != home && s.Zone == p.node.Zone && a.s.discovered(s) {
+				if s.ID != home && s.Zone == p.node.Zone && a.s.setup().Discovered(s) {
 					add(s.ID, need, false, true)
 				}
 			}

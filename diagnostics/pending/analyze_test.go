@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 )
 
 // errors gives a node's CNI an answer of EC2 that it has counted.
@@ -328,7 +329,7 @@ func TestSettingsAreChangedThroughTheirOwner(t *testing.T) {
 			`'{"env":{"AWS_VPC_K8S_CNI_LOGLEVEL":"INFO","MINIMUM_IP_TARGET":"10","WARM_IP_TARGET":"2"},"resources":{}}'`},
 		{"what was set by hand is adopted", "eks-addon", func(s *Snapshot) {
 			s.Driver.Env["ENABLE_POD_ENI"] = "true"
-			s.Driver.Managers = []Manager{{Name: "eks", Env: []string{"WARM_ENI_TARGET"}}, {Name: "kubectl-set", Env: []string{"ENABLE_POD_ENI"}}}
+			s.Driver.Managers = []awsnode.Manager{{Name: "eks", Env: []string{"WARM_ENI_TARGET"}}, {Name: "kubectl-set", Env: []string{"ENABLE_POD_ENI"}}}
 		}, true, `"ENABLE_POD_ENI":"true"`},
 		{"the add-on is being updated", "eks-addon", func(s *Snapshot) { s.Addon.Status = "UPDATING" }, false, "update-addon"},
 		{"a rollout is under way", "eks-addon", func(s *Snapshot) { s.Driver.Updated-- }, false, "update-addon"},
@@ -347,7 +348,10 @@ func TestSettingsAreChangedThroughTheirOwner(t *testing.T) {
 			s.Addon = nil
 			s.Driver.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "x"}
 		}, false, "in Git"},
-		{"Flux, by its field manager", "flux", func(s *Snapshot) { s.Addon = nil; s.Driver.Managers = []Manager{{Name: "kustomize-controller"}} }, false, "in Git"},
+		{"Flux, by its field manager", "flux", func(s *Snapshot) {
+			s.Addon = nil
+			s.Driver.Managers = []awsnode.Manager{{Name: "kustomize-controller"}}
+		}, false, "in Git"},
 		{"not known", "unknown", func(s *Snapshot) { s.Addon = nil; s.Unread = denied("eks:DescribeAddon") }, false, "aws-node is declared"},
 	} {
 		scene := warmScene()

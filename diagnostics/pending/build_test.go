@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/eks"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -30,7 +31,7 @@ func newScene(availableA, availableB int) *scene {
 	c := &scene{next: map[string]int{"a": 10, "b": 10}}
 	c.s = Snapshot{
 		Target: diagnostics.Target{Cluster: "prod", Region: "us-west-2", Account: "111122223333", Namespace: "backend"}, At: now, Live: 20, Ready: 18,
-		Driver: &Driver{Version: "v1.20.4", Env: map[string]string{"WARM_ENI_TARGET": "1", "WARM_PREFIX_TARGET": "1"}},
+		Driver: &awsnode.Driver{Version: "v1.20.4", Env: map[string]string{"WARM_ENI_TARGET": "1", "WARM_PREFIX_TARGET": "1"}},
 		VPC:    &vpc.VPC{ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16")}},
 		Subnets: []vpc.Subnet{
 			{ID: "subnet-a", VPC: "vpc-1", Zone: "us-west-2a", CIDR: netip.MustParsePrefix("10.0.1.0/24"), Available: availableA},

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -39,7 +40,7 @@ func (c *collector) tightSubnets(deep []*Node) []string {
 	}
 	var out []string
 	for _, s := range c.s.Subnets {
-		touched[s.ID] = touched[s.ID] || c.s.Driver != nil && zones[s.Zone] && c.s.discovered(s)
+		touched[s.ID] = touched[s.ID] || c.s.Driver != nil && zones[s.Zone] && c.s.setup().Discovered(s)
 		if full[s.ID] || touched[s.ID] && tight(s, c.s.Driver) {
 			out = append(out, s.ID)
 		}
@@ -49,7 +50,7 @@ func (c *collector) tightSubnets(deep []*Node) []string {
 
 // tight reports that a subnet is nearly full or, where prefixes are delegated, that its free addresses don't prove that a
 // whole /28 is free: they do where there are more than fifteen for each /28.
-func tight(s vpc.Subnet, d *Driver) bool {
+func tight(s vpc.Subnet, d *awsnode.Driver) bool {
 	usable := vpc.Usable(s.CIDR)
 	if d != nil && d.Env["ENABLE_PREFIX_DELEGATION"] == "true" && s.Available <= usable/16*15 {
 		return true

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 )
 
 // What one run reads at most, whatever the size of the cluster. A further page of an answer is no call of its own.
@@ -130,7 +131,7 @@ func (c *collector) first(outer context.Context) error {
 	}
 	for n := range system {
 		if system[n].Name == "aws-node" {
-			c.s.Driver = driver(&system[n])
+			c.s.Driver = awsnode.DriverOf(&system[n])
 		}
 	}
 	c.events(own, kube, cluster)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 )
 
 // makers are what makes pods in the namespace, as it was listed.
@@ -57,12 +58,12 @@ func (m makers) known() map[string]Maker {
 
 // declared finds who declares an object, by the marks that tools leave on it and by who sets its fields.
 func declared(o metav1.Object) (owner, why, release string) {
-	if by, ok := (&Driver{Labels: o.GetLabels(), Annotations: o.GetAnnotations()}).marked(); ok {
-		mark, _, _ := strings.Cut(by.why, " on DaemonSet")
-		return by.owner, mark, by.name
+	if by, ok := (&awsnode.Driver{Labels: o.GetLabels(), Annotations: o.GetAnnotations()}).Marked(); ok {
+		mark, _, _ := strings.Cut(by.Why, " on DaemonSet")
+		return by.Owner, mark, by.Name
 	}
 	for _, m := range o.GetManagedFields() {
-		if by := managerOwner(m.Manager); m.Subresource == "" && by != "" && by != "eks-addon" && by != "kubectl" {
+		if by := awsnode.ManagerOwner(m.Manager); m.Subresource == "" && by != "" && by != "eks-addon" && by != "kubectl" {
 			return by, "field manager " + m.Manager, ""
 		}
 	}

@@ -1,7 +1,6 @@
 package pending
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +10,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 )
 
 // node keeps of a node what can matter.
@@ -129,78 +130,10 @@ func agentOf(p *corev1.Pod) *Agent {
 	}
 	for _, c := range p.Spec.Containers {
 		if c.Name == "aws-node" {
-			a.Env = environment(c)
+			a.Env = awsnode.Environment(c)
 		}
 	}
 	return a
-}
-
-func environment(c corev1.Container) map[string]string {
-	var env map[string]string
-	for _, e := range c.Env {
-		if e.ValueFrom == nil {
-			if env == nil {
-				env = map[string]string{}
-			}
-			env[e.Name] = e.Value
-		}
-	}
-	return env
-}
-
-func driver(d *appsv1.DaemonSet) *Driver {
-	out := &Driver{
-		Desired: int(d.Status.DesiredNumberScheduled), Ready: int(d.Status.NumberReady), Updated: int(d.Status.UpdatedNumberScheduled),
-		Labels: d.Labels, Annotations: d.Annotations, Env: map[string]string{},
-	}
-	for _, c := range d.Spec.Template.Spec.Containers {
-		if c.Name == "aws-node" {
-			if env := environment(c); env != nil {
-				out.Env = env
-			}
-			if at := strings.LastIndexByte(c.Image, ':'); at >= 0 {
-				out.Version = c.Image[at+1:]
-			}
-		}
-	}
-	for _, m := range d.ManagedFields {
-		if m.Subresource != "" {
-			continue
-		}
-		manager := Manager{Name: m.Manager, Operation: string(m.Operation), Env: managedEnv(m.FieldsV1)}
-		if m.Time != nil {
-			manager.At = m.Time.Time
-		}
-		out.Managers = append(out.Managers, manager)
-	}
-	return out
-}
-
-// managedEnv lists the variables of the aws-node container that a field manager owns.
-func managedEnv(f *metav1.FieldsV1) []string {
-	if f == nil {
-		return nil
-	}
-	var fields any
-	if json.Unmarshal(f.Raw, &fields) != nil {
-		return nil
-	}
-	for _, key := range []string{"f:spec", "f:template", "f:spec", "f:containers", `k:{"name":"aws-node"}`, "f:env"} {
-		m, ok := fields.(map[string]any)
-		if !ok {
-			return nil
-		}
-		fields = m[key]
-	}
-	env, _ := fields.(map[string]any)
-	var out []string
-	for key := range env {
-		if name, ok := strings.CutPrefix(key, `k:{"name":"`); ok {
-			out = append(out, strings.TrimSuffix(name, `"}`))
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 // short lists the controllers that have fewer pods than they want.

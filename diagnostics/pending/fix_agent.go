@@ -14,7 +14,7 @@ func (a *analysis) fixAgent(f *diagnostics.Finding) {
 		return
 	}
 	if node.Agent == nil {
-		a.offer("fix-workload", diagnostics.Fix{Title: "See why DaemonSet aws-node has no pod on " + node.Name, Needs: len(f.Affects), Owner: a.owned().owner, Proof: f.Summary, Undo: "nothing to undo", SettlesIn: "5m",
+		a.offer("fix-workload", diagnostics.Fix{Title: "See why DaemonSet aws-node has no pod on " + node.Name, Needs: len(f.Affects), Owner: a.s.setup().Owned().Owner, Proof: f.Summary, Undo: "nothing to undo", SettlesIn: "5m",
 			Commands: []string{"kubectl describe daemonset aws-node -n kube-system", nodeCommand(node)}}, f)
 		a.fixMove(f)
 		return
@@ -25,7 +25,7 @@ func (a *analysis) fixAgent(f *diagnostics.Finding) {
 		Commands: []string{"kubectl delete pod -n kube-system " + g.Name}}
 	a.restarting(&restart, f, []*pool{a.pools[node.Name]})
 	work := func(title string, commands ...string) {
-		a.offer("fix-workload", diagnostics.Fix{Title: title, Needs: len(f.Affects), Owner: a.owned().owner, Proof: f.Summary, Undo: "revert the change", SettlesIn: "5m", Commands: commands}, f)
+		a.offer("fix-workload", diagnostics.Fix{Title: title, Needs: len(f.Affects), Owner: a.s.setup().Owned().Owner, Proof: f.Summary, Undo: "revert the change", SettlesIn: "5m", Commands: commands}, f)
 	}
 	switch f.Reason {
 	case noImage:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 )
 
 // fixPodGroups is for pods with security groups of their own: by what EC2 said of their branch interfaces, where it said something.
@@ -49,7 +50,7 @@ func (a *analysis) fixBranch(f *diagnostics.Finding) {
 		fix.Commands = []string{fmt.Sprintf("aws eks describe-cluster --name %s --query cluster.roleArn", a.s.Target.Cluster),
 			"aws iam attach-role-policy --role-name <role of the cluster> --policy-arn arn:aws:iam::aws:policy/AmazonEKSVPCResourceController", "kubectl get cninodes"}
 	case offered == 0 && a.s.Driver != nil && a.s.Driver.Env["ENABLE_POD_ENI"] != "true":
-		fix = a.setEnv(diagnostics.Fix{Title: "Switch security groups for pods on", Needs: len(f.Affects), Proof: fmt.Sprintf("%s, and ENABLE_POD_ENI of aws-node is %s", state, shown(a.s.Driver.Env, "ENABLE_POD_ENI"))}, true, setting{"ENABLE_POD_ENI", "true"})
+		fix = a.s.setup().Change(diagnostics.Fix{Title: "Switch security groups for pods on", Needs: len(f.Affects), Proof: fmt.Sprintf("%s, and ENABLE_POD_ENI of aws-node is %s", state, awsnode.Shown(a.s.Driver.Env, "ENABLE_POD_ENI"))}, true, awsnode.Setting{Name: "ENABLE_POD_ENI", Value: "true"})
 		fix.Action, fix.Executable = nil, false
 	case offered == 0 && bare > 0:
 		fix.Title = "Start nodes of a type that carries trunk interfaces"

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 )
 
 // fixCooldown is for addresses in quarantine: keep as many more ready as pods end within one, or where whole interfaces are kept
@@ -28,19 +29,19 @@ func (a *analysis) fixCooldown(f *diagnostics.Finding) {
 	case warm > 0 && room > 2*extra:
 		fix := diagnostics.Fix{Title: fmt.Sprintf("Keep %d spare addresses on a node instead of %d", warm+ends, warm), Needs: len(f.Affects),
 			Proof: fmt.Sprintf("%s: with %d more kept ready new pods needn't wait for it; %s take at most %d addresses more, and their subnet has %d free", rests, ends, plural(nodes, "node"), extra, room)}
-		a.tuneCooldown(f, fix, setting{"WARM_IP_TARGET", strconv.Itoa(warm + ends)})
+		a.tuneCooldown(f, fix, awsnode.Setting{Name: "WARM_IP_TARGET", Value: strconv.Itoa(warm + ends)})
 	case seconds > shorter:
 		fix := diagnostics.Fix{Title: fmt.Sprintf("Let addresses rest for %d seconds instead of %d", shorter, seconds), Needs: len(f.Affects),
 			Proof: fmt.Sprintf("%s: with %d seconds fewer are out of use at a time, and the subnet, which has %d free, has to give none", rests, shorter, max(room, 0))}
-		a.tuneCooldown(f, fix, setting{"IP_COOLDOWN_PERIOD", strconv.Itoa(shorter)})
+		a.tuneCooldown(f, fix, awsnode.Setting{Name: "IP_COOLDOWN_PERIOD", Value: strconv.Itoa(shorter)})
 	}
 }
 
 // tuneCooldown proposes it to people: whether new pods may meet connections of old ones is theirs to weigh.
-func (a *analysis) tuneCooldown(f *diagnostics.Finding, fix diagnostics.Fix, s setting) {
-	fix = a.setEnv(fix, true, s)
+func (a *analysis) tuneCooldown(f *diagnostics.Finding, fix diagnostics.Fix, s awsnode.Setting) {
+	fix = a.s.setup().Change(fix, true, s)
 	fix.Action, fix.Executable = nil, false
-	if s.name == "IP_COOLDOWN_PERIOD" {
+	if s.Name == "IP_COOLDOWN_PERIOD" {
 		fix.Blast += "; an address may be given out again before kube-proxy and connection tracking have forgotten its last pod"
 	}
 	a.offer("tune-cooldown", fix, f)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -79,7 +80,7 @@ func (a *analysis) podSubnet(zone string, need int) *vpc.Subnet {
 	for n := range a.s.Subnets {
 		s := &a.s.Subnets[n]
 		public := s.Tags["kubernetes.io/role/elb"] != ""
-		if s.Zone != zone || s.Available < need || public || !slices.Contains(named, s.ID) && !a.s.discovered(*s) && nodes[s.ID] {
+		if s.Zone != zone || s.Available < need || public || !slices.Contains(named, s.ID) && !a.s.setup().Discovered(*s) && nodes[s.ID] {
 			continue
 		}
 		if best == nil || s.Available > best.Available {
@@ -92,26 +93,26 @@ func (a *analysis) podSubnet(zone string, need int) *vpc.Subnet {
 // fixDiscovery opens the CNI a subnet that it may use, or updates one that doesn't find it.
 func (a *analysis) fixDiscovery(f *diagnostics.Finding) {
 	s := a.s.subnet(f.Subject)
-	if s == nil || !a.s.excluded(s) {
-		o := a.owned()
-		a.offer("fix-workload", diagnostics.Fix{Title: "Update vpc-cni to v1.18.3 or later", Needs: len(f.Affects), Owner: o.owner, Proof: f.Summary, Undo: "the version before", SettlesIn: rollout(a.s.Driver.Desired),
+	if s == nil || !a.s.setup().Excluded(s) {
+		o := a.s.setup().Owned()
+		a.offer("fix-workload", diagnostics.Fix{Title: "Update vpc-cni to v1.18.3 or later", Needs: len(f.Affects), Owner: o.Owner, Proof: f.Summary, Undo: "the version before", SettlesIn: awsnode.Rollout(a.s.Driver.Desired),
 			Commands: []string{fmt.Sprintf("aws eks update-addon --cluster-name %s --addon-name vpc-cni --addon-version <v1.18.3 or later>", a.s.Target.Cluster)}}, f)
 		a.refuse("add-pod-subnet", "a subnet with free addresses is there already, and vpc-cni %s does not use it: %s", a.s.Driver.Version, f.Summary)
 		return
 	}
 	if o := a.podSubnet(s.Zone, len(f.Affects)); o != nil && o.ID != s.ID {
 		fix := diagnostics.Fix{Title: "Let the CNI use subnet " + o.ID + " for pods", Frees: o.Available, Needs: len(f.Affects),
-			Proof:   fmt.Sprintf("subnet %s of %s has %d free addresses for %s; %s keeps the CNI out of the node's own subnet %s", o.ID, o.Zone, o.Available, plural(len(f.Affects), "pod"), tagCNI+"=0", s.ID),
+			Proof:   fmt.Sprintf("subnet %s of %s has %d free addresses for %s; %s keeps the CNI out of the node's own subnet %s", o.ID, o.Zone, o.Available, plural(len(f.Affects), "pod"), awsnode.TagCNI+"=0", s.ID),
 			Blast:   forPods,
-			Changes: []string{"subnet " + o.ID + ": tag " + tagCNI + " → 1"}, SettlesIn: "3m"}
+			Changes: []string{"subnet " + o.ID + ": tag " + awsnode.TagCNI + " → 1"}, SettlesIn: "3m"}
 		a.offer("add-pod-subnet", a.tagSubnet(fix, o, s, new("1")), f)
 	} else {
 		a.fixAddSubnet(f)
 	}
 	if s.Available >= len(f.Affects) {
 		fix := diagnostics.Fix{Title: "Let the CNI use subnet " + s.ID + " again", Frees: s.Available, Needs: len(f.Affects),
-			Proof: fmt.Sprintf("subnet %s has %d free addresses; only the tag %s=0 keeps the CNI out of it", s.ID, s.Available, tagCNI), Blast: "pods and nodes share the subnet again",
-			Changes: []string{"subnet " + s.ID + ": tag " + tagCNI + "=0 taken away"}, SettlesIn: "3m"}
+			Proof: fmt.Sprintf("subnet %s has %d free addresses; only the tag %s=0 keeps the CNI out of it", s.ID, s.Available, awsnode.TagCNI), Blast: "pods and nodes share the subnet again",
+			Changes: []string{"subnet " + s.ID + ": tag " + awsnode.TagCNI + "=0 taken away"}, SettlesIn: "3m"}
 		a.offer("add-pod-subnet", a.tagSubnet(fix, s, s, nil), f)
 	}
 }
@@ -142,7 +143,7 @@ func (a *analysis) customNetworking(f *diagnostics.Finding) {
 	for _, zone := range a.zones() {
 		fix.Changes = append(fix.Changes, fmt.Sprintf("a new ENIConfig %s with a subnet for pods of that zone", zone))
 	}
-	fix = a.setEnv(fix, true, setting{"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "true"}, setting{"ENI_CONFIG_LABEL_DEF", "topology.kubernetes.io/zone"})
+	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", Value: "true"}, awsnode.Setting{Name: "ENI_CONFIG_LABEL_DEF", Value: "topology.kubernetes.io/zone"})
 	fix.Action, fix.Executable = nil, false
 	fix.SettlesIn = "1h"
 	fix.Commands = append(fix.Commands, "# then replace the nodes, with max-pods "+fmt.Sprint(after)+": "+strings.Join(a.zones(), ", "))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -28,7 +29,7 @@ func (a *analysis) designPods(f *diagnostics.Finding) {
 	_, unused := a.freeBlock()
 	switch {
 	case settings.CustomNetworking:
-	case !unused || !settings.SubnetDiscovery || !a.s.since(18, 3):
+	case !unused || !settings.SubnetDiscovery || !a.s.setup().Since(18, 3):
 		a.customNetworking(f)
 	default:
 		a.refuse("custom-networking", "it gives 0 of the %s an address: nodes that are there don't change, and each new one carries an interface less", plural(len(f.Affects), "pod"))
@@ -118,8 +119,8 @@ func (a *analysis) observe() {
 		}
 	}
 	fix := diagnostics.Fix{Title: "Let ipamd write its log where it can be read, and keep its counters",
-		Proof: fmt.Sprintf("on %s all ledgers were read and don't tell what stops the CNI; %d of %d showed its counters, and its log stays on the node while AWS_VPC_K8S_CNI_LOG_FILE is %s; no pod starts by it", plural(len(dark), "node"), metrics, len(dark), shown(d.Env, "AWS_VPC_K8S_CNI_LOG_FILE"))}
-	fix = a.setEnv(fix, true, setting{"AWS_VPC_K8S_CNI_LOG_FILE", "stdout"}, setting{"AWS_VPC_K8S_CNI_LOGLEVEL", "DEBUG"})
+		Proof: fmt.Sprintf("on %s all ledgers were read and don't tell what stops the CNI; %d of %d showed its counters, and its log stays on the node while AWS_VPC_K8S_CNI_LOG_FILE is %s; no pod starts by it", plural(len(dark), "node"), metrics, len(dark), awsnode.Shown(d.Env, "AWS_VPC_K8S_CNI_LOG_FILE"))}
+	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "AWS_VPC_K8S_CNI_LOG_FILE", Value: "stdout"}, awsnode.Setting{Name: "AWS_VPC_K8S_CNI_LOGLEVEL", Value: "DEBUG"})
 	fix.Action, fix.Executable = nil, false
 	fix.Commands = append(fix.Commands,
 		fmt.Sprintf("aws eks create-addon --cluster-name %s --addon-name eks-node-monitoring-agent", a.s.Target.Cluster),

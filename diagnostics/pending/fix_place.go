@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -140,7 +141,7 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 	switch {
 	case settings.CustomNetworking:
 		return
-	case !a.s.since(18, 3):
+	case !a.s.setup().Since(18, 3):
 		a.refuse("add-pod-subnet", "vpc-cni %s finds no further subnet by its tag: v1.18.3 is the first that does so in practice", a.s.Driver.Version)
 		return
 	case !settings.SubnetDiscovery:
@@ -154,15 +155,15 @@ func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 		return
 	}
 	for _, o := range a.s.Subnets {
-		if o.ID != s.ID && o.Zone == s.Zone && a.s.discovered(o) && o.Available > len(f.Affects) {
+		if o.ID != s.ID && o.Zone == s.Zone && a.s.setup().Discovered(o) && o.Available > len(f.Affects) {
 			return // there is one
 		}
 	}
 	if o := a.unused(s, len(f.Affects)+len(here)); o != nil {
-		fix := diagnostics.Fix{Title: fmt.Sprintf("Give subnet %s to pods: it is there, and lacks the tag %s", o.ID, tagCNI), Frees: o.Available, Needs: len(f.Affects),
+		fix := diagnostics.Fix{Title: fmt.Sprintf("Give subnet %s to pods: it is there, and lacks the tag %s", o.ID, awsnode.TagCNI), Frees: o.Available, Needs: len(f.Affects),
 			Proof:   fmt.Sprintf("nothing is in subnet %s (%s): it gives %d addresses in %s; %d of %s have a place for an interface there", o.ID, o.CIDR, o.Available, o.Zone, able, plural(len(here), "affected node")),
 			Blast:   forPods,
-			Changes: []string{"subnet " + o.ID + ": tag " + tagCNI + " unset → 1"}, SettlesIn: "5m"}
+			Changes: []string{"subnet " + o.ID + ": tag " + awsnode.TagCNI + " unset → 1"}, SettlesIn: "5m"}
 		if able < len(here) {
 			fix.Blast += fmt.Sprintf("; %d nodes have no place for a further interface and must be replaced", len(here)-able)
 		}

@@ -58,7 +58,7 @@ func (a *analysis) fixPlainly(f *diagnostics.Finding) {
 func (a *analysis) fixPolicyAgent(f *diagnostics.Finding) {
 	for _, p := range a.affected(f) {
 		if p.node.Agent != nil && strings.Contains(p.node.Agent.PolicyAgent, "CrashLoopBackOff") {
-			a.offer("fix-workload", diagnostics.Fix{Title: "See why the network policy agent ends", Needs: len(f.Affects), Owner: a.owned().owner, Proof: f.Summary, Undo: "revert the change", SettlesIn: "5m",
+			a.offer("fix-workload", diagnostics.Fix{Title: "See why the network policy agent ends", Needs: len(f.Affects), Owner: a.s.setup().Owned().Owner, Proof: f.Summary, Undo: "revert the change", SettlesIn: "5m",
 				Commands: []string{"kubectl logs -n kube-system " + p.node.Agent.Name + " -c aws-eks-nodeagent --previous --tail 50"}}, f)
 			a.refuse("restart-ipamd", "the agent of node %s is %s: started again, it ends again", p.node.Name, p.node.Agent.PolicyAgent)
 			return

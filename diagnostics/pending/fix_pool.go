@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 )
 
@@ -20,7 +21,7 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 	if !plan.helps() && f.ID == "pending/eni-all-or-nothing" && s.Available >= plan.needs+plan.interfaces+2*len(a.affected(f)) {
 		fix := diagnostics.Fix{Title: "Ask for a few addresses at a time instead of a whole interface", Frees: s.Available, Needs: plan.needs,
 			Proof: fmt.Sprintf("with targets a new interface asks for what is short, not for all it could hold: the %d free addresses of subnet %s are enough for %s", s.Available, s.ID, plural(plan.needs, "pod"))}
-		a.offer("tune-warm-pool", a.setEnv(fix, true, setting{"WARM_IP_TARGET", strconv.Itoa(plan.warm)}, setting{"MINIMUM_IP_TARGET", strconv.Itoa(plan.minimum)}), f)
+		a.offer("tune-warm-pool", a.s.setup().Change(fix, true, awsnode.Setting{Name: "WARM_IP_TARGET", Value: strconv.Itoa(plan.warm)}, awsnode.Setting{Name: "MINIMUM_IP_TARGET", Value: strconv.Itoa(plan.minimum)}), f)
 		return
 	}
 	if !plan.helps() {
@@ -55,7 +56,7 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 	if now, _ := cni.ParseSettings(a.s.Driver.Env); now.MinimumIP > 0 && now.WarmIP == 0 {
 		a.refuse("tune-warm-pool", "a lower MINIMUM_IP_TARGET alone: with %d and no WARM_IP_TARGET each node stops at %d addresses, and its next pod gets none however many the subnet has", plan.minimum, plan.minimum)
 	}
-	fix = a.setEnv(fix, true, setting{"WARM_IP_TARGET", strconv.Itoa(plan.warm)}, setting{"MINIMUM_IP_TARGET", strconv.Itoa(plan.minimum)})
+	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "WARM_IP_TARGET", Value: strconv.Itoa(plan.warm)}, awsnode.Setting{Name: "MINIMUM_IP_TARGET", Value: strconv.Itoa(plan.minimum)})
 	fix.Blast += fmt.Sprintf("; bursts of more than %d pods on a node wait for an EC2 call", plan.warm)
 	a.offer("tune-warm-pool", fix, f)
 }
@@ -92,7 +93,7 @@ func (a *analysis) fixCap(f *diagnostics.Finding) {
 	}
 	fix := diagnostics.Fix{Title: "Set WARM_IP_TARGET=2, so that the CNI asks for another address before the last one is used", Needs: needs,
 		Proof: fmt.Sprintf("with it a node keeps 2 more than its pods use, up to the %d that its type holds; now it stops at the minimum", a.slots(f))}
-	fix = a.setEnv(fix, true, setting{"WARM_IP_TARGET", "2"})
+	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "WARM_IP_TARGET", Value: "2"})
 	a.offer("tune-warm-pool", fix, f)
 	a.refuse("tune-warm-pool", "a higher MINIMUM_IP_TARGET alone only moves the cap: with %d, %d pods get an address on a node and the next one waits again", pods, pods)
 	for _, p := range a.affected(f) {
@@ -138,10 +139,10 @@ func (a *analysis) fixSettings(f *diagnostics.Finding) {
 		return
 	case s.PrefixDelegation && s.WarmPrefix == 0 && s.WarmIP <= 0 && s.MinimumIP <= 0:
 		fix := diagnostics.Fix{Title: "Set WARM_PREFIX_TARGET back to 1", Proof: problems[0]}
-		fix = a.setEnv(fix, false, setting{"WARM_PREFIX_TARGET", "1"})
+		fix = a.s.setup().Change(fix, false, awsnode.Setting{Name: "WARM_PREFIX_TARGET", Value: "1"})
 		a.offer("tune-warm-pool", fix, f)
 	default:
-		fix := diagnostics.Fix{Title: "Correct the settings of aws-node: " + strings.Join(problems, "; "), Owner: a.owned().owner,
+		fix := diagnostics.Fix{Title: "Correct the settings of aws-node: " + strings.Join(problems, "; "), Owner: a.s.setup().Owned().Owner,
 			Undo: "set them back", SettlesIn: "5m", Commands: []string{"kubectl get daemonset aws-node -n kube-system -o yaml"}}
 		a.offer("fix-workload", fix, f)
 	}
@@ -177,7 +178,7 @@ func (a *analysis) fixThrottling(f *diagnostics.Finding) {
 	if s.WarmIP > 0 && s.WarmIP < more && room > 2*extra {
 		fix := diagnostics.Fix{Title: fmt.Sprintf("Keep %d spare addresses on a node instead of %d", more, s.WarmIP),
 			Proof: fmt.Sprintf("with %d spare, %d pods start on a node between two calls instead of %d; %d nodes take %d addresses more and their subnet has %d", more, more, s.WarmIP, nodes, extra, room)}
-		fix = a.setEnv(fix, true, setting{"WARM_IP_TARGET", strconv.Itoa(more)})
+		fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "WARM_IP_TARGET", Value: strconv.Itoa(more)})
 		a.offer("tune-warm-pool", fix, f)
 	}
 	a.offer("raise-quota", diagnostics.Fix{Title: "Ask AWS for a higher rate of AssignPrivateIpAddresses (bucket of 100, refilled with 5 a second)",

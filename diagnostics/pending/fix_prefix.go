@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -34,7 +35,7 @@ func (a *analysis) prefixesHelp(nodes []*pool) (why string, ok bool) {
 			subnets[id] = true
 		}
 	}
-	if major, minor, _ := version(a.s.Driver.Version); major == 1 && minor < 9 {
+	if major, minor, _ := awsnode.Version(a.s.Driver.Version); major == 1 && minor < 9 {
 		return fmt.Sprintf("vpc-cni %s is older than v1.9.0 and can't delegate prefixes", a.s.Driver.Version), false
 	}
 	var proof []string
@@ -125,7 +126,7 @@ func (a *analysis) offerPrefixes(f *diagnostics.Finding, full []*pool) {
 	}
 	fix := diagnostics.Fix{Title: "Delegate prefixes to the nodes, and replace those that are full", Needs: max(needs, len(f.Affects)),
 		Proof: fmt.Sprintf("each %s holds %d pod addresses now and %d with prefixes, for up to %d pods; %s", p.node.Type, now, p.place().Slots(with), most, why)}
-	fix = a.setEnv(fix, true, setting{"ENABLE_PREFIX_DELEGATION", "true"})
+	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "ENABLE_PREFIX_DELEGATION", Value: "true"})
 	fix.Action, fix.Executable = nil, false
 	fix.SettlesIn = "15m"
 	if p.node.MaxPods >= most {
@@ -148,7 +149,7 @@ func (a *analysis) fixReserved(f *diagnostics.Finding) bool {
 	if s == nil || a.s.Driver == nil || len(here) == 0 {
 		return false
 	}
-	if major, minor, _ := version(a.s.Driver.Version); major == 1 && minor < 9 {
+	if major, minor, _ := awsnode.Version(a.s.Driver.Version); major == 1 && minor < 9 {
 		return false
 	}
 	blocks, _ := a.prefixesOf(s)
@@ -172,7 +173,7 @@ func (a *analysis) fixReserved(f *diagnostics.Finding) bool {
 	fix := diagnostics.Fix{Title: "Delegate prefixes again: what is left of the subnet is set aside for them", Frees: idle + cni.PrefixSize*blocks.Reserved, Needs: needs,
 		Proof: fmt.Sprintf("subnet %s has %d single addresses, but the waiting nodes hold %d unused ones in prefixes and %s are reserved for further ones; %s missing, and while prefixes are not delegated none of these is given out",
 			s.ID, s.Available, idle, plural(blocks.Reserved, "whole /28 block"), areMissing(needs))}
-	fix = a.setEnv(fix, true, setting{"ENABLE_PREFIX_DELEGATION", "true"})
+	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "ENABLE_PREFIX_DELEGATION", Value: "true"})
 	fix.Blast += "; single addresses that no pod uses go back to the subnet, those in use stay until their pods are gone"
 	a.offer("enable-prefix-delegation", fix, f)
 	return true

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/remedy"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -47,12 +48,12 @@ func (a *analysis) withoutPrefixes(f *diagnostics.Finding) (out prefixesOff) {
 	} else {
 		proof += fmt.Sprintf("; the %d prefixes in use stay until their pods are gone", prefixes)
 	}
-	set := []setting{{"ENABLE_PREFIX_DELEGATION", "false"}}
+	set := []awsnode.Setting{{Name: "ENABLE_PREFIX_DELEGATION", Value: "false"}}
 	if s.Available < 2*growth+len(a.s.Nodes)*8 {
 		// Whole warm interfaces would take more than there is.
-		set = append(set, setting{"WARM_IP_TARGET", "2"}, setting{"MINIMUM_IP_TARGET", "4"})
+		set = append(set, awsnode.Setting{Name: "WARM_IP_TARGET", Value: "2"}, awsnode.Setting{Name: "MINIMUM_IP_TARGET", Value: "4"})
 	}
-	out.fix = a.setEnv(diagnostics.Fix{Title: "Switch prefix delegation off again", Frees: s.Available, Needs: needs, Proof: proof}, true, set...)
+	out.fix = a.s.setup().Change(diagnostics.Fix{Title: "Switch prefix delegation off again", Frees: s.Available, Needs: needs, Proof: proof}, true, set...)
 	return out
 }
 

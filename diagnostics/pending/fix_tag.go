@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/remedy"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -16,7 +17,7 @@ const forPods = "running pods stay as they are; new ones may get addresses of an
 func (a *analysis) unused(s *vpc.Subnet, need int) *vpc.Subnet {
 	for n := range a.s.Subnets {
 		o := &a.s.Subnets[n]
-		if _, tagged := o.Tags[tagCNI]; tagged || o.ID == s.ID || o.Zone != s.Zone || o.VPC != s.VPC || o.Tags["kubernetes.io/role/elb"] != "" {
+		if _, tagged := o.Tags[awsnode.TagCNI]; tagged || o.ID == s.ID || o.Zone != s.Zone || o.VPC != s.VPC || o.Tags["kubernetes.io/role/elb"] != "" {
 			continue
 		}
 		if o.Available == vpc.Usable(o.CIDR) && o.Available >= need {
@@ -31,23 +32,23 @@ func (a *analysis) unused(s *vpc.Subnet, need int) *vpc.Subnet {
 // are those of home, no other cluster would take the subnet too, and no tool declares its tags.
 func (a *analysis) tagSubnet(f diagnostics.Fix, o, home *vpc.Subnet, value *string) diagnostics.Fix {
 	var was *string
-	if v, ok := o.Tags[tagCNI]; ok {
+	if v, ok := o.Tags[awsnode.TagCNI]; ok {
 		was = &v
 	}
 	others := a.otherCluster()
-	set := fmt.Sprintf("Key=%s,Value=1", tagCNI)
+	set := fmt.Sprintf("Key=%s,Value=1", awsnode.TagCNI)
 	if others != "" {
-		set += fmt.Sprintf(" Key=%s%s,Value=shared", tagCNICluster, a.s.Target.Cluster)
+		set += fmt.Sprintf(" Key=%s%s,Value=shared", awsnode.TagCluster, a.s.Target.Cluster)
 	}
 	f.Undo = "delete the tag; interfaces that were made there stay until their pods are gone"
 	f.Commands = []string{fmt.Sprintf("aws ec2 create-tags --resources %s --tags %s", o.ID, set)}
 	if value == nil {
-		f.Commands = []string{fmt.Sprintf("aws ec2 delete-tags --resources %s --tags Key=%s", o.ID, tagCNI)}
+		f.Commands = []string{fmt.Sprintf("aws ec2 delete-tags --resources %s --tags Key=%s", o.ID, awsnode.TagCNI)}
 		f.Undo = "set the tag to 0 again"
 	} else if was != nil {
 		f.Undo = "set the tag to " + *was + " again"
 	}
-	if owner := ownerOfAddon(o.Tags, "").owner; owner != "eks-addon" {
+	if owner := awsnode.OwnerByTags(o.Tags, "").Owner; owner != "eks-addon" {
 		f.Owner = owner
 		f.Commands = append([]string{fmt.Sprintf("# %s declares subnet %s: change its tag there, or the next apply takes this back", owner, o.ID)}, f.Commands...)
 		return f
@@ -56,19 +57,19 @@ func (a *analysis) tagSubnet(f diagnostics.Fix, o, home *vpc.Subnet, value *stri
 	table, _ := a.wayOut(o.ID)
 	wanted, _ := a.wayOut(home.ID)
 	switch {
-	case !known || !a.s.since(18, 3) || a.mayNot("ec2:DescribeSubnets"):
+	case !known || !a.s.setup().Since(18, 3) || a.mayNot("ec2:DescribeSubnets"):
 	case others != "":
 		f.Blast += "; " + others + " uses the VPC too, and would take the subnet as well without the second tag"
 	case table == "" || table != wanted:
 		f.Blast += fmt.Sprintf("; its routes are not known to be those of subnet %s: compare them first", home.ID)
 	default:
-		f.Action = &remedy.Action{Tag: &remedy.Tag{Resource: o.ID, Key: tagCNI, Value: value, Was: was}}
+		f.Action = &remedy.Action{Tag: &remedy.Tag{Resource: o.ID, Key: awsnode.TagCNI, Value: value, Was: was}}
 	}
 	return a.executable(f)
 }
 
 func versionKnown(text string) bool {
-	major, _, _ := version(text)
+	major, _, _ := awsnode.Version(text)
 	return major > 0
 }
 
@@ -77,7 +78,7 @@ func (a *analysis) otherCluster() string {
 	mine := func(name string) bool { return name == "" || name == a.s.Target.Cluster }
 	for _, s := range a.s.Subnets {
 		for _, key := range sortedKeys(s.Tags) {
-			for _, prefix := range []string{tagCNICluster, "kubernetes.io/cluster/"} {
+			for _, prefix := range []string{awsnode.TagCluster, "kubernetes.io/cluster/"} {
 				if name, ok := strings.CutPrefix(key, prefix); ok && !mine(name) {
 					return "cluster " + name
 				}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/remedy"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -91,7 +92,7 @@ func TestTagSubnet(t *testing.T) {
 		{"kept out of both", func() *scene {
 			c := withFurther(100)
 			c.s.Driver.Version = "v1.22.0"
-			c.s.Subnets[0].Tags = map[string]string{tagCNI: "0"}
+			c.s.Subnets[0].Tags = map[string]string{awsnode.TagCNI: "0"}
 			return c
 		}, []string{furtherSubnet + " 1", homeSubnet + " deleted"}, "set the tag to 0 again"},
 	} {

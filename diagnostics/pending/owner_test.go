@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 )
 
 // Whoever declares the settings of aws-node is found by the marks that its tool leaves, and gets the change in the tool's words.
@@ -26,7 +27,7 @@ func TestOwnerOfTheSettings(t *testing.T) {
 		return func(s *Snapshot) {
 			s.Addon = nil
 			for _, name := range names {
-				s.Driver.Managers = append(s.Driver.Managers, Manager{Name: name, Operation: "Update"})
+				s.Driver.Managers = append(s.Driver.Managers, awsnode.Manager{Name: name, Operation: "Update"})
 			}
 		}
 	}
@@ -44,7 +45,7 @@ func TestOwnerOfTheSettings(t *testing.T) {
 		{"EKS add-on with the label of Helm, which its manifest has too", "eks-addon", func(s *Snapshot) { s.Driver.Labels = map[string]string{"app.kubernetes.io/managed-by": "Helm"} }, true, []string{"update-addon"}},
 		{"EKS add-on that may not be read, by its field manager", "eks-addon", func(s *Snapshot) {
 			s.Addon, s.Unread = nil, denied("eks:DescribeAddon")
-			s.Driver.Managers = []Manager{{Name: "eks", Operation: "Apply"}}
+			s.Driver.Managers = []awsnode.Manager{{Name: "eks", Operation: "Apply"}}
 		}, false, []string{"aws eks describe-addon", "<present role>"}},
 		{"not known", "unknown", func(s *Snapshot) { s.Addon, s.Unread = nil, denied("eks:DescribeAddon") }, false, []string{"wherever aws-node is declared"}},
 		{"CloudFormation", "cloudformation", tag("aws:cloudformation:stack-name", "prod-addons"), false, []string{"stack prod-addons", `ConfigurationValues: '{"env":{"MINIMUM_IP_TARGET":"10","WARM_IP_TARGET":"2"}}'`}},
@@ -92,35 +93,35 @@ func TestOwnerOfTheSettings(t *testing.T) {
 }
 
 func TestDrift(t *testing.T) {
-	hand := Manager{Name: "kubectl-set", Operation: "Update", At: now.Add(-time.Hour), Env: []string{"MINIMUM_IP_TARGET", "WARM_IP_TARGET"}}
-	eks := Manager{Name: "eks", Operation: "Apply", Env: []string{"WARM_ENI_TARGET"}}
+	hand := awsnode.Manager{Name: "kubectl-set", Operation: "Update", At: now.Add(-time.Hour), Env: []string{"MINIMUM_IP_TARGET", "WARM_IP_TARGET"}}
+	eks := awsnode.Manager{Name: "eks", Operation: "Apply", Env: []string{"WARM_ENI_TARGET"}}
 	for _, c := range []struct {
 		name   string
 		edit   func(*Snapshot)
 		causes []string
 		says   string
 	}{
-		{"set by hand, and the add-on declares none", func(s *Snapshot) { s.Driver.Managers = []Manager{eks, hand} },
+		{"set by hand, and the add-on declares none", func(s *Snapshot) { s.Driver.Managers = []awsnode.Manager{eks, hand} },
 			[]string{"config-drift confirmed", "warm-target-cap confirmed"}, "MINIMUM_IP_TARGET is 8, set by kubectl-set"},
 		{"the add-on declares another value", func(s *Snapshot) { s.Addon.Configuration = `{"env":{"MINIMUM_IP_TARGET":"8","WARM_IP_TARGET":2}}` },
 			[]string{"config-drift confirmed", "warm-target-cap confirmed"}, "WARM_IP_TARGET is 0, and the owner (eks-addon) declares 2"},
 		{"the add-on declares just that", func(s *Snapshot) {
 			s.Addon.Configuration = `{"env":{"MINIMUM_IP_TARGET":"8","WARM_IP_TARGET":"0"}}`
-			s.Driver.Managers = []Manager{{Name: "eks", Operation: "Apply", Env: []string{"MINIMUM_IP_TARGET", "WARM_IP_TARGET"}}}
+			s.Driver.Managers = []awsnode.Manager{{Name: "eks", Operation: "Apply", Env: []string{"MINIMUM_IP_TARGET", "WARM_IP_TARGET"}}}
 		}, []string{"warm-target-cap confirmed"}, ""},
 		{"the add-on is being updated", func(s *Snapshot) {
 			s.Addon.Status, s.Addon.Configuration = "UPDATING", `{"env":{"MINIMUM_IP_TARGET":"8","WARM_IP_TARGET":"2"}}`
 		}, []string{"warm-target-cap confirmed"}, ""},
 		{"what drifts has nothing to do with it", func(s *Snapshot) {
 			s.Driver.Env["AWS_VPC_K8S_CNI_LOGLEVEL"] = "INFO"
-			s.Driver.Managers = []Manager{eks, {Name: "kubectl-edit", Env: []string{"AWS_VPC_K8S_CNI_LOGLEVEL"}}}
+			s.Driver.Managers = []awsnode.Manager{eks, {Name: "kubectl-edit", Env: []string{"AWS_VPC_K8S_CNI_LOGLEVEL"}}}
 		}, []string{"warm-target-cap confirmed"}, ""},
 		{"Helm declares the rest", func(s *Snapshot) {
 			s.Addon = nil
 			s.Driver.Annotations = map[string]string{"meta.helm.sh/release-name": "cni"}
-			s.Driver.Managers = []Manager{{Name: "helm", Env: []string{"WARM_ENI_TARGET"}}, hand}
+			s.Driver.Managers = []awsnode.Manager{{Name: "helm", Env: []string{"WARM_ENI_TARGET"}}, hand}
 		}, []string{"config-drift confirmed", "warm-target-cap confirmed"}, "the owner (helm) declares none"},
-		{"nobody declares anything", func(s *Snapshot) { s.Addon, s.Driver.Managers = nil, []Manager{hand} }, []string{"warm-target-cap confirmed"}, ""},
+		{"nobody declares anything", func(s *Snapshot) { s.Addon, s.Driver.Managers = nil, []awsnode.Manager{hand} }, []string{"warm-target-cap confirmed"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sc := newScene(200, 100)

@@ -141,7 +141,7 @@ func (s *Snapshot) newPool(n *Node) *pool {
 			continue
 		}
 		m := member{eni: e, primary: e.Device == 0}
-		m.excluded = m.primary && p.settings.CustomNetworking || !p.settings.CustomNetworking && s.excluded(s.subnet(e.Subnet))
+		m.excluded = m.primary && p.settings.CustomNetworking || !p.settings.CustomNetworking && s.setup().Excluded(s.subnet(e.Subnet))
 		if m.excluded {
 			p.excluded++
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -217,10 +218,10 @@ func (a *analysis) steps() {
 	if d := a.s.Driver; d != nil {
 		var parts []string
 		for _, key := range []string{"WARM_ENI_TARGET", "WARM_IP_TARGET", "MINIMUM_IP_TARGET", "WARM_PREFIX_TARGET", "ENABLE_PREFIX_DELEGATION"} {
-			parts = append(parts, key+" "+shown(d.Env, key))
+			parts = append(parts, key+" "+awsnode.Shown(d.Env, key))
 		}
-		o := a.owned()
-		add("Check the settings of the CNI", fmt.Sprintf("aws-node %s: %s", d.Version, strings.Join(parts, ", ")), fmt.Sprintf("owner: %s (%s)", o.owner, o.why),
+		o := a.s.setup().Owned()
+		add("Check the settings of the CNI", fmt.Sprintf("aws-node %s: %s", d.Version, strings.Join(parts, ", ")), fmt.Sprintf("owner: %s (%s)", o.Owner, o.Why),
 			"kubectl get daemonset aws-node -n kube-system -o yaml --show-managed-fields")
 	}
 }

@@ -1,11 +1,13 @@
 package pending
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/eks"
 	"github.com/netdiag/netdiag/internal/trail"
 	"github.com/netdiag/netdiag/internal/vpc"
@@ -37,8 +39,8 @@ type Snapshot struct {
 	// Skipped counts nodes with waiting pods beyond those that were read in depth.
 	Skipped int `json:"skipped,omitempty"`
 	// Uncounted counts nodes that hold addresses in the subnets that were read and of which it isn't known how many pods use.
-	Uncounted int     `json:"uncounted,omitempty"`
-	Driver    *Driver `json:"driver,omitempty"` // the DaemonSet aws-node; nil where there is none
+	Uncounted int             `json:"uncounted,omitempty"`
+	Driver    *awsnode.Driver `json:"driver,omitempty"` // the DaemonSet aws-node; nil where there is none
 
 	Cluster  *eks.Cluster         `json:"cluster,omitempty"`
 	Addon    *eks.Addon           `json:"addon,omitempty"` // vpc-cni; nil where it isn't an EKS add-on
@@ -217,22 +219,8 @@ type APIError struct {
 	Count int    `json:"count"`
 }
 
-// Driver is the DaemonSet aws-node.
-type Driver struct {
-	Version     string            `json:"version"` // image tag
-	Env         map[string]string `json:"env"`
-	Desired     int               `json:"desired"`
-	Ready       int               `json:"ready"`
-	Updated     int               `json:"updated"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	Annotations map[string]string `json:"annotations,omitempty"`
-	Managers    []Manager         `json:"managers,omitempty"`
-}
-
-// Manager is an entry of managedFields that sets environment variables of the aws-node container.
-type Manager struct {
-	Name      string    `json:"name"`
-	Operation string    `json:"operation"` // Apply or Update
-	At        time.Time `json:"at,omitzero"`
-	Env       []string  `json:"env,omitempty"` // sorted
+// setup is how aws-node is set up, as far as it was read.
+func (s *Snapshot) setup() awsnode.Setup {
+	missed := slices.ContainsFunc(s.Unread, func(u diagnostics.Unread) bool { return u.Permission == "eks:DescribeAddon" })
+	return awsnode.Setup{Cluster: s.Target.Cluster, Driver: s.Driver, Addon: s.Addon, AddonUnread: missed}
 }
