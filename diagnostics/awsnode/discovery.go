@@ -36,9 +36,9 @@ func (u Setup) Shared(subnet vpc.Subnet) bool {
 	return !others
 }
 
-// Excluded reports a subnet that a tag takes away from pods: since v1.22, 0 keeps the CNI from making interfaces in it, that
+// Untagged reports a subnet that a tag takes away from pods: since v1.22, 0 keeps the CNI from making interfaces in it, that
 // of the node's own first interface included, and its interfaces give no address to new pods.
-func (u Setup) Excluded(subnet *vpc.Subnet) bool {
+func (u Setup) Untagged(subnet *vpc.Subnet) bool {
 	return subnet != nil && subnet.Tags[TagCNI] == "0" && u.Since(22, 0)
 }
 

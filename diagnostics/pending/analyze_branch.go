@@ -81,7 +81,7 @@ func (a *analysis) trunkable(name string) bool {
 	if strings.HasPrefix(family, "t") && len(family) > 1 && family[1] >= '0' && family[1] <= '9' || family == "i3" || family == "i4i" {
 		return false
 	}
-	l, ok := a.s.limits(name)
+	l, ok := awsnode.LimitsOf(a.s.Types, name)
 	return !ok || l.Nitro
 }
 

@@ -15,7 +15,7 @@ func (a *analysis) noSubnet(p *pool, f diagnostics.Finding, pods []waiting) bool
 		return false
 	}
 	home := a.s.subnet(p.members[0].eni.Subnet)
-	if !a.s.setup().Excluded(home) {
+	if !a.s.setup().Untagged(home) {
 		return false
 	}
 	f.ID, f.Subject = "subnet-discovery", home.ID

@@ -114,8 +114,8 @@ func holders(l vpc.Ledger, others bool, most int) string {
 }
 
 func (a *analysis) overheld(l vpc.Ledger, plan *warmPlan) {
-	f := diagnostics.Finding{ID: "warm-pool-overheld", Subject: l.Subnet.ID, Confidence: diagnostics.Confirmed, Weight: plan.gain,
-		Summary: fmt.Sprintf("nodes keep %d addresses of subnet %s ready that no pod uses; %d of them would come back with WARM_IP_TARGET=%d and MINIMUM_IP_TARGET=%d", plan.spare, l.Subnet.ID, plan.gain, plan.warm, plan.minimum)}
+	f := diagnostics.Finding{ID: "warm-pool-overheld", Subject: l.Subnet.ID, Confidence: diagnostics.Confirmed, Weight: plan.Gain,
+		Summary: fmt.Sprintf("nodes keep %d addresses of subnet %s ready that no pod uses; %d of them would come back with WARM_IP_TARGET=%d and MINIMUM_IP_TARGET=%d", plan.Spare, l.Subnet.ID, plan.Gain, plan.Warm, plan.Minimum)}
 	for _, p := range plan.givers[:min(len(plan.givers), 3)] {
 		f.Evidence = append(f.Evidence, poolEvidence(p))
 	}
@@ -127,26 +127,18 @@ func (a *analysis) overheld(l vpc.Ledger, plan *warmPlan) {
 	a.find(f, nil)
 }
 
-// warmPlan is the effect of warm pool targets in one subnet. Addresses freed in another subnet don't help here.
+// warmPlan is the effect of warm pool targets in one subnet.
 type warmPlan struct {
-	warm, minimum int
-	gain          int // addresses that come back to this subnet for certain
-	primaries     int // further ones, where an interface that is emptied is deleted
-	spare         int // addresses that nodes hold in this subnet and no pod uses
-	needs         int // pods that wait in this subnet
-	interfaces    int // that the waiting nodes must make for them, with an address each
-	nodes         int // that give something
-	givers        []*pool
+	*cni.WarmPlan
+	givers []*pool // nodes that give something
 }
 
 // helps reports that the plan frees what the waiting pods need, interfaces for them included.
-func (w *warmPlan) helps() bool { return w.gain > 0 && w.gain >= w.needs+w.interfaces }
+func (w *warmPlan) helps() bool { return w.Gain > 0 && w.Gain >= w.Needs+w.Interfaces }
 
-// warmPlan finds targets under which the nodes give back enough. It keeps two addresses ready on each node, and as many in
-// all as nine of ten nodes need, or else every second one. nil where targets mean nothing: no CNI to set, prefixes, IPv6.
+// warmPlan finds targets under which the nodes give back enough; nil where targets mean nothing: no CNI to set, prefixes, IPv6.
 func (a *analysis) warmPlan(subnet string) *warmPlan {
 	var here []*pool
-	var pods []int
 	for n := range a.s.Nodes {
 		p := a.pools[a.s.Nodes[n].Name]
 		if !p.known || p.footprint(subnet) == 0 {
@@ -156,21 +148,39 @@ func (a *analysis) warmPlan(subnet string) *warmPlan {
 			return nil
 		}
 		here = append(here, p)
-		pods = append(pods, p.assigned+p.needing)
 	}
 	if a.s.Driver == nil || len(here) == 0 {
 		return nil
 	}
-	slices.Sort(pods)
-	const warm = 2
-	var plan *warmPlan
-	for _, share := range []int{90, 50} {
-		plan = a.forecast(subnet, here, warm, pods[min((len(pods)*share+99)/100, len(pods))-1]+warm)
-		if plan.helps() {
-			return plan
+	plan := &warmPlan{}
+	plan.WarmPlan = cni.PlanWarm(held(here, subnet), func(w *cni.WarmPlan) bool {
+		plan.WarmPlan = w
+		pods, nodes := a.skippedIn(subnet) // an interface for each such node, as far as is known
+		w.Needs, w.Interfaces = w.Needs+pods, w.Interfaces+nodes
+		if n := a.launching[subnet]; n > 0 { // a node that starts takes its own address, and keeps as many as the others then
+			w.Needs += 1 + max(w.Minimum, n+w.Warm)
+		}
+		return plan.helps()
+	})
+	for n, gave := range plan.Gives {
+		if gave > 0 {
+			plan.givers = append(plan.givers, here[n])
 		}
 	}
 	return plan
+}
+
+// held is what nodes hold of a subnet.
+func held(nodes []*pool, subnet string) []cni.Held {
+	var out []cni.Held
+	for _, p := range nodes {
+		h := cni.Held{Node: p.place(), Settings: p.settings, Interfaces: p.forecastable(), Pods: p.assigned + p.needing, Waiting: p.needing}
+		for _, m := range p.members {
+			h.Here = append(h.Here, m.eni.Subnet == subnet)
+		}
+		out = append(out, h)
+	}
+	return out
 }
 
 // skippedIn counts the pods that wait on nodes of a subnet that were not looked at, and these nodes.
@@ -187,38 +197,4 @@ func (a *analysis) skippedIn(subnet string) (pods, nodes int) {
 		}
 	}
 	return pods, len(on)
-}
-
-func (a *analysis) forecast(subnet string, here []*pool, warm, minimum int) *warmPlan {
-	plan := &warmPlan{warm: warm, minimum: minimum}
-	plan.needs, plan.interfaces = a.skippedIn(subnet) // an interface for each such node, as far as is known
-	if n := a.launching[subnet]; n > 0 {              // a node that starts takes its own address, and keeps as many as the others then
-		plan.needs += 1 + max(minimum, n+warm)
-	}
-	for _, p := range here {
-		next := p.settings.With(warm, minimum)
-		if p.needing > 0 {
-			plan.needs += p.needing
-			plan.interfaces += max(p.place().Attached(next, p.assigned+p.needing).Interfaces-len(p.members), 0)
-			continue
-		}
-		gave := 0
-		for n, r := range cni.Releases(p.limits, next, p.forecastable()) {
-			m := p.members[n]
-			if m.eni.Subnet != subnet {
-				continue
-			}
-			plan.spare += m.cni.Addresses - m.cni.Assigned
-			gave += r.Addresses
-			if r.Deleted {
-				plan.primaries++
-			}
-		}
-		plan.gain += gave
-		if gave > 0 {
-			plan.nodes++
-			plan.givers = append(plan.givers, p)
-		}
-	}
-	return plan
 }

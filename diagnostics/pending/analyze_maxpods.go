@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 )
 
@@ -48,7 +49,7 @@ func (a *analysis) fullOfPods() []*pool {
 
 // limitOf says where the limit of a node comes from: the interfaces of its type, the cap of prefix delegation, or a setting.
 func (a *analysis) limitOf(p *pool) string {
-	l, ok := a.s.limits(p.node.Type)
+	l, ok := awsnode.LimitsOf(a.s.Types, p.node.Type)
 	if !ok {
 		return ""
 	}

@@ -48,7 +48,7 @@ func (a *analysis) places(p *pool) []way {
 	case p.settings.CustomNetworking:
 		add(a.eniConfig(p), need, false, false)
 	default:
-		if !a.s.setup().Excluded(a.s.subnet(home)) {
+		if !a.s.setup().Untagged(a.s.subnet(home)) {
 			add(home, need, false, false)
 		}
 		if p.settings.SubnetDiscovery && a.s.setup().Since(18, 0) {

@@ -11,6 +11,7 @@ import (
 	"github.com/netdiag/netdiag/internal/vpc"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 )
 
 // contradictions says what in the evidence does not fit together.
@@ -55,7 +56,7 @@ func (a *analysis) tooManyUsed(add func(string, ...any)) {
 	for n := range a.s.Nodes {
 		node := &a.s.Nodes[n]
 		s := a.s.subnetAt(node.Address)
-		l, ok := a.s.limits(node.Type)
+		l, ok := awsnode.LimitsOf(a.s.Types, node.Type)
 		if s == nil || !ok || node.Fargate {
 			continue
 		}

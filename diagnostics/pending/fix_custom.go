@@ -93,7 +93,7 @@ func (a *analysis) podSubnet(zone string, need int) *vpc.Subnet {
 // fixDiscovery opens the CNI a subnet that it may use, or updates one that doesn't find it.
 func (a *analysis) fixDiscovery(f *diagnostics.Finding) {
 	s := a.s.subnet(f.Subject)
-	if s == nil || !a.s.setup().Excluded(s) {
+	if s == nil || !a.s.setup().Untagged(s) {
 		o := a.s.setup().Owned()
 		a.offer("fix-workload", diagnostics.Fix{Title: "Update vpc-cni to v1.18.3 or later", Needs: len(f.Affects), Owner: o.Owner, Proof: f.Summary, Undo: "the version before", SettlesIn: awsnode.Rollout(a.s.Driver.Desired),
 			Commands: []string{fmt.Sprintf("aws eks update-addon --cluster-name %s --addon-name vpc-cni --addon-version <v1.18.3 or later>", a.s.Target.Cluster)}}, f)

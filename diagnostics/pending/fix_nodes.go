@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -107,7 +108,7 @@ func (a *analysis) fixMaxPods(f *diagnostics.Finding) {
 
 // raiseLimit raises a limit that was set below what the interfaces of the type can serve.
 func (a *analysis) raiseLimit(f *diagnostics.Finding, p *pool) {
-	l, ok := a.s.limits(p.node.Type)
+	l, ok := awsnode.LimitsOf(a.s.Types, p.node.Type)
 	right := cni.MaxPods(l, p.settings)
 	if !ok || right <= p.node.MaxPods || p.node.MaxPods == 110 || p.node.MaxPods == 250 {
 		return

@@ -18,10 +18,10 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 	if plan == nil || s == nil {
 		return
 	}
-	if !plan.helps() && f.ID == "pending/eni-all-or-nothing" && s.Available >= plan.needs+plan.interfaces+2*len(a.affected(f)) {
-		fix := diagnostics.Fix{Title: "Ask for a few addresses at a time instead of a whole interface", Frees: s.Available, Needs: plan.needs,
-			Proof: fmt.Sprintf("with targets a new interface asks for what is short, not for all it could hold: the %d free addresses of subnet %s are enough for %s", s.Available, s.ID, plural(plan.needs, "pod"))}
-		a.offer("tune-warm-pool", a.s.setup().Change(fix, true, awsnode.Setting{Name: "WARM_IP_TARGET", Value: strconv.Itoa(plan.warm)}, awsnode.Setting{Name: "MINIMUM_IP_TARGET", Value: strconv.Itoa(plan.minimum)}), f)
+	if !plan.helps() && f.ID == "pending/eni-all-or-nothing" && s.Available >= plan.Needs+plan.Interfaces+2*len(a.affected(f)) {
+		fix := diagnostics.Fix{Title: "Ask for a few addresses at a time instead of a whole interface", Frees: s.Available, Needs: plan.Needs,
+			Proof: fmt.Sprintf("with targets a new interface asks for what is short, not for all it could hold: the %d free addresses of subnet %s are enough for %s", s.Available, s.ID, plural(plan.Needs, "pod"))}
+		a.offer("tune-warm-pool", a.s.setup().Change(fix, true, awsnode.Setting{Name: "WARM_IP_TARGET", Value: strconv.Itoa(plan.Warm)}, awsnode.Setting{Name: "MINIMUM_IP_TARGET", Value: strconv.Itoa(plan.Minimum)}), f)
 		return
 	}
 	if !plan.helps() {
@@ -31,7 +31,7 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 				elsewhere += max(p.free(), 0)
 			}
 		}
-		why := fmt.Sprintf("lower warm pool targets free %d addresses in subnet %s, and %s missing: its nodes keep %d ready in all", plan.gain, f.Subject, areMissing(plan.needs+plan.interfaces), plan.spare)
+		why := fmt.Sprintf("lower warm pool targets free %d addresses in subnet %s, and %s missing: its nodes keep %d ready in all", plan.Gain, f.Subject, areMissing(plan.Needs+plan.Interfaces), plan.Spare)
 		if elsewhere > 0 {
 			why += fmt.Sprintf("; the %d spare ones of nodes elsewhere belong to other subnets", elsewhere)
 		}
@@ -39,25 +39,25 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 		return
 	}
 	fix := diagnostics.Fix{
-		Title: fmt.Sprintf("Keep %d spare addresses on a node and %d in all, instead of %s", plan.warm, plan.minimum, a.keptNow()),
-		Frees: plan.gain, Needs: plan.needs,
-		Proof: fmt.Sprintf("frees %d addresses in subnet %s (%s) on %s, and %s missing there", plan.gain, s.ID, s.Zone, plural(plan.nodes, "node"), areMissing(plan.needs)),
+		Title: fmt.Sprintf("Keep %d spare addresses on a node and %d in all, instead of %s", plan.Warm, plan.Minimum, a.keptNow()),
+		Frees: plan.Gain, Needs: plan.Needs,
+		Proof: fmt.Sprintf("frees %d addresses in subnet %s (%s) on %s, and %s missing there", plan.Gain, s.ID, s.Zone, plural(len(plan.givers), "node"), areMissing(plan.Needs)),
 	}
-	if plan.interfaces > 0 {
-		fix.Proof += fmt.Sprintf(", with %d more for new interfaces", plan.interfaces)
+	if plan.Interfaces > 0 {
+		fix.Proof += fmt.Sprintf(", with %d more for new interfaces", plan.Interfaces)
 	}
-	fix.Proof += fmt.Sprintf("; %d are left over then", plan.gain-plan.needs-plan.interfaces)
-	if plan.primaries > 0 {
-		fix.Proof += fmt.Sprintf("; up to %d more come back where an interface is emptied and deleted", plan.primaries)
+	fix.Proof += fmt.Sprintf("; %d are left over then", plan.Gain-plan.Needs-plan.Interfaces)
+	if plan.Primaries > 0 {
+		fix.Proof += fmt.Sprintf("; up to %d more come back where an interface is emptied and deleted", plan.Primaries)
 	}
-	if short := a.surge(s, plan.warm, plan.minimum); short != "" {
+	if short := a.surge(s, plan.Warm, plan.Minimum); short != "" {
 		fix.Proof += "; " + short
 	}
 	if now, _ := cni.ParseSettings(a.s.Driver.Env); now.MinimumIP > 0 && now.WarmIP == 0 {
-		a.refuse("tune-warm-pool", "a lower MINIMUM_IP_TARGET alone: with %d and no WARM_IP_TARGET each node stops at %d addresses, and its next pod gets none however many the subnet has", plan.minimum, plan.minimum)
+		a.refuse("tune-warm-pool", "a lower MINIMUM_IP_TARGET alone: with %d and no WARM_IP_TARGET each node stops at %d addresses, and its next pod gets none however many the subnet has", plan.Minimum, plan.Minimum)
 	}
-	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "WARM_IP_TARGET", Value: strconv.Itoa(plan.warm)}, awsnode.Setting{Name: "MINIMUM_IP_TARGET", Value: strconv.Itoa(plan.minimum)})
-	fix.Blast += fmt.Sprintf("; bursts of more than %d pods on a node wait for an EC2 call", plan.warm)
+	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "WARM_IP_TARGET", Value: strconv.Itoa(plan.Warm)}, awsnode.Setting{Name: "MINIMUM_IP_TARGET", Value: strconv.Itoa(plan.Minimum)})
+	fix.Blast += fmt.Sprintf("; bursts of more than %d pods on a node wait for an EC2 call", plan.Warm)
 	a.offer("tune-warm-pool", fix, f)
 }
 

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 )
 
@@ -176,7 +177,7 @@ func (a *analysis) subnetsIn(zones []string) string {
 // where the subnets have blocks for them. It says what refuses it otherwise.
 func (a *analysis) fixDelegation(f *diagnostics.Finding, full []*pool) {
 	p := full[0]
-	l, known := a.s.limits(p.node.Type)
+	l, known := awsnode.LimitsOf(a.s.Types, p.node.Type)
 	with := p.settings
 	with.PrefixDelegation = true
 	more := cni.MaxPods(l, with)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -124,24 +125,25 @@ func (s *Snapshot) newPool(n *Node) *pool {
 		env, p.configured = n.Agent.Env, true // what runs, where the rollout of the DaemonSet has not come by yet
 	}
 	p.settings, p.problems = cni.ParseSettings(env)
-	limits, ok := s.limits(n.Type)
+	limits, ok := awsnode.LimitsOf(s.Types, n.Type)
 	p.limits = limits
 	if ok && !limits.Nitro {
 		p.settings.PrefixDelegation = false // the CNI falls back to single addresses
 	}
+	setup := s.setup()
 	for i := range s.Interfaces {
 		e := &s.Interfaces[i]
 		if n.Instance == "" || e.Instance != n.Instance {
 			continue
 		}
-		if e.Type == "trunk" || e.Type == "efa-only" || e.Type == "branch" || e.Tags["node.k8s.amazonaws.com/no_manage"] == "true" || e.Card != 0 {
-			if e.Card == 0 && e.Type != "branch" {
-				p.taken++
-			}
+		serves, taken := awsnode.Serves(e)
+		if taken {
+			p.taken++
+		}
+		if !serves {
 			continue
 		}
-		m := member{eni: e, primary: e.Device == 0}
-		m.excluded = m.primary && p.settings.CustomNetworking || !p.settings.CustomNetworking && s.setup().Excluded(s.subnet(e.Subnet))
+		m := member{eni: e, primary: e.Device == 0, excluded: setup.Excluded(p.settings, e, s.subnet(e.Subnet))}
 		if m.excluded {
 			p.excluded++
 		}
@@ -167,16 +169,6 @@ func hasTargets(env map[string]string) bool {
 	return false
 }
 
-// limits knows an instance type from EC2, or from the table where it couldn't be asked.
-func (s *Snapshot) limits(name string) (cni.Limits, bool) {
-	for _, t := range s.Types {
-		if t.Name == name && t.Interfaces > 0 {
-			return cni.Limits{Interfaces: t.Interfaces, Addresses: t.AddressesPerInterface, VCPUs: t.VCPUs, Nitro: t.Nitro}, true
-		}
-	}
-	return cni.LimitsOf(name)
-}
-
 func (p *pool) count() {
 	used := map[netip.Addr]bool{}
 	for _, pod := range p.node.Pods {
@@ -190,39 +182,10 @@ func (p *pool) count() {
 	}
 	for n := range p.members {
 		m := &p.members[n]
-		secondary, busy := 0, 0
-		for _, a := range m.eni.Addresses {
-			if a == m.eni.Primary {
-				continue
-			}
-			secondary++
-			if used[a] {
-				busy++
-			}
-		}
-		inPrefixes := make([]int, len(m.eni.Prefixes))
-		for n, prefix := range m.eni.Prefixes {
-			for a := range used {
-				if prefix.Contains(a) {
-					inPrefixes[n]++
-				}
-			}
-		}
-		// ipamd gives new pods addresses of one kind only, and counts that kind only (pkg/ipamd/datastore: AssignPodIPv4Address, GetIPStats).
-		m.cni = cni.Interface{ID: m.eni.ID, Primary: m.primary}
-		if p.prefixes() {
-			m.cni.Prefixes, m.cni.Addresses = inPrefixes, cni.PrefixSize*len(inPrefixes)
-			m.cni.Assigned, m.cni.Kept = sum(inPrefixes), busy > 0
-			p.aside += busy
-		} else {
-			m.cni.Addresses, m.cni.Assigned, m.cni.Kept = secondary, busy, sum(inPrefixes) > 0
-			p.aside += sum(inPrefixes)
-		}
-		m.slots = secondary + len(m.eni.Prefixes)
+		l := awsnode.Count(m.eni, used, p.prefixes(), m.excluded)
+		m.cni, m.slots = l.Interface, l.Slots
 		m.room = max(p.limits.Addresses-1-m.slots, 0)
-		if m.excluded { // only what is in use counts: nothing more is to be had of it, nor given back
-			m.cni.Addresses, m.cni.Prefixes = m.cni.Assigned, nil
-		}
+		p.aside += l.Aside
 		p.attached += m.cni.Addresses
 		p.assigned += m.cni.Assigned
 	}

@@ -118,7 +118,7 @@ func (a *analysis) tables() {
 	ready, plan := a.readyIn()
 	subnets := diagnostics.Table{Title: "Subnets", Columns: []string{"Subnet", "Zone", "Block", "Available", "Usable", "Unaccounted", "Free /28", "Ready on nodes"}}
 	if plan != nil {
-		subnets.Columns = append(subnets.Columns, fmt.Sprintf("Back with WARM %d, MINIMUM %d", plan.warm, plan.minimum))
+		subnets.Columns = append(subnets.Columns, fmt.Sprintf("Back with WARM %d, MINIMUM %d", plan.Warm, plan.Minimum))
 	}
 	for _, s := range a.touched() {
 		row := []string{s.ID, s.Zone, s.CIDR.String(), fmt.Sprint(s.Available), fmt.Sprint(vpc.Usable(s.CIDR)), "not read", "", ""}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 )
 
@@ -52,7 +53,7 @@ func (a *analysis) limitsByType() []string {
 	}
 	var out []string
 	for _, name := range sortedKeys(set) {
-		l, ok := a.s.limits(name)
+		l, ok := awsnode.LimitsOf(a.s.Types, name)
 		if !ok {
 			continue
 		}
@@ -100,7 +101,7 @@ func (a *analysis) readyIn() (in map[string]keptReady, plan *warmPlan) {
 			continue
 		}
 		if plan != nil {
-			k.back = a.forecast(s.ID, here, plan.warm, plan.minimum).gain
+			k.back = cni.Forecast(held(here, s.ID), plan.Warm, plan.Minimum).Gain
 		}
 		in[s.ID] = k
 	}
