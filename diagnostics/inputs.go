@@ -34,6 +34,7 @@ type Inputs struct {
 	// Kubernetes.
 	Namespaces  Namespaces
 	Pods        Pods
+	AllPods     AllPods
 	PodFiles    PodFiles
 	Events      Events
 	Nodes       Nodes
@@ -98,6 +99,12 @@ type PodQuery struct {
 // Pods reads pods ("list pods").
 type Pods interface {
 	Pods(ctx context.Context, q PodQuery) ([]corev1.Pod, error)
+}
+
+// AllPods reads all pods of the cluster ("list pods"), for what is summed over more of them than should be held at a time.
+type AllPods interface {
+	// EachPod gives every pod to f, one after the other, and keeps none. Where the list had to begin again, f gets pods that it had.
+	EachPod(ctx context.Context, f func(*corev1.Pod)) error
 }
 
 // PodFiles reads what a pod says of itself.

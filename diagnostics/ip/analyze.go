@@ -30,7 +30,8 @@ const (
 type analysis struct {
 	s        *Snapshot
 	settings cni.Settings
-	rooms    []room
+	rooms    []room // that are asked about
+	all      []room
 	res      diagnostics.Result
 }
 
@@ -59,6 +60,7 @@ func analyze(s Snapshot) diagnostics.Result {
 	}
 	a.slots()
 	a.agent()
+	a.fixes()
 	a.gaps()
 	a.passed()
 	a.summarize()
@@ -71,9 +73,6 @@ func analyze(s Snapshot) diagnostics.Result {
 func (a *analysis) reckon() {
 	for n := range a.s.Subnets {
 		s := &a.s.Subnets[n]
-		if t := a.s.Target.Name; t != "" && t != s.ID && t != s.Zone {
-			continue
-		}
 		r := room{Subnet: s, usable: vpc.Usable(s.CIDR), free: s.Available, prefixes: a.settings.PrefixDelegation && !s.Hosts}
 		if r.prefixes {
 			r.free += s.Reserved
@@ -81,7 +80,12 @@ func (a *analysis) reckon() {
 		}
 		r.need = cni.Growth{Nodes: surge, Addresses: surge * s.Typical.Addresses, Prefixes: surge * s.Typical.Prefixes}
 		r.trend, r.known = vpc.NewTrend(append(slices.Clone(s.Past), vpc.Sample{At: a.s.At, Available: s.Available}), a.s.At)
-		a.rooms = append(a.rooms, r)
+		a.all = append(a.all, r)
+	}
+	for _, r := range a.all {
+		if t := a.s.Target.Name; t == "" || t == r.ID || t == r.Zone {
+			a.rooms = append(a.rooms, r)
+		}
 	}
 	slices.SortStableFunc(a.rooms, func(x, y room) int { return cmp.Compare(x.share(), y.share()) })
 }
@@ -110,30 +114,46 @@ func (a *analysis) find(id, subject string, c diagnostics.Confidence, weight int
 	})
 }
 
+// low reports less than Low percent of the addresses free.
+func (r room) low() bool { return r.usable > 0 && 100*r.free < Low*r.usable }
+
 // low finds a subnet with less than Low percent of its addresses free.
 func (a *analysis) low(r room) {
-	if r.usable == 0 || 100*r.free >= Low*r.usable {
+	if !r.low() {
 		return
 	}
 	a.find("subnet-low", r.ID, diagnostics.Confirmed, 100-r.share(), nil, []diagnostics.Evidence{r.evidence(), r.trendEvidence()},
 		"%s has %d of %d addresses free, %d %%: less than %d %%", r.name(), r.free, r.usable, r.share(), Low)
 }
 
+// surges reports less room than two further nodes like those there would take.
+func (r room) surges() bool {
+	want, have := r.want()
+	return !r.prefixes && r.Read && r.Subnet.Nodes > 0 && have < want
+}
+
 // surge finds a subnet with less room than two further nodes like those there would take.
 func (a *analysis) surge(r room) {
 	want, have := r.want()
-	if r.prefixes || !r.Read || r.Subnet.Nodes == 0 || have >= want {
+	if !r.surges() {
 		return
 	}
 	a.find("surge-short", r.ID, diagnostics.Confirmed, 60, nil, []diagnostics.Evidence{r.evidence(), r.typicalEvidence()},
 		"%s has %d addresses free, and %d further nodes like %s take %d: %d are missing for one surge", r.name(), have, surge, r.those(), want, want-have)
 }
 
+// fewPrefixes reports that whole /28 run out while the CNI asks for nothing else.
+func (r room) fewPrefixes() bool {
+	clean := vpc.CleanPrefixes(r.CIDR)
+	want, have := r.want()
+	return r.prefixes && r.Read && r.Subnet.Nodes > 0 && clean > 0 && (have < want || 100*have < Low*clean)
+}
+
 // prefixes finds a subnet that runs out of whole /28 while the CNI asks for nothing else.
 func (a *analysis) prefixes(r room) {
 	clean := vpc.CleanPrefixes(r.CIDR)
 	want, have := r.want()
-	if !r.prefixes || !r.Read || r.Subnet.Nodes == 0 || clean == 0 || have >= want && 100*have >= Low*clean {
+	if !r.fewPrefixes() {
 		return
 	}
 	why := fmt.Sprintf("%d further nodes like %s take %d", surge, r.those(), want)
@@ -221,8 +241,11 @@ func (n Node) inUse() string {
 }
 
 func plural(n int, one string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + one
+	case strings.HasSuffix(one, "s"):
+		return fmt.Sprintf("%d %ses", n, one)
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -30,12 +31,15 @@ type collector struct {
 	nodes    []node
 	configs  map[string]bool // subnets that ENIConfigs name
 	subnets  []vpc.Subnet    // all of the VPC
+	types    []vpc.InstanceType
+	held     map[string]*holding // by instance that is a node
 }
 
 // node is what matters of a node until its sums are drawn.
 type node struct {
 	Node
 	instance, address string
+	foreign           bool // aws-node doesn't serve it: of EKS Auto Mode, or Windows
 }
 
 func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (Snapshot, error) {
@@ -53,6 +57,9 @@ func collect(ctx context.Context, in diagnostics.Inputs, t diagnostics.Target) (
 		return Snapshot{}, err
 	}
 	if err := c.third(ctx, full); err != nil {
+		return Snapshot{}, err
+	}
+	if err := c.fourth(ctx); err != nil {
 		return Snapshot{}, err
 	}
 	c.s.Unread = c.reads.Unread()
@@ -115,6 +122,7 @@ func (c *collector) takeNodes(nodes []corev1.Node) {
 		}
 		out := node{Node: Node{Name: k.Name, Type: k.Labels["node.kubernetes.io/instance-type"], Zone: k.Labels["topology.kubernetes.io/zone"],
 			MaxPods: int(k.Status.Allocatable.Pods().Value())}}
+		out.foreign = k.Labels["eks.amazonaws.com/compute-type"] == "auto" || k.Labels["kubernetes.io/os"] == "windows"
 		if at := strings.LastIndexByte(k.Spec.ProviderID, '/'); at >= 0 {
 			out.instance = k.Spec.ProviderID[at+1:]
 		}
@@ -137,17 +145,8 @@ func (c *collector) takeNodes(nodes []corev1.Node) {
 
 func (c *collector) takeDriver(sets []appsv1.DaemonSet) {
 	for n := range sets {
-		d := &sets[n]
-		if d.Name != "aws-node" {
-			continue
-		}
-		c.s.Driver = &Driver{Env: map[string]string{}, Desired: int(d.Status.DesiredNumberScheduled), Ready: int(d.Status.NumberReady), Updated: int(d.Status.UpdatedNumberScheduled)}
-		for _, k := range d.Spec.Template.Spec.Containers {
-			for _, e := range k.Env {
-				if k.Name == "aws-node" && e.ValueFrom == nil {
-					c.s.Driver.Env[e.Name] = e.Value
-				}
-			}
+		if sets[n].Name == "aws-node" {
+			c.s.Driver = awsnode.DriverOf(&sets[n])
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -20,6 +21,8 @@ type holding struct {
 	taken    int                   // interfaces that it can't use: trunk, EFA only, marked no_manage
 	attached int                   // addresses for new pods
 	slots    []int                 // by interface that serves pods: places in use, a secondary address or a prefix each
+	// interfaces are those that the CNI manages.
+	interfaces []*vpc.NetworkInterface
 }
 
 // second reads what holds the addresses of the subnets, and gives the nodes that can hold no more.
@@ -34,15 +37,14 @@ func (c *collector) second(outer context.Context) (full []node, err error) {
 	in := c.in
 	g, ctx := c.reads.Group(outer)
 	var interfaces []vpc.NetworkInterface
-	var types []vpc.InstanceType
 	read := false
 	g.Read("", func() error {
 		found, err := in.Interfaces.Interfaces(ctx, diagnostics.InterfaceQuery{Subnets: ids})
 		interfaces, read = found, err == nil
 		return err
 	})
-	if names := c.types(); len(names) > 0 {
-		g.Read("", func() (err error) { types, err = in.Instances.InstanceTypes(ctx, names...); return err })
+	if names := c.typeNames(); len(names) > 0 {
+		g.Read("", func() (err error) { c.types, err = in.Instances.InstanceTypes(ctx, names...); return err })
 	}
 	reservations := make([][]vpc.Reservation, len(c.s.Subnets))
 	if c.settings.PrefixDelegation {
@@ -59,11 +61,11 @@ func (c *collector) second(outer context.Context) (full []node, err error) {
 	if err := g.Wait(); err != nil || !read {
 		return nil, err
 	}
-	held := c.held(interfaces)
+	c.hold(interfaces)
 	for n := range c.s.Subnets {
-		c.sum(&c.s.Subnets[n], held, interfaces, reservations[n])
+		c.sum(&c.s.Subnets[n], interfaces, reservations[n])
 	}
-	return c.full(held, types), nil
+	return c.full(), nil
 }
 
 // remembered adds what earlier looks saw of the subnets.
@@ -74,8 +76,8 @@ func (c *collector) remembered(ctx context.Context, ids []string) {
 	}
 }
 
-// types are the instance types of the nodes, sorted.
-func (c *collector) types() []string {
+// typeNames are the instance types of the nodes, sorted.
+func (c *collector) typeNames() []string {
 	set := map[string]bool{}
 	for _, n := range c.nodes {
 		set[n.Type] = true
@@ -99,9 +101,9 @@ func (c *collector) tightest() []int {
 	return out[:min(len(out), mostReserved)]
 }
 
-// held sums what each instance that is a node holds.
-func (c *collector) held(interfaces []vpc.NetworkInterface) map[string]*holding {
-	out := map[string]*holding{}
+// hold sums what each instance that is a node holds.
+func (c *collector) hold(interfaces []vpc.NetworkInterface) {
+	setup, out := c.s.setup(), map[string]*holding{}
 	for _, n := range c.nodes {
 		if n.instance != "" {
 			out[n.instance] = &holding{in: map[string]cni.Growth{}}
@@ -115,15 +117,16 @@ func (c *collector) held(interfaces []vpc.NetworkInterface) map[string]*holding 
 		}
 		g := h.in[i.Subnet]
 		h.in[i.Subnet] = cni.Growth{Nodes: 1, Addresses: g.Addresses + len(i.Addresses), Prefixes: g.Prefixes + len(i.Prefixes)}
-		if i.Card != 0 || i.Type == "branch" {
-			continue
-		}
-		if i.Type == "trunk" || i.Type == "efa-only" || i.Tags["node.k8s.amazonaws.com/no_manage"] == "true" {
+		serves, taken := awsnode.Serves(i)
+		if taken {
 			h.taken++
+		}
+		if !serves {
 			continue
 		}
 		h.members++
-		if i.Device == 0 && c.settings.CustomNetworking {
+		h.interfaces = append(h.interfaces, i)
+		if setup.Excluded(c.settings, i, c.subnet(i.Subnet)) {
 			continue // it gives pods no address
 		}
 		secondary := max(len(i.Addresses)-1, 0)
@@ -134,13 +137,13 @@ func (c *collector) held(interfaces []vpc.NetworkInterface) map[string]*holding 
 			h.attached += secondary
 		}
 	}
-	return out
+	c.held = out
 }
 
 // sum draws up the figures of a subnet.
-func (c *collector) sum(s *Subnet, held map[string]*holding, interfaces []vpc.NetworkInterface, reservations []vpc.Reservation) {
+func (c *collector) sum(s *Subnet, interfaces []vpc.NetworkInterface, reservations []vpc.Reservation) {
 	var each []cni.Growth
-	for _, h := range held {
+	for _, h := range c.held {
 		if g, ok := h.in[s.ID]; ok {
 			each = append(each, g)
 		}
@@ -159,11 +162,11 @@ func (c *collector) sum(s *Subnet, held map[string]*holding, interfaces []vpc.Ne
 }
 
 // full lists the nodes to which no further address can be attached, whatever the subnets have.
-func (c *collector) full(held map[string]*holding, types []vpc.InstanceType) []node {
+func (c *collector) full() []node {
 	var out []node
 	for _, n := range c.nodes {
-		h := held[n.instance]
-		limits, ok := limitsOf(types, n.Type)
+		h := c.held[n.instance]
+		limits, ok := awsnode.LimitsOf(c.types, n.Type)
 		if h == nil || h.members == 0 || !ok {
 			c.s.Unknown++
 			continue
@@ -182,16 +185,6 @@ func (c *collector) full(held map[string]*holding, types []vpc.InstanceType) []n
 		}
 	}
 	return out
-}
-
-// limitsOf knows an instance type from EC2, or from the table where it couldn't be asked.
-func limitsOf(types []vpc.InstanceType, name string) (cni.Limits, bool) {
-	for _, t := range types {
-		if t.Name == name && t.Interfaces > 0 {
-			return cni.Limits{Interfaces: t.Interfaces, Addresses: t.AddressesPerInterface, VCPUs: t.VCPUs, Nitro: t.Nitro}, true
-		}
-	}
-	return cni.LimitsOf(name)
 }
 
 // third counts the pods of the nodes that can hold no more.

@@ -19,11 +19,12 @@ func (a *analysis) gaps() {
 		"ec2:DescribeNetworkInterfaces":         {"network interfaces: what nodes hold is not known", []string{"surge-short", "prefixes-low", "slots-full"}},
 		"list nodes":                            {"nodes: in which subnets pods are is not known", []string{"surge-short", "slots-full"}},
 		"list daemonsets.apps":                  {"DaemonSets: whether prefixes are delegated is not known", []string{"prefixes-low"}},
-		"list pods":                             {"pods: how many use the addresses of full nodes is not known", []string{"slots-full"}},
+		"list pods":                             {"pods: how many use the addresses of nodes is not known", []string{"slots-full"}},
 		"list eniconfigs.crd.k8s.amazonaws.com": {"ENIConfigs: in which subnets pods are is not known", []string{"subnet-low", "surge-short"}},
 		"list events":                           {"events: whether the CNI complains is not known", []string{"agent-errors"}},
 		"ec2:GetSubnetCidrReservations":         {"subnet reservations: the count of free /28 may be off", nil},
 		"ec2:DescribeInstanceTypes":             {"instance types: limits are from a table", nil},
+		"eks:DescribeAddon":                     {"add-ons: the owner of the CNI's settings is not known", nil},
 	}
 	how := map[string]string{diagnostics.Denied: "may not be read", diagnostics.Throttled: "was throttled", diagnostics.Timeout: "did not answer in time", diagnostics.Absent: "is not there"}
 	for _, u := range a.s.Unread {
@@ -33,7 +34,7 @@ func (a *analysis) gaps() {
 			g.Summary += " of " + u.What
 		}
 		for _, id := range k.caps {
-			if a.count(id) == 0 {
+			if a.count(id) == 0 && (u.Permission != "list pods" || a.s.Uncounted > 0) { // else no pod of a full node was missed
 				g.Caps = append(g.Caps, "ip/"+id)
 			}
 		}
@@ -62,7 +63,7 @@ func (a *analysis) passed() {
 	} else if read && a.s.Driver != nil {
 		add("surge-short", "every subnet has room for %d further nodes like those there", surge)
 	}
-	if read && a.s.Nodes > 0 && !a.missed("list pods") {
+	if read && a.s.Nodes > 0 && (a.s.Uncounted == 0 || !a.missed("list pods")) {
 		text := fmt.Sprintf("none of %s is without an address for a further pod for want of places", plural(a.s.Nodes-a.s.Uncounted-a.s.Unknown, "node"))
 		if left := a.s.Uncounted + a.s.Unknown; left > 0 {
 			text += fmt.Sprintf("; of %d more that was not counted", left)
@@ -129,15 +130,19 @@ func (a *analysis) impact() string {
 func (a *analysis) advice() {
 	r := &a.res
 	switch {
+	case len(r.Fixes) > 0:
+		r.Resolution = r.Fixes[0].Title
 	case a.count("agent-errors") > 0:
 		r.Resolution = "Ask pending about a namespace whose pods don't start: it tells what the CNI lacks"
 	case a.count("subnet-low")+a.count("surge-short") > 0:
 		r.Resolution = "Give pods a further subnet, or lower what nodes keep ready"
-		r.Prevention = append(r.Prevention, "Plan pod subnets for three to five times the pods expected, rollouts and node rotation included")
 	case a.count("prefixes-low") > 0:
 		r.Resolution = "Give pods a further subnet with a reservation of type prefix"
 	default:
 		r.Resolution = "Add nodes, or larger ones"
+	}
+	if a.count("subnet-low")+a.count("surge-short") > 0 {
+		r.Prevention = append(r.Prevention, "Plan pod subnets for three to five times the pods expected, rollouts and node rotation included")
 	}
 	if a.count("prefixes-low") > 0 {
 		r.Prevention = append(r.Prevention, "Keep prefixes in subnets of their own, with a reservation of type prefix made while they are empty")

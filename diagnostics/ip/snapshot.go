@@ -1,9 +1,11 @@
 package ip
 
 import (
+	"slices"
 	"time"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 	"github.com/netdiag/netdiag/internal/eks"
 	"github.com/netdiag/netdiag/internal/vpc"
@@ -15,7 +17,8 @@ type Snapshot struct {
 	Target  diagnostics.Target `json:"target"`
 	At      time.Time          `json:"at"`
 	Cluster *eks.Cluster       `json:"cluster,omitempty"`
-	Driver  *Driver            `json:"driver,omitempty"` // the DaemonSet aws-node; nil where there is none
+	Driver  *awsnode.Driver    `json:"driver,omitempty"` // the DaemonSet aws-node; nil where there is none
+	Addon   *eks.Addon         `json:"addon,omitempty"`  // vpc-cni, read where a subnet is short; nil where it isn't an EKS add-on
 	Subnets []Subnet           `json:"subnets,omitempty"`
 	Nodes   int                `json:"nodes"` // of the cluster, without those of Fargate
 	// Full are the nodes whose interfaces hold as many addresses as they can, sorted by name; Uncounted more are as full, and it
@@ -41,6 +44,32 @@ type Subnet struct {
 	Reserved int          `json:"reserved,omitempty"` // free addresses inside reservations of type prefix
 	Blocks   vpc.Prefixes `json:"blocks"`             // whole /28 that are free
 	Past     []vpc.Sample `json:"past,omitempty"`     // what earlier looks saw, oldest first
+	// Kept is what nodes hold here for pods, read where the subnet is short and single addresses serve them: alike ones together.
+	Kept      []Holding `json:"kept,omitempty"`
+	Counted   bool      `json:"counted,omitempty"`   // Kept is of all nodes but Uncounted
+	Uncounted int       `json:"uncounted,omitempty"` // nodes that hold addresses here of which it isn't known what pods use
+	// Attached counts nodes whose pods may get addresses here by how many they have attached; read where any subnet is short.
+	Attached map[int]int `json:"attached,omitempty"`
+}
+
+// Holding is what nodes that are alike hold for pods.
+type Holding struct {
+	Nodes      int        `json:"nodes"`
+	Limits     cni.Limits `json:"limits"`
+	MaxPods    int        `json:"maxPods"`
+	Taken      int        `json:"taken,omitempty"`   // interfaces that the CNI can't use for pods
+	Waiting    int        `json:"waiting,omitempty"` // pods on each that wait for an address
+	Here       int        `json:"here"`              // addresses of the subnet that each holds, of all its interfaces
+	Interfaces []Place    `json:"interfaces"`        // the first one of the instance before the others
+}
+
+// Place is an interface of a Holding.
+type Place struct {
+	Here      bool `json:"here,omitempty"` // in the subnet
+	Primary   bool `json:"primary,omitempty"`
+	Kept      bool `json:"kept,omitempty"` // see cni.Interface
+	Addresses int  `json:"addresses"`      // for pods
+	Assigned  int  `json:"assigned"`       // of them, those that pods use
 }
 
 // Node is a node whose interfaces hold as many addresses as they can.
@@ -54,12 +83,10 @@ type Node struct {
 	MaxPods  int    `json:"maxPods"`
 }
 
-// Driver is the DaemonSet aws-node.
-type Driver struct {
-	Env     map[string]string `json:"env"`
-	Desired int               `json:"desired"`
-	Ready   int               `json:"ready"`
-	Updated int               `json:"updated"`
+// setup is how aws-node is set up, as far as it was read.
+func (s *Snapshot) setup() awsnode.Setup {
+	missed := slices.ContainsFunc(s.Unread, func(u diagnostics.Unread) bool { return u.Permission == "eks:DescribeAddon" })
+	return awsnode.Setup{Cluster: s.Target.Cluster, Driver: s.Driver, Addon: s.Addon, AddonUnread: missed}
 }
 
 // Ill is a node whose condition NetworkingReady is False, as the EKS node monitoring agent sets it.

@@ -39,7 +39,6 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 		return
 	}
 	fix := diagnostics.Fix{
-		Title: fmt.Sprintf("Keep %d spare addresses on a node and %d in all, instead of %s", plan.Warm, plan.Minimum, a.keptNow()),
 		Frees: plan.Gain, Needs: plan.Needs,
 		Proof: fmt.Sprintf("frees %d addresses in subnet %s (%s) on %s, and %s missing there", plan.Gain, s.ID, s.Zone, plural(len(plan.givers), "node"), areMissing(plan.Needs)),
 	}
@@ -53,12 +52,10 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 	if short := a.surge(s, plan.Warm, plan.Minimum); short != "" {
 		fix.Proof += "; " + short
 	}
-	if now, _ := cni.ParseSettings(a.s.Driver.Env); now.MinimumIP > 0 && now.WarmIP == 0 {
-		a.refuse("tune-warm-pool", "a lower MINIMUM_IP_TARGET alone: with %d and no WARM_IP_TARGET each node stops at %d addresses, and its next pod gets none however many the subnet has", plan.Minimum, plan.Minimum)
+	if why := a.s.setup().MinimumAlone(plan.Minimum); why != "" {
+		a.refuse("tune-warm-pool", "%s", why)
 	}
-	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "WARM_IP_TARGET", Value: strconv.Itoa(plan.Warm)}, awsnode.Setting{Name: "MINIMUM_IP_TARGET", Value: strconv.Itoa(plan.Minimum)})
-	fix.Blast += fmt.Sprintf("; bursts of more than %d pods on a node wait for an EC2 call", plan.Warm)
-	a.offer("tune-warm-pool", fix, f)
+	a.offer("tune-warm-pool", a.s.setup().Warm(fix, plan.Warm, plan.Minimum), f)
 }
 
 func areMissing(n int) string {
@@ -66,22 +63,6 @@ func areMissing(n int) string {
 		return "1 is"
 	}
 	return fmt.Sprintf("%d are", n)
-}
-
-// keptNow describes the present targets.
-func (a *analysis) keptNow() string {
-	s, _ := cni.ParseSettings(a.s.Driver.Env)
-	switch {
-	case s.WarmIP > 0 && s.MinimumIP > 0:
-		return fmt.Sprintf("%d spare and %d in all", s.WarmIP, s.MinimumIP)
-	case s.WarmIP > 0:
-		return fmt.Sprintf("%d spare", s.WarmIP)
-	case s.MinimumIP > 0:
-		return fmt.Sprintf("%d in all", s.MinimumIP)
-	case s.WarmENI == 1:
-		return "a whole interface"
-	}
-	return fmt.Sprintf("%d whole interfaces", s.WarmENI)
 }
 
 // fixCap lets the CNI ask for more than MINIMUM_IP_TARGET.

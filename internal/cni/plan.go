@@ -16,8 +16,8 @@ type Held struct {
 type WarmPlan struct {
 	Warm, Minimum int   // the targets: WARM_IP_TARGET and MINIMUM_IP_TARGET
 	Gain          int   // addresses that come back to this subnet for certain
-	Gives         []int // of them, those of each node
-	Takes         int   // addresses that nodes which hold less than the targets ask take at most
+	Takes         int   // that nodes which hold less than the targets ask take at most
+	Gives         []int // by node: what comes back, or below zero what it takes
 	Primaries     int   // further ones, where an interface that is emptied is deleted
 	Spare         int   // addresses that nodes hold in this subnet and no pod uses
 	Needs         int   // pods that wait in this subnet
@@ -73,7 +73,8 @@ func Forecast(nodes []Held, warm, minimum int) *WarmPlan {
 			holds += i.Addresses
 		}
 		if holds < attached.Addresses {
-			plan.Takes += attached.Addresses - holds + max(attached.Interfaces-len(n.Interfaces), 0)
+			takes := attached.Addresses - holds + max(attached.Interfaces-len(n.Interfaces), 0)
+			plan.Gives[at], plan.Takes = -takes, plan.Takes+takes
 		}
 		for k, r := range Releases(n.Limits, next, n.Interfaces) {
 			if !n.Here[k] {
@@ -81,11 +82,11 @@ func Forecast(nodes []Held, warm, minimum int) *WarmPlan {
 			}
 			plan.Spare += n.Interfaces[k].Addresses - n.Interfaces[k].Assigned
 			plan.Gives[at] += r.Addresses
+			plan.Gain += r.Addresses
 			if r.Deleted {
 				plan.Primaries++
 			}
 		}
-		plan.Gain += plan.Gives[at]
 	}
 	return plan
 }

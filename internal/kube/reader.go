@@ -32,6 +32,7 @@ func (c *Client) Reader() *Reader { return &Reader{client: c} }
 var (
 	_ diagnostics.Namespaces  = (*Reader)(nil)
 	_ diagnostics.Pods        = (*Reader)(nil)
+	_ diagnostics.AllPods     = (*Reader)(nil)
 	_ diagnostics.PodFiles    = (*Reader)(nil)
 	_ diagnostics.Events      = (*Reader)(nil)
 	_ diagnostics.Nodes       = (*Reader)(nil)
@@ -49,7 +50,7 @@ var (
 
 // Fill sets the Kubernetes readers of in.
 func (r *Reader) Fill(in *diagnostics.Inputs) {
-	in.Namespaces, in.Pods, in.PodFiles, in.Events, in.Nodes = r, r, r, r, r
+	in.Namespaces, in.Pods, in.AllPods, in.PodFiles, in.Events, in.Nodes = r, r, r, r, r, r
 	in.Controllers, in.Daemons, in.Volumes, in.Ingresses = r, r, r, r
 	in.Services, in.Policies, in.Bindings, in.Customs = r, r, r, r
 	in.Configs, in.Quotas = r, r
@@ -75,6 +76,15 @@ type lister[L any] func(context.Context, metav1.ListOptions) (L, error)
 // the list again; where that happens twice, the server forgets faster than pages are read, and gives the list whole.
 func pages[L metav1.ListInterface, T any](ctx context.Context, c *Client, permission string, o metav1.ListOptions, list lister[L], items func(L) []T) ([]T, error) {
 	var out []T
+	err := eachPage(ctx, c, permission, o, list, func(l L) { out = append(out, items(l)...) }, func() { out = nil })
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// eachPage is pages without keeping any; again is called before the list starts again.
+func eachPage[L metav1.ListInterface](ctx context.Context, c *Client, permission string, o metav1.ListOptions, list lister[L], take func(L), again func()) error {
 	expired := 0
 	o.Limit = pageSize
 	for {
@@ -83,15 +93,16 @@ func pages[L metav1.ListInterface, T any](ctx context.Context, c *Client, permis
 			if expired++; expired > 1 {
 				o.Limit = 0
 			}
-			out, o.Continue = nil, ""
+			again()
+			o.Continue = ""
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, items(l)...)
+		take(l)
 		if o.Continue = l.GetContinue(); o.Continue == "" {
-			return out, nil
+			return nil
 		}
 	}
 }
@@ -151,6 +162,16 @@ func (r *Reader) Pods(ctx context.Context, q diagnostics.PodQuery) ([]corev1.Pod
 	}
 	o := metav1.ListOptions{LabelSelector: q.Labels, FieldSelector: strings.Join(fields, ",")}
 	return all(ctx, r, "pods", q.Namespace, o, r.client.typed.CoreV1().Pods(q.Namespace).List, func(l *corev1.PodList) []corev1.Pod { return bare(l.Items) })
+}
+
+// EachPod gives every pod of the cluster to f, page by page, and remembers none.
+func (r *Reader) EachPod(ctx context.Context, f func(*corev1.Pod)) error {
+	take := func(l *corev1.PodList) {
+		for i := range l.Items {
+			f(&l.Items[i])
+		}
+	}
+	return eachPage(ctx, r.client, "list pods", metav1.ListOptions{}, r.client.typed.CoreV1().Pods("").List, take, func() {})
 }
 
 // routine are the reasons of events that only say that things go as they should, which are most of all events. No

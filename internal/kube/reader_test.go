@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/netdiag/netdiag/diagnostics"
@@ -98,6 +99,9 @@ func TestReaderReadsEveryWorld(t *testing.T) {
 			check("namespaces", "Namespace", "", size[string](t, w, "list namespaces", "Namespace", "")(names, err))
 			pods, err := r.Pods(ctx, diagnostics.PodQuery{})
 			check("pods", "Pod", "", size[any](t, w, "list pods", "Pod", "")(anys(pods), err))
+			var one []corev1.Pod
+			err = r.EachPod(ctx, func(p *corev1.Pod) { one = append(one, *p) })
+			check("pods, one after the other", "Pod", "", size[any](t, w, "list pods", "Pod", "")(anys(one), err))
 			nodes, err := r.Nodes(ctx)
 			check("nodes", "Node", "", size[any](t, w, "list nodes", "Node", "")(anys(nodes), err))
 			for _, ns := range append(names, "") {

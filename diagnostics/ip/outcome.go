@@ -1,0 +1,116 @@
+package ip
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/netdiag/netdiag/internal/cni"
+)
+
+// outcome is what targets make of a subnet that is short.
+type outcome struct {
+	room
+	plan        *cni.WarmPlan
+	then        int  // free addresses
+	surge       int  // what two further nodes take then
+	stays, runs bool // too few addresses then, by share, or for a surge
+}
+
+// outcome reckons targets in a subnet.
+func (r room) outcome(plan *cni.WarmPlan) outcome {
+	o := outcome{room: r, plan: plan, then: r.free + plan.Gain - plan.Takes - plan.Needs - plan.Interfaces}
+	var each []int
+	at := 0
+	for _, h := range r.Kept {
+		for range h.Nodes {
+			each = append(each, h.Here-plan.Gives[at]+h.Waiting)
+			at++
+		}
+	}
+	slices.Sort(each)
+	o.surge = surge * each[len(each)/2]
+	o.stays, o.runs = 100*o.then < Low*r.usable, o.then < o.surge
+	return o
+}
+
+// ends lists the findings that are over then.
+func (o outcome) ends() []string {
+	var out []string
+	if o.low() && !o.stays {
+		out = append(out, "ip/subnet-low "+o.ID)
+	}
+	if o.surges() && !o.runs {
+		out = append(out, "ip/surge-short "+o.ID)
+	}
+	return out
+}
+
+// over reports that nothing that was found is left.
+func (o outcome) over() bool { return !(o.low() && o.stays) && !(o.surges() && o.runs) }
+
+// missing is how many addresses would end what is found: all of it, or what is over then.
+func (o outcome) missing(all bool) int {
+	n := 0
+	if o.low() && (all || !o.stays) {
+		n = max(n, (Low*o.usable+99)/100-o.free)
+	}
+	if o.surges() && (all || !o.runs) {
+		n = max(n, o.surge-o.free)
+	}
+	return max(n, 1)
+}
+
+// nodes are the nodes of a subnet that is short.
+func (r room) nodes(s cni.Settings) []cni.Held {
+	var out []cni.Held
+	for _, h := range r.Kept {
+		for range h.Nodes {
+			out = append(out, h.held(s))
+		}
+	}
+	return out
+}
+
+// outcomes is what the targets of a plan make of every subnet that is short.
+func outcomes(short []room, s cni.Settings, plan *cni.WarmPlan) []outcome {
+	var out []outcome
+	for _, r := range short {
+		out = append(out, r.outcome(cni.Forecast(r.nodes(s), plan.Warm, plan.Minimum)))
+	}
+	return out
+}
+
+// count counts the findings that are over.
+func count(all []outcome) int {
+	n := 0
+	for _, o := range all {
+		n += len(o.ends())
+	}
+	return n
+}
+
+// proof says what comes back to the subnet, and what that makes of it.
+func (o outcome) proof() string {
+	p := o.plan
+	text := fmt.Sprintf("frees %s in subnet %s (%s) on %s", plural(p.Gain, "address"), o.ID, o.Zone, plural(p.Givers(), "node"))
+	if p.Takes > 0 {
+		text += fmt.Sprintf(", of which up to %d go to nodes that hold fewer than the targets ask", p.Takes)
+	}
+	if n := p.Needs + p.Interfaces; n > 0 {
+		text += fmt.Sprintf(", of which %d go to pods that wait there", n)
+	}
+	text += fmt.Sprintf(", and %s missing: %d of %d are free then, %d %%", areMissing(o.missing(false)), o.then, o.usable, 100*o.then/o.usable)
+	switch want, _ := o.want(); {
+	case o.runs:
+		text += fmt.Sprintf("; two further nodes take %d then, which it still lacks", o.surge)
+	case o.surge != want:
+		text += fmt.Sprintf("; two further nodes take %d then instead of %d", o.surge, want)
+	}
+	if o.low() && o.stays {
+		text += fmt.Sprintf("; it stays below %d %%", Low)
+	}
+	if p.Primaries > 0 {
+		text += fmt.Sprintf("; up to %d more come back where an interface is emptied and deleted", p.Primaries)
+	}
+	return text
+}
