@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	mostShort  = 6  // subnets that are short of which it is read what would help
-	mostListed = 16 // nodes whose pods are asked for one by one; of more, all pods are read page by page
+	mostShort  = 6    // subnets that are short of which it is read what would help
+	fewNodes   = 16   // nodes whose pods are asked for one by one; of more, all pods are read page by page
+	mostPaged  = 1000 // nodes of a cluster whose pods are all read: in a larger one that takes longer than anybody waits,
+	mostListed = 40   // and the pods of so many nodes are asked for, those that have the most addresses attached first
 )
 
 // using is what the pods of a node use.
@@ -53,12 +55,7 @@ func (c *collector) fourth(outer context.Context) error {
 		c.s.Addon, err = c.in.Clusters.Addon(ctx, c.s.Target.Cluster, "vpc-cni")
 		return err
 	})
-	pods := map[string]*using{} // by node
-	for _, n := range c.nodes {
-		if h := c.held[n.instance]; h != nil && slices.ContainsFunc(short, func(s *Subnet) bool { return !c.prefixed(s) && h.in[s.ID].Nodes > 0 }) {
-			pods[n.Name] = &using{used: map[netip.Addr]bool{}, waiting: map[string]bool{}}
-		}
-	}
+	pods := c.inQuestion(short)
 	c.count(ctx, g, pods)
 	if err := g.Wait(); err != nil {
 		return err
@@ -88,9 +85,28 @@ func (c *collector) short() []*Subnet {
 // prefixed reports that pods get their addresses in a subnet from delegated prefixes.
 func (c *collector) prefixed(s *Subnet) bool { return c.settings.PrefixDelegation && !s.Hosts }
 
+// inQuestion makes room to count what pods use, for the nodes in subnets whose warm pools matter, by their names.
+func (c *collector) inQuestion(short []*Subnet) map[string]*using {
+	var in []node
+	for _, n := range c.nodes {
+		if h := c.held[n.instance]; h != nil && !n.foreign && slices.ContainsFunc(short, func(s *Subnet) bool { return !c.prefixed(s) && h.in[s.ID].Nodes > 0 }) {
+			in = append(in, n)
+		}
+	}
+	if c.s.Nodes > mostPaged {
+		slices.SortStableFunc(in, func(a, b node) int { return c.held[b.instance].attached - c.held[a.instance].attached })
+		in = in[:min(len(in), mostListed)]
+	}
+	out := map[string]*using{}
+	for _, n := range in {
+		out[n.Name] = &using{used: map[netip.Addr]bool{}, waiting: map[string]bool{}}
+	}
+	return out
+}
+
 // count reads the pods of nodes.
 func (c *collector) count(ctx context.Context, g *diagnostics.ReadGroup, of map[string]*using) {
-	if len(of) > mostListed {
+	if len(of) > fewNodes && c.s.Nodes <= mostPaged {
 		g.Read("", func() error {
 			err := c.in.AllPods.EachPod(ctx, func(p *corev1.Pod) {
 				if u := of[p.Spec.NodeName]; u != nil {
@@ -122,6 +138,14 @@ func (c *collector) keep(s *Subnet, pods map[string]*using) {
 		return
 	}
 	setup, alike := c.s.setup(), map[string]Holding{}
+	add := func(h Holding) {
+		key, err := json.Marshal(h)
+		if err != nil {
+			panic(err) // numbers only
+		}
+		h.Nodes = alike[string(key)].Nodes + 1
+		alike[string(key)] = h
+	}
 	for _, n := range c.nodes {
 		held := c.held[n.instance]
 		if held == nil || held.in[s.ID].Nodes == 0 || n.foreign {
@@ -131,6 +155,7 @@ func (c *collector) keep(s *Subnet, pods map[string]*using) {
 		limits, known := awsnode.LimitsOf(c.types, n.Type)
 		if u == nil || u.failed || !known || held.members == 0 {
 			s.Uncounted++
+			add(Holding{Unread: true, Attached: held.attached, Here: held.in[s.ID].Total()})
 			continue
 		}
 		h := Holding{Limits: limits, MaxPods: n.MaxPods, Taken: held.taken, Waiting: len(u.waiting), Here: held.in[s.ID].Total()}
@@ -143,12 +168,7 @@ func (c *collector) keep(s *Subnet, pods map[string]*using) {
 			l := awsnode.Count(e, u.used, false, excluded)
 			h.Interfaces = append(h.Interfaces, Place{Here: e.Subnet == s.ID, Primary: l.Primary, Kept: l.Kept, Addresses: l.Addresses, Assigned: l.Assigned})
 		}
-		key, err := json.Marshal(h)
-		if err != nil {
-			panic(err) // numbers only
-		}
-		h.Nodes = alike[string(key)].Nodes + 1
-		alike[string(key)] = h
+		add(h)
 	}
 	for _, key := range slices.Sorted(maps.Keys(alike)) {
 		s.Kept = append(s.Kept, alike[key])

@@ -37,10 +37,10 @@ func (a *analysis) counted() []room {
 	for _, r := range a.rooms {
 		switch {
 		case r.prefixes || !r.Counted || !r.low() && !r.surges():
-		case r.Uncounted > 0:
-			a.refuse("tune-warm-pool", "of the %d nodes with addresses in subnet %s, it isn't known of %d how many of these no pod uses: what lower targets free is not proved", r.Subnet.Nodes, r.ID, r.Uncounted)
-		case len(r.Kept) > 0:
+		case len(r.nodes(a.settings)) > 0:
 			out = append(out, r)
+		case r.Uncounted > 0:
+			a.refuse("tune-warm-pool", "of the %d nodes with addresses in subnet %s, it is known of 0 how many no pod uses: what lower targets free is not proved", r.Subnet.Nodes, r.ID)
 		}
 	}
 	return out
@@ -51,8 +51,8 @@ func (a *analysis) counted() []room {
 func (a *analysis) targets(short []room) (own, best []outcome, harms map[string]bool) {
 	harms = map[string]bool{}
 	for n, r := range short {
-		plan := cni.PlanWarm(r.nodes(a.settings), func(w *cni.WarmPlan) bool { return r.outcome(w).over() })
-		own = append(own, r.outcome(plan))
+		plan := cni.PlanWarm(r.nodes(a.settings), func(w *cni.WarmPlan) bool { return r.outcome(w, a.settings).over() })
+		own = append(own, r.outcome(plan, a.settings))
 		if len(own[n].ends()) == 0 {
 			continue
 		}
@@ -73,14 +73,11 @@ func (a *analysis) targets(short []room) (own, best []outcome, harms map[string]
 // more. all is what they make of the subnets of which it was counted what nodes keep ready.
 func (a *analysis) harmed(all []outcome) (r *room, takes int) {
 	for n := range all {
-		if o := &all[n]; o.then < o.free && o.plan.Takes > o.plan.Gain && !o.over() {
-			return &o.room, o.plan.Takes
+		if o := &all[n]; o.then < o.free && o.plan.Takes+o.others > o.plan.Gain && !o.over() {
+			return &o.room, o.plan.Takes + o.others
 		}
 	}
-	plan, more := all[0].plan, 0
-	if a.settings.WarmIP > 0 {
-		more = max(plan.Warm-a.settings.WarmIP, 0)
-	}
+	plan := all[0].plan
 	for n := range a.all {
 		r := &a.all[n]
 		if r.Hosts || r.Counted {
@@ -88,9 +85,7 @@ func (a *analysis) harmed(all []outcome) (r *room, takes int) {
 		}
 		takes := 0
 		for attached, nodes := range r.Attached {
-			if each := max(plan.Minimum-attached, more); each > 0 {
-				takes += nodes * (each + 1) // and an interface
-			}
+			takes += nodes * mayTake(attached, plan, a.settings)
 		}
 		then := *r
 		then.free -= takes
@@ -106,8 +101,11 @@ func (a *analysis) harmed(all []outcome) (r *room, takes int) {
 func (a *analysis) refuseWarm(o outcome) {
 	p := o.plan
 	why := fmt.Sprintf("lower warm pool targets free %s in subnet %s, and %s missing: its nodes keep %d ready in all", plural(p.Gain, "address"), o.ID, areMissing(o.missing(true)), p.Spare)
-	if p.Takes > 0 {
-		why += fmt.Sprintf("; nodes that hold fewer than the targets ask take up to %d", p.Takes)
+	if n := p.Takes + o.others; n > 0 {
+		why += fmt.Sprintf("; nodes that hold fewer than the targets ask take up to %d", n)
+	}
+	if n := o.Uncounted; n > 0 {
+		why += fmt.Sprintf("; %d of the %d nodes there were not counted, and may keep more", n, o.Subnet.Nodes)
 	}
 	if n := p.Needs + p.Interfaces; n > 0 {
 		why += fmt.Sprintf("; pods that wait there take %d", n)

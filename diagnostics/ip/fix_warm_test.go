@@ -23,12 +23,20 @@ func nodes(n, waiting int, interfaces ...[2]int) Holding {
 	return h
 }
 
+// uncounted are nodes with so many addresses for pods attached, of which it isn't known how many are in use.
+func uncounted(n, attached int) Holding {
+	return Holding{Nodes: n, Unread: true, Attached: attached, Here: attached + 2}
+}
+
 // subnet is a /24 of a zone with what its nodes hold. Nothing is known of them where none are given.
 func subnet(zone string, available int, kept ...Holding) Subnet {
 	s := Subnet{Subnet: vpc.Subnet{ID: "subnet-" + zone, Zone: zone, CIDR: netip.MustParsePrefix("10.0.0.0/24"), Available: available}, Read: true, Counted: len(kept) > 0, Kept: kept}
 	var each []int
 	for _, h := range kept {
 		s.Nodes += h.Nodes
+		if h.Unread {
+			s.Uncounted += h.Nodes
+		}
 		for range h.Nodes {
 			each = append(each, h.Here)
 		}
@@ -81,7 +89,12 @@ func TestLowerWarmPoolTargets(t *testing.T) {
 		{name: "another subnet has room for it", s: cluster(whole, subnet("a", 30, nodes(3, 0, [2]int{9, 9}, [2]int{9, 2}, [2]int{9, 0})), subnet("b", 200)),
 			edit:     func(s *Snapshot) { s.Subnets[1].Nodes, s.Subnets[1].Attached = 20, map[int]int{9: 20} },
 			resolves: []string{"ip/subnet-low subnet-a", "ip/surge-short subnet-a"}, needs: 21},
-		{name: "not counted", s: cluster(whole, subnet("a", 30, roomy)), edit: func(s *Snapshot) { s.Subnets[0].Uncounted = 1 }, refused: []string{"of the 3 nodes with addresses in subnet subnet-a, it isn't known of 1"}},
+		{name: "none was counted", s: cluster(whole, subnet("a", 30, uncounted(3, 18))), refused: []string{"of the 3 nodes with addresses in subnet subnet-a, it is known of 0"}},
+		{name: "those that were counted are enough", s: cluster(whole, subnet("a", 30, roomy, uncounted(2, 18))), resolves: []string{"ip/subnet-low subnet-a", "ip/surge-short subnet-a"}, needs: 21,
+			proof: []string{"on 3 nodes, 2 of its 5 not counted, and 21 are missing: 66 of 251"}},
+		{name: "those that were not counted may take more", s: cluster(whole, subnet("a", 20, roomy, uncounted(2, 2))), resolves: []string{"ip/surge-short subnet-a"}, needs: 1,
+			proof:   []string{"2 of its 5 not counted, of which up to 10 go to nodes that hold fewer"},
+			refused: []string{"take up to 10; 2 of the 5 nodes there were not counted, and may keep more"}},
 		{name: "prefixes", s: cluster(map[string]string{"ENABLE_PREFIX_DELEGATION": "true"}, subnet("a", 30)), refused: nil},
 		{name: "nobody's DaemonSet", s: cluster(whole, subnet("a", 30, roomy)), edit: func(s *Snapshot) { s.Driver = nil }},
 		{name: "room enough", s: cluster(whole, subnet("a", 100, roomy))},

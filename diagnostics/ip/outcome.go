@@ -13,16 +13,23 @@ type outcome struct {
 	plan        *cni.WarmPlan
 	then        int  // free addresses
 	surge       int  // what two further nodes take then
+	others      int  // that nodes which were not counted take at most
 	stays, runs bool // too few addresses then, by share, or for a surge
 }
 
-// outcome reckons targets in a subnet.
-func (r room) outcome(plan *cni.WarmPlan) outcome {
+// outcome reckons targets in a subnet. A node of which it isn't known what its pods use gives nothing back for certain.
+func (r room) outcome(plan *cni.WarmPlan, now cni.Settings) outcome {
 	o := outcome{room: r, plan: plan, then: r.free + plan.Gain - plan.Takes - plan.Needs - plan.Interfaces}
 	var each []int
 	at := 0
 	for _, h := range r.Kept {
+		takes := mayTake(h.Attached, plan, now)
 		for range h.Nodes {
+			if h.Unread {
+				each = append(each, h.Here+takes)
+				o.then, o.others = o.then-takes, o.others+takes
+				continue
+			}
 			each = append(each, h.Here-plan.Gives[at]+h.Waiting)
 			at++
 		}
@@ -65,6 +72,9 @@ func (r room) nodes(s cni.Settings) []cni.Held {
 	var out []cni.Held
 	for _, h := range r.Kept {
 		for range h.Nodes {
+			if h.Unread {
+				break
+			}
 			out = append(out, h.held(s))
 		}
 	}
@@ -75,7 +85,7 @@ func (r room) nodes(s cni.Settings) []cni.Held {
 func outcomes(short []room, s cni.Settings, plan *cni.WarmPlan) []outcome {
 	var out []outcome
 	for _, r := range short {
-		out = append(out, r.outcome(cni.Forecast(r.nodes(s), plan.Warm, plan.Minimum)))
+		out = append(out, r.outcome(cni.Forecast(r.nodes(s), plan.Warm, plan.Minimum), s))
 	}
 	return out
 }
@@ -93,8 +103,11 @@ func count(all []outcome) int {
 func (o outcome) proof() string {
 	p := o.plan
 	text := fmt.Sprintf("frees %s in subnet %s (%s) on %s", plural(p.Gain, "address"), o.ID, o.Zone, plural(p.Givers(), "node"))
-	if p.Takes > 0 {
-		text += fmt.Sprintf(", of which up to %d go to nodes that hold fewer than the targets ask", p.Takes)
+	if n := o.Uncounted; n > 0 {
+		text += fmt.Sprintf(", %d of its %d not counted", n, o.Subnet.Nodes)
+	}
+	if n := p.Takes + o.others; n > 0 {
+		text += fmt.Sprintf(", of which up to %d go to nodes that hold fewer than the targets ask", n)
 	}
 	if n := p.Needs + p.Interfaces; n > 0 {
 		text += fmt.Sprintf(", of which %d go to pods that wait there", n)
@@ -113,4 +126,16 @@ func (o outcome) proof() string {
 		text += fmt.Sprintf("; up to %d more come back where an interface is emptied and deleted", p.Primaries)
 	}
 	return text
+}
+
+// mayTake is how many addresses more a node takes at most that has so many attached: those that the targets ask, and an interface.
+func mayTake(attached int, plan *cni.WarmPlan, now cni.Settings) int {
+	more := 0
+	if now.WarmIP > 0 {
+		more = max(plan.Warm-now.WarmIP, 0)
+	}
+	if n := max(plan.Minimum-attached, more); n > 0 {
+		return n + 1
+	}
+	return 0
 }

@@ -46,7 +46,7 @@ type Subnet struct {
 	Past     []vpc.Sample `json:"past,omitempty"`     // what earlier looks saw, oldest first
 	// Kept is what nodes hold here for pods, read where the subnet is short and single addresses serve them: alike ones together.
 	Kept      []Holding `json:"kept,omitempty"`
-	Counted   bool      `json:"counted,omitempty"`   // Kept is of all nodes but Uncounted
+	Counted   bool      `json:"counted,omitempty"`   // it was read
 	Uncounted int       `json:"uncounted,omitempty"` // nodes that hold addresses here of which it isn't known what pods use
 	// Attached counts nodes whose pods may get addresses here by how many they have attached; read where any subnet is short.
 	Attached map[int]int `json:"attached,omitempty"`
@@ -61,6 +61,9 @@ type Holding struct {
 	Waiting    int        `json:"waiting,omitempty"` // pods on each that wait for an address
 	Here       int        `json:"here"`              // addresses of the subnet that each holds, of all its interfaces
 	Interfaces []Place    `json:"interfaces"`        // the first one of the instance before the others
+	// Unread means that it isn't known what pods use: of such nodes only Here and Attached are, their addresses for pods.
+	Unread   bool `json:"unread,omitempty"`
+	Attached int  `json:"attached,omitempty"`
 }
 
 // Place is an interface of a Holding.
