@@ -64,7 +64,7 @@ func abouts() map[string]about {
 		"policy.approvers[].groups[]":     {"ids such as `S0123ABCD`", "User groups whose members may. Whoever may edit the group in Slack decides who approves."},
 		"policy.approvers[].risks[]":      {"`low`, `medium`, `high`", "Only fixes of these risks. Empty: all."},
 		"policy.approvers[].fixes[]":      {fixes, "Only these fixes. Empty: all."},
-		"policy.approvers[].namespaces[]": {"", "Only questions about these namespaces. Empty: all."},
+		"policy.approvers[].namespaces[]": {"", "Only questions about these namespaces. Empty: all, and those about the whole cluster, such as ip."},
 
 		"channels.*.namespace": {dnsLabel, "By channel id, such as `C0123ABCD`: the namespace that is meant there where a question names none."},
 		"channels.*.cluster":   {"`cluster`, or one of `clusters[].name`", "By channel id: the cluster that is meant there where a question names none."},
@@ -93,7 +93,7 @@ func abouts() map[string]about {
 		"approvers[].groups[]":     {"none", "Refused: `bot execute` holds no Slack token, so it can't know who is in a group."},
 		"approvers[].risks[]":      {"`low`, `medium`, `high`", "Only fixes of these risks. Empty: all."},
 		"approvers[].fixes[]":      {fixes, "Only these fixes. Empty: all."},
-		"approvers[].namespaces[]": {"", "Only questions about these namespaces. Empty: all."},
+		"approvers[].namespaces[]": {"", "Only questions about these namespaces. Empty: all, and those about the whole cluster, such as ip."},
 	}
 }
 

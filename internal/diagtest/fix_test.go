@@ -80,6 +80,7 @@ var carried = []carry{
 	{"warm pool of an unowned DaemonSet", "seeds/seed-ip-exhaustion", "pending/tune-warm-pool", "DaemonSetEnv", unowned},
 	{"prefixes where a subnet is reserved for them", "own/pending/prefixes-reserved-and-off", "pending/enable-prefix-delegation", "AddonConfig", nil},
 	{"single addresses again where no prefix can be had", "public/pending-s06-prefix-rollout-backfired", "pending/disable-prefix-delegation", "AddonConfig", nil},
+	{"warm pool before pods wait", "own/ip/surge-short", "pending/tune-warm-pool", "AddonConfig", nil},
 	{"a warm address where a minimum caps the nodes", "own/pending/minimum-caps-node", "pending/tune-warm-pool", "AddonConfig", nil},
 	{"pods off a node whose subnet is full", "public/pending-s01-warm-pool", "pending/move-pods-off-node", "MovePods", nil},
 	{"pods off a node whose interfaces are full", "public/pending-s10-max-pods-over-slots", "pending/move-pods-off-node", "MovePods", nil},
@@ -117,11 +118,14 @@ func TestFixesHelp(t *testing.T) {
 			}
 			after := l.diagnose()
 			for _, key := range r.Plan.Fix.Resolves {
+				if _, there := before.Finding(key); !there {
+					t.Errorf("%s was never found", key)
+				}
 				if _, there := after.Finding(key); there {
 					t.Errorf("succeeded, and yet %s is still found", key)
 				}
 			}
-			if len(before.Causes) == 0 || len(after.Causes) != 0 {
+			if some := len(before.Causes) > 0 || before.Diagnosis == "ip"; !some || len(after.Causes) != 0 || len(r.Plan.Fix.Resolves) == 0 { // nothing of ip is trouble yet
 				t.Errorf("%d causes before, %d after; want some, and none", len(before.Causes), len(after.Causes))
 			}
 			if !l.goesBack(*r.Plan.Fix.Action) {

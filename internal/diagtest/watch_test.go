@@ -82,18 +82,10 @@ func TestWarningOfAWorldThatGetsWorse(t *testing.T) {
 	rule := missing(t, dir)
 	const id = "sgr-0aaaaaaaaaaaaaaaa"
 	l := newLife(t, dir, admit(id, rule))
-	s := slack.New(slack.Options{
-		Team: slack.Team{ID: team}, Users: []slack.User{{ID: requester, Name: "maya"}, {ID: approver, Name: "jonas"}}, Channels: []slack.Channel{{ID: warned, Name: "oncall"}},
-		App: slack.App{Commands: []slack.Command{{Name: "/netdiag"}}},
-	})
-	url, stop, err := diagtest.Listen(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close(); stop() })
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	written := startWatching(ctx, t, l, url)
+	s, url := workspace(t)
+	written := startWatching(ctx, t, l, url, "backend/api-ingress")
 	for well := false; !well; { // with the ingress, at first
 		select {
 		case w := <-written:
@@ -110,40 +102,10 @@ func TestWarningOfAWorldThatGetsWorse(t *testing.T) {
 	if _, err := client.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{GroupId: &rule.Group, SecurityGroupRuleIds: []string{id}}); err != nil {
 		t.Fatal(err)
 	}
-	see := func(what string, f func(slack.Message) bool) (m slack.Message) {
-		t.Helper()
-		err := s.Wait(ctx, func(st *slack.State) bool {
-			for _, root := range st.Messages(warned) {
-				for _, m = range st.Thread(warned, root.TS) {
-					if strings.Contains(st.Thread(warned, root.TS)[0].Plain(), "alb api-ingress -n backend") && f(m) {
-						return true
-					}
-				}
-			}
-			return false
-		})
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", what, err, s.Transcript())
-		}
-		return m
-	}
-	says := func(text string) func(slack.Message) bool {
-		return func(m slack.Message) bool { return strings.Contains(m.Plain(), text) }
-	}
+	see := inThread(ctx, t, s, "alb api-ingress -n backend")
 	see("the warning", says("Early warning, nobody asked"))
 	card := see("the card", func(m slack.Message) bool { return len(m.Buttons()) == 2 && strings.Contains(m.Plain(), rule.Group) })
-	if err := s.Click(ctx, approver, warned, card.TS, "Approve"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Wait(ctx, func(st *slack.State) bool {
-		v, ok := st.Modal(approver)
-		return ok && v.CallbackID == "netdiag_decision" && strings.Contains(v.Plain(), "Plan")
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if problems, err := s.Submit(ctx, approver, nil); err != nil || len(problems) > 0 {
-		t.Fatal(problems, err)
-	}
+	approve(ctx, t, s, approver, card)
 	see("the end of the fix", says("Done:"))
 	see("the end of the warning", says("Healthy again: targets-unhealthy of backend/api-ingress"))
 	if len(l.diagnose().Causes) != 0 {
@@ -155,6 +117,97 @@ func TestWarningOfAWorldThatGetsWorse(t *testing.T) {
 	}
 	if n := slices.IndexFunc(all, func(i casebook.Investigation) bool { return i.Question.Diagnosis == "alb" }); n < 0 || all[n].Question.User == approver || all[n].Question.User == requester {
 		t.Errorf("asked: %+v", all)
+	}
+}
+
+// A subnet that is short before any pod waits: the watch opens a thread with the question of that subnet and the same fix as
+// pending would offer for it, one of those who may ask approves it, for it is netdiag that asked, and once there is room the thread
+// is closed.
+func TestWarningOfASubnetThatIsShort(t *testing.T) {
+	if diagtest.Race {
+		t.Skip("dear under the race detector, which sees the watch in the tests of handlers")
+	}
+	t.Parallel()
+	const short = "subnet-0be95eda97dedcb56"
+	l := newLife(t, filepath.Join(worlds, "own", "ip", "surge-short"), nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	s, url := workspace(t)
+	startWatching(ctx, t, l, url)
+	see := inThread(ctx, t, s, "ip "+short)
+	see("the warning", says("Early warning, nobody asked"))
+	card := see("the card", func(m slack.Message) bool {
+		return len(m.Buttons()) == 2 && strings.Contains(m.Plain(), "Keep 2 spare addresses on a node")
+	})
+	approve(ctx, t, s, requester, card)
+	see("the end of the fix", says("Done: ip/subnet-low "+short))
+	see("the end of the warning", says("Healthy again: subnet-low of "+short))
+	if r := l.diagnose(); len(r.Contributing) > 0 || len(r.Fixes) > 0 {
+		t.Errorf("closed, and yet there is something: %s", r.Summary)
+	}
+	all, err := l.book.Store.Investigations.List(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || all[0].Question.User == requester || all[0].Question.Target.Name != short {
+		t.Errorf("asked: %+v", all)
+	}
+}
+
+// workspace is a Slack with a channel that is warned.
+func workspace(t *testing.T) (s *slack.Server, url string) {
+	t.Helper()
+	s = slack.New(slack.Options{
+		Team: slack.Team{ID: team}, Users: []slack.User{{ID: requester, Name: "maya"}, {ID: approver, Name: "jonas"}}, Channels: []slack.Channel{{ID: warned, Name: "oncall"}},
+		App: slack.App{Commands: []slack.Command{{Name: "/netdiag"}}},
+	})
+	url, stop, err := diagtest.Listen(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(); stop() })
+	return s, url
+}
+
+func says(text string) func(slack.Message) bool {
+	return func(m slack.Message) bool { return strings.Contains(m.Plain(), text) }
+}
+
+// inThread waits for messages in the thread of a question.
+func inThread(ctx context.Context, t *testing.T, s *slack.Server, question string) func(string, func(slack.Message) bool) slack.Message {
+	return func(what string, f func(slack.Message) bool) (m slack.Message) {
+		t.Helper()
+		err := s.Wait(ctx, func(st *slack.State) bool {
+			for _, root := range st.Messages(warned) {
+				for _, m = range st.Thread(warned, root.TS) {
+					if strings.Contains(st.Thread(warned, root.TS)[0].Plain(), question) && f(m) {
+						return true
+					}
+				}
+			}
+			return false
+		})
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", what, err, s.Transcript())
+		}
+		return m
+	}
+}
+
+// approve has somebody approve the fix of a card.
+func approve(ctx context.Context, t *testing.T, s *slack.Server, who string, card slack.Message) {
+	t.Helper()
+	if err := s.Click(ctx, who, warned, card.TS, "Approve"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Wait(ctx, func(st *slack.State) bool {
+		v, ok := st.Modal(who)
+		return ok && v.CallbackID == "netdiag_decision" && strings.Contains(v.Plain(), "Plan")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if problems, err := s.Submit(ctx, who, nil); err != nil || len(problems) > 0 {
+		t.Fatal(problems, err)
 	}
 }
 
@@ -178,8 +231,8 @@ func (n noticed) Set(ctx context.Context, name string, m casebook.Memo) (caseboo
 	return out, err
 }
 
-// startWatching runs a bot that watches the ingress of a life, until the test ends.
-func startWatching(ctx context.Context, t *testing.T, l *life, slackURL string) (written <-chan string) {
+// startWatching runs a bot that watches subnets and some ingresses of a life, until the test ends.
+func startWatching(ctx context.Context, t *testing.T, l *life, slackURL string, ingresses ...string) (written <-chan string) {
 	t.Helper()
 	cfg := access.Kubernetes(l.served.KubeURL, "netdiag")
 	kept, err := crd.New(cfg, crd.Options{Namespace: "netdiag"})
@@ -202,7 +255,7 @@ func startWatching(ctx context.Context, t *testing.T, l *life, slackURL string) 
 		},
 		Diagnoses: all.Diagnoses(), Target: diagnostics.Target{Cluster: m.Cluster, Region: m.Region, Account: m.Account}, Fixes: true, Now: time.Now,
 		PostEvery: 10 * time.Millisecond, EditEvery: 10 * time.Millisecond, LookEvery: 200 * time.Millisecond,
-		Watch: &handlers.Watch{Channel: warned, Ingresses: []string{"backend/api-ingress"}, Every: 500 * time.Millisecond, Lead: lead.Run},
+		Watch: &handlers.Watch{Channel: warned, Ingresses: ingresses, Every: 500 * time.Millisecond, Lead: lead.Run},
 	})
 	if err != nil {
 		t.Fatal(err)

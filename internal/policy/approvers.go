@@ -35,5 +35,7 @@ func (a Approvers) Trusts(user string, r casebook.Remediation) bool {
 // coversFix reports whether g is about fixes such as that of r.
 func (g Grant) coversFix(r casebook.Remediation) bool {
 	kind := diagnostics.FixByID(r.Plan.Fix.ID)
-	return covers(g.Risks, kind.Risk) && covers(g.Fixes, r.Plan.Fix.ID) && covers(g.Namespaces, r.Plan.Question.Target.Namespace)
+	namespace := r.Plan.Question.Target.Namespace
+	place := covers(g.Namespaces, namespace) || namespace == "" && len(g.Namespaces) == 0 // a question about the cluster, such as ip
+	return covers(g.Risks, kind.Risk) && covers(g.Fixes, r.Plan.Fix.ID) && place
 }

@@ -20,6 +20,8 @@ func TestTrusts(t *testing.T) {
 		{"U0PORT", "alb/allow-pod-port", "shop", true},
 		{"U0PORT", "alb/allow-pod-port", "bank", false},
 		{"U0PORT", "alb/reconcile-kick", "shop", false},
+		{"U0LOW", "pending/restart-ipamd", "", true}, // a question about the cluster
+		{"U0PORT", "alb/allow-pod-port", "", false},
 		{"U0NOBODY", "alb/reconcile-kick", "shop", false},
 		{"", "alb/reconcile-kick", "shop", false},
 	} {

@@ -32,7 +32,7 @@ type Grant struct {
 	Groups     []string `json:"groups,omitempty"`     // ids of user groups, such as S0123ABCD
 	Risks      []string `json:"risks,omitempty"`      // low, medium, high
 	Fixes      []string `json:"fixes,omitempty"`      // ids of the catalogue, such as alb/allow-pod-port
-	Namespaces []string `json:"namespaces,omitempty"` // of the question's target
+	Namespaces []string `json:"namespaces,omitempty"` // of the question's target; one about none, such as ip, needs a grant that names none
 }
 
 var (
@@ -146,7 +146,11 @@ func (p Policy) MayDecide(by casebook.Person, v casebook.Verdict, r casebook.Rem
 	if unknown != "" {
 		return diagnostics.Refusal(fmt.Sprintf("Slack did not tell me who is in user group %s, so I can't tell whether you may decide on this. Nothing was recorded. Try again in a minute.", unknown))
 	}
-	return diagnostics.Refusal(fmt.Sprintf("You are not among the approvers of %s (risk %s) in namespace %s. Nothing was recorded.", r.Plan.Fix.ID, risk, q.Target.Namespace))
+	where := ""
+	if ns := q.Target.Namespace; ns != "" {
+		where = " in namespace " + ns
+	}
+	return diagnostics.Refusal(fmt.Sprintf("You are not among the approvers of %s (risk %s)%s. Nothing was recorded.", r.Plan.Fix.ID, risk, where))
 }
 
 // has reports whether somebody is among those whom g lets decide: by their own id, or in a group that is known to hold them.

@@ -50,6 +50,11 @@ func TestWhoMayDecide(t *testing.T) {
 		{"U0SHOP", "alb/manage-rules", "shop", casebook.Approve, true},
 		{"U0SHOP", "alb/manage-rules", "bank", casebook.Approve, false},
 		{"U0SHOP", "alb/manage-rules", "", casebook.Approve, false},
+		{"U0SHOP", "pending/tune-warm-pool", "", casebook.Approve, false}, // ip is about all namespaces
+		{"U0ALL", "pending/tune-warm-pool", "", casebook.Approve, true},
+		{"U0LOW", "pending/tune-warm-pool", "", casebook.Approve, false},
+		{"U0PORT", "pending/tune-warm-pool", "", casebook.Approve, false},
+		{"U0NOBODY", "pending/tune-warm-pool", "", casebook.Approve, false},
 		{"U0NOBODY", "alb/reconcile-kick", "shop", casebook.Approve, false},
 		{"U0NOBODY", "alb/reconcile-kick", "shop", casebook.Reject, false},
 		{"U0ASKER", "alb/reconcile-kick", "shop", casebook.Approve, false},
