@@ -112,6 +112,7 @@ func everything() map[string]any {
 		set("networkPolicy", map[string]any{"apiServerPort": 6443, "httpsTo": peer, "metricsFrom": peer, "egress": []any{map[string]any{"to": peer}}}),
 		set("slack.existingSecret", "tokens"), set("slack.approvers", []any{map[string]any{"groups": []any{"S0123ABCD"}, "risks": []any{"low"}}}),
 		set("settings", map[string]any{"slack": map[string]any{"connections": 3}, "channels": map[string]any{"C0123ABCD": map[string]any{"namespace": "shop"}}}),
+		watched(map[string]any{"ingresses": []any{"all"}, "thresholds": map[string]any{"free": 25}}), set("alerts.capacity", 10),
 	)
 }
 

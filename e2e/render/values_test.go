@@ -79,6 +79,8 @@ func TestWrongValues(t *testing.T) {
 		{"podDisruptionBudget.minAvailable", 1, "'minAvailable'"},
 		{"alerts.monitor", "Probe", ""},
 		{"alerts.labels.release", 1, ""},
+		{"alerts.capacity", "10 %", ""},
+		{"alerts.capacity", 100, ""},
 	} {
 		named := x.named
 		if named == "" {
