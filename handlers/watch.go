@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +42,7 @@ type watchman struct {
 
 	mu    sync.Mutex
 	leads bool
+	since time.Time   // when it began to lead
 	state watch.State // as this process stored it last, while it leads
 	next  int         // of the ingresses, where the next look begins
 	due   time.Time
@@ -96,7 +99,7 @@ func (w *watchman) lead(ctx context.Context) {
 func (w *watchman) turn(leads bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.leads, w.due, w.state = leads, time.Time{}, watch.State{}
+	w.leads, w.since, w.due, w.state = leads, w.Now(), time.Time{}, watch.State{}
 }
 
 // step looks where it is time, and tells what there is to tell.
@@ -249,6 +252,23 @@ func (w *watchman) save(ctx context.Context, s watch.State, version string) erro
 	return nil
 }
 
+// overdue is how many intervals without a look are too many.
+const overdue = 3
+
+// missed sorts the gaps of a look: permissions that are denied, and others by their reason.
+func missed(gaps []string) (denied []string, others map[string][]string) {
+	others = map[string][]string{}
+	for _, g := range gaps {
+		permission, reason, _ := strings.Cut(strings.TrimSuffix(g, ")"), " (")
+		if reason == diagnostics.Denied {
+			denied = append(denied, permission)
+		} else {
+			others[reason] = append(others[reason], permission)
+		}
+	}
+	return denied, others
+}
+
 // says tells how the watch is, a sentence each.
 func (w *watchman) says(ctx context.Context) []string {
 	if w == nil {
@@ -269,8 +289,19 @@ func (w *watchman) says(ctx context.Context) []string {
 		first = fmt.Sprintf("%d open; last look at %s, one every %s.", open, state.Looked.UTC().Format("15:04 UTC"), ask.Spell(w.Watch.Every))
 	}
 	out := []string{first}
-	for _, g := range state.Gaps {
-		out = append(out, "it can't see everything: "+g+" is missing.")
+	if !state.Looked.IsZero() && w.Now().Sub(state.Looked) > overdue*w.Watch.Every {
+		out = append(out, "it looks no more: nobody leads, or looks fail. The log of bot serve says why.")
+	}
+	denied, others := missed(state.Gaps)
+	if len(denied) > 0 {
+		grants := " are denied. bot serve --check says what grants them."
+		if len(denied) == 1 {
+			grants = " is denied. bot serve --check says what grants it."
+		}
+		out = append(out, "it does not see everything: "+diagnostics.Series(denied)+grants)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(others)) {
+		out = append(out, "the last look had to go without "+diagnostics.Series(others[reason])+" ("+reason+").")
 	}
 	for _, s := range watch.Awake(snoozes, w.Now()) {
 		out = append(out, silenced(s))

@@ -46,13 +46,17 @@ func newWatchMeters(w *watchman) *watchMeters {
 			}
 			return 0
 		}),
-		gauge("netdiag_watch_last_look_seconds", "Since when the last look is over; 0 in a process that does not look.", func() float64 {
+		gauge("netdiag_watch_last_look_seconds", "Since when the last look is over, or this process looks and has not finished any; 0 in one that does not look.", func() float64 {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			if !w.leads || w.state.Looked.IsZero() {
+			if !w.leads {
 				return 0
 			}
-			return w.Now().Sub(w.state.Looked).Seconds()
+			last := w.state.Looked
+			if last.IsZero() {
+				last = w.since
+			}
+			return w.Now().Sub(last).Seconds()
 		}),
 		gauge("netdiag_warnings_snoozed", "Things that are silenced, as this process knows.", func() float64 { return float64(m.silenced(w.Now())) }),
 	)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
@@ -16,7 +17,7 @@ type State struct {
 	Cluster  string    `json:"cluster"`
 	Looked   time.Time `json:"looked,omitzero"` // the last look
 	Warnings []Warning `json:"warnings,omitempty"`
-	// Gaps are the permissions that the last look missed, such as "ec2:DescribeSubnets (denied)", sorted.
+	// Gaps are the reads that the last look missed, but for those of what isn't there, such as "ec2:DescribeSubnets (denied)", sorted.
 	Gaps []string `json:"gaps,omitempty"`
 	// Past is how many addresses subnets had available, by id.
 	Past map[string][]vpc.Sample `json:"past,omitempty"`
@@ -87,7 +88,9 @@ func (s State) Take(l Look, rules Rules, silenced func(Condition) bool) State {
 	gaps := map[string]bool{}
 	for _, f := range l.Findings {
 		for _, g := range f.Gaps {
-			gaps[g.Permission+" ("+g.Reason+")"] = true
+			if g.Reason != diagnostics.Absent { // nobody can grant what isn't there
+				gaps[g.Permission+" ("+g.Reason+")"] = true
+			}
 		}
 		for _, c := range f.Conditions {
 			found[c.Key()] = c
