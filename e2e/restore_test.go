@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 
 	apps "k8s.io/api/apps/v1"
@@ -77,9 +78,7 @@ func record(ctx context.Context, client kubernetes.Interface, d *apps.DaemonSet)
 		return err
 	}
 	labels := map[string]string{apps.ControllerRevisionHashLabelKey: revision}
-	for k, v := range d.Spec.Template.Labels {
-		labels[k] = v
-	}
+	maps.Copy(labels, d.Spec.Template.Labels)
 	_, err = client.AppsV1().ControllerRevisions(d.Namespace).Create(ctx, &apps.ControllerRevision{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: d.Name + "-" + revision, Labels: labels,

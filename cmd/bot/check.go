@@ -26,7 +26,7 @@ type inspection struct {
 	missing int
 }
 
-func (i *inspection) title(format string, args ...any) { fmt.Fprintf(i.out, format+"\n", args...) }
+func (i *inspection) title(text string) { fmt.Fprintln(i.out, text) }
 
 func (i *inspection) ok(format string, args ...any) {
 	fmt.Fprintf(i.out, "  ok       "+format+"\n", args...)

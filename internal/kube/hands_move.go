@@ -139,8 +139,7 @@ func (v movePods) delete(ctx context.Context, h *Hands, p place, dryRun bool) (p
 // look finds the change done where this Remediation has cordoned the node and no pod of the plan is left to delete.
 func (v movePods) look(ctx context.Context, h *Hands, m remedy.Mark) (bool, remedy.Receipt, error) {
 	ours, err := v.ours(ctx, h, m)
-	var changed *Changed
-	if errors.As(err, &changed) {
+	if _, changed := errors.AsType[*Changed](err); changed {
 		return false, remedy.Receipt{}, nil
 	}
 	if err != nil || !ours {

@@ -20,10 +20,8 @@ func Write(file, text string) error {
 		return err
 	}
 	out := strings.TrimRight(text, "\n") + "\n"
-	for _, s := range section.FindAllString(old, -1) {
-		out += "\n" + s
-	}
-	return os.WriteFile(file, []byte(out), 0o644)
+	theirs := section.FindAllString(old, -1)
+	return os.WriteFile(file, []byte(strings.Join(append([]string{out}, theirs...), "\n")), 0o644)
 }
 
 // WriteSection replaces one section of a page, or puts it at the end; everything else stays as it is.

@@ -2,6 +2,7 @@ package permissions
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics/all"
@@ -33,10 +34,8 @@ var fences = []struct {
 // Fence is the resource that a read of AWS is limited to; * where IAM knows none.
 func Fence(action string) string {
 	for _, f := range fences {
-		for _, a := range f.actions {
-			if a == action {
-				return f.resource
-			}
+		if slices.Contains(f.actions, action) {
+			return f.resource
 		}
 	}
 	return "*"
