@@ -82,6 +82,7 @@ func TestTheWorldMovedOn(t *testing.T) {
 	}{
 		"another port":    {func(c *cluster) { c.drift = 9090 }, "Right is now: sg-1: allow tcp 9090"},
 		"trouble is gone": {func(c *cluster) { c.healthy = true }, "the trouble is gone: all 3 targets"},
+		"latent trouble":  {func(c *cluster) { c.latent = true }, "isn't proposed any more: sg-1 will let nothing in"},
 		"another cause":   {func(c *cluster) { c.rule, c.next = true, "alb/hc.path" }, "isn't proposed any more: targets answer 404"},
 		"can't be read":   {func(c *cluster) { c.blind = true }, "ec2:DescribeSecurityGroupRules denied"},
 	} {

@@ -235,7 +235,7 @@ func overtaken(r diagnostics.Report, p Plan) (text string, moot bool) {
 	switch {
 	case len(missing) > 0:
 		return text + fmt.Sprintf("diagnosed again, it can't be seen whether the fix is still right (%s).", strings.Join(missing, ", ")), false
-	case len(r.Causes) == 0:
+	case len(r.Causes) == 0 && len(judge(r, diagnostics.Report{}, p.Fix.Resolves).left) == 0:
 		return text + fmt.Sprintf("diagnosed again, the trouble is gone: %s.", r.Summary), r.Severity == ""
 	}
 	return text + fmt.Sprintf("diagnosed again, the fix isn't proposed any more: %s.", r.Summary), false

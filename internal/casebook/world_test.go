@@ -46,6 +46,7 @@ type cluster struct {
 	refuse  error         // what Apply answers instead of doing anything
 	drift   int           // port that the fix proposes instead; 0: the approved one
 	healthy bool          // the trouble went away by itself
+	latent  bool          // nobody is hurt, and no fix is known, but what was found is still there
 	deny    error         // of DryRun
 	next    string        // a cause that shows once the first is gone
 	dark    time.Duration // from the rule, while targets are unhealthy still and no cause can be named
@@ -133,6 +134,9 @@ func (c *cluster) Diagnose(ctx context.Context, diagnosis string, t diagnostics.
 	}
 	switch {
 	case c.healthy:
+	case c.latent:
+		add("alb/sg.target-ingress", "sg-1")
+		r.Causes, r.Contributing, r.Summary = nil, r.Causes, "sg-1 will let nothing in"
 	case !c.rule:
 		a := c.action()
 		add("alb/sg.target-ingress", "sg-1")
