@@ -9,6 +9,7 @@ import (
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/eks"
+	"github.com/netdiag/netdiag/internal/vpc"
 )
 
 // fargate explains pods that wait for a Fargate microVM: one address of a profile's subnet each, and a way to the registry.
@@ -101,18 +102,5 @@ func (a *analysis) profiles(p *corev1.Pod) []eks.FargateProfile {
 
 // wayOut reports whether a subnet has a default route, and by which table; the table is empty where none is known.
 func (a *analysis) wayOut(subnet string) (table string, out bool) {
-	for pass := range 2 {
-		for _, t := range a.s.RouteTables {
-			if pass == 0 && !slices.Contains(t.Subnets, subnet) || pass == 1 && !t.Main {
-				continue
-			}
-			for _, r := range t.Routes {
-				if r.Destination.IsValid() && r.Destination.Bits() == 0 && r.State != "blackhole" {
-					return t.ID, true
-				}
-			}
-			return t.ID, false
-		}
-	}
-	return "", false
+	return vpc.WayOut(a.s.RouteTables, subnet)
 }

@@ -103,9 +103,9 @@ func (a *analysis) fixDiscovery(f *diagnostics.Finding) {
 	if o := a.podSubnet(s.Zone, len(f.Affects)); o != nil && o.ID != s.ID {
 		fix := diagnostics.Fix{Title: "Let the CNI use subnet " + o.ID + " for pods", Frees: o.Available, Needs: len(f.Affects),
 			Proof:   fmt.Sprintf("subnet %s of %s has %d free addresses for %s; %s keeps the CNI out of the node's own subnet %s", o.ID, o.Zone, o.Available, plural(len(f.Affects), "pod"), awsnode.TagCNI+"=0", s.ID),
-			Blast:   forPods,
+			Blast:   awsnode.ForPods,
 			Changes: []string{"subnet " + o.ID + ": tag " + awsnode.TagCNI + " → 1"}, SettlesIn: "3m"}
-		a.offer("add-pod-subnet", a.tagSubnet(fix, o, s, new("1")), f)
+		a.offer("add-pod-subnet", a.ground(cni.Settings{}).Tag(fix, o, s, new("1")), f)
 	} else {
 		a.fixAddSubnet(f)
 	}
@@ -113,7 +113,7 @@ func (a *analysis) fixDiscovery(f *diagnostics.Finding) {
 		fix := diagnostics.Fix{Title: "Let the CNI use subnet " + s.ID + " again", Frees: s.Available, Needs: len(f.Affects),
 			Proof: fmt.Sprintf("subnet %s has %d free addresses; only the tag %s=0 keeps the CNI out of it", s.ID, s.Available, awsnode.TagCNI), Blast: "pods and nodes share the subnet again",
 			Changes: []string{"subnet " + s.ID + ": tag " + awsnode.TagCNI + "=0 taken away"}, SettlesIn: "3m"}
-		a.offer("add-pod-subnet", a.tagSubnet(fix, s, s, nil), f)
+		a.offer("add-pod-subnet", a.ground(cni.Settings{}).Tag(fix, s, s, nil), f)
 	}
 }
 

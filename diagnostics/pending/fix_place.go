@@ -2,6 +2,7 @@ package pending
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/diagnostics/awsnode"
-	"github.com/netdiag/netdiag/internal/vpc"
+	"github.com/netdiag/netdiag/internal/cni"
 )
 
 // fixMove takes waiting pods off a node that can't serve them, where other nodes have addresses ready.
@@ -128,74 +129,28 @@ func fits(n *Node, cpu, memory int64) int {
 // fixAddSubnet gives the CNI a further subnet in the zone. A node needs a free place for an interface to use it.
 func (a *analysis) fixAddSubnet(f *diagnostics.Finding) {
 	s, here := a.s.subnet(f.Subject), a.affected(f)
-	if s == nil || a.s.Driver == nil || len(here) == 0 {
+	if s == nil || a.s.Driver == nil || len(here) == 0 || here[0].settings.CustomNetworking {
 		return
 	}
-	settings := here[0].settings
 	able := 0
 	for _, p := range here {
 		if p.known && p.canAttach() {
 			able++
 		}
 	}
+	fix, why := a.ground(here[0].settings).Further(s, awsnode.Wanted{Needs: len(f.Affects), Nodes: len(here), Node: "affected node", Able: able, Places: here[0].interfaces()})
 	switch {
-	case settings.CustomNetworking:
-		return
-	case !a.s.setup().Since(18, 3):
-		a.refuse("add-pod-subnet", "vpc-cni %s finds no further subnet by its tag: v1.18.3 is the first that does so in practice", a.s.Driver.Version)
-		return
-	case !settings.SubnetDiscovery:
-		a.refuse("add-pod-subnet", "ENABLE_SUBNET_DISCOVERY is false: of the tagged subnets the CNI uses 0")
-		return
-	case a.mayNot("ec2:DescribeSubnets"):
-		a.refuse("add-pod-subnet", "the CNI may not call ec2:DescribeSubnets: of the tagged subnets it finds 0")
-		return
-	case able == 0:
-		a.refuse("add-pod-subnet", "0 of %s have a place left for an interface in another subnet: all %d are taken in %s", plural(len(here), "affected node"), here[0].interfaces(), s.ID)
-		return
+	case fix != nil:
+		a.offer("add-pod-subnet", *fix, f)
+	case why != "":
+		a.refuse("add-pod-subnet", "%s", why)
 	}
-	for _, o := range a.s.Subnets {
-		if o.ID != s.ID && o.Zone == s.Zone && a.s.setup().Discovered(o) && o.Available > len(f.Affects) {
-			return // there is one
-		}
-	}
-	if o := a.unused(s, len(f.Affects)+len(here)); o != nil {
-		fix := diagnostics.Fix{Title: fmt.Sprintf("Give subnet %s to pods: it is there, and lacks the tag %s", o.ID, awsnode.TagCNI), Frees: o.Available, Needs: len(f.Affects),
-			Proof:   fmt.Sprintf("nothing is in subnet %s (%s): it gives %d addresses in %s; %d of %s have a place for an interface there", o.ID, o.CIDR, o.Available, o.Zone, able, plural(len(here), "affected node")),
-			Blast:   forPods,
-			Changes: []string{"subnet " + o.ID + ": tag " + awsnode.TagCNI + " unset → 1"}, SettlesIn: "5m"}
-		if able < len(here) {
-			fix.Blast += fmt.Sprintf("; %d nodes have no place for a further interface and must be replaced", len(here)-able)
-		}
-		a.offer("add-pod-subnet", a.tagSubnet(fix, o, s, new("1")), f)
-		return
-	}
-	block, ok := a.freeBlock()
-	gain := vpc.Usable(block)
-	table, route := a.routes(s)
-	fix := diagnostics.Fix{Title: fmt.Sprintf("Add a subnet for pods in %s: %s, tagged kubernetes.io/role/cni=1", s.Zone, block), Frees: gain, Needs: len(f.Affects),
-		Proof: fmt.Sprintf("%s is unused in the VPC and gives %d addresses in %s; %d of %s have a place for an interface there", block, gain, s.Zone, able, plural(len(here), "affected node")),
-		Blast: forPods,
-		Undo:  "take the tag away, drain the nodes, delete the subnet", SettlesIn: "5m",
-		Changes: []string{fmt.Sprintf("a new subnet %s in %s, with the route table of %s", block, s.Zone, s.ID)},
-		Commands: []string{
-			fmt.Sprintf("aws ec2 create-subnet --vpc-id %s --availability-zone %s --cidr-block %s", s.VPC, s.Zone, block),
-			"aws ec2 associate-route-table --subnet-id <new subnet> --route-table-id " + table,
-			"aws ec2 create-tags --resources <new subnet> --tags Key=kubernetes.io/role/cni,Value=1",
-		}}
-	fix.Proof += route
-	if !ok {
-		fix.Commands = append([]string{fmt.Sprintf("aws ec2 associate-vpc-cidr-block --vpc-id %s --cidr-block %s", s.VPC, "100.64.0.0/16")}, fix.Commands...)
-		fix.Proof = fmt.Sprintf("the VPC has no unused /26, so that it needs another block, which takes the control plane up to 5 hours to know; %d of %s have a place for an interface there%s", able, plural(len(here), "affected node"), route)
-	}
-	if settings.PrefixDelegation {
-		fix.Proof += fmt.Sprintf("; it has %d whole /28 blocks", vpc.CleanPrefixes(block))
-		fix.Commands = append(fix.Commands, fmt.Sprintf("aws ec2 create-subnet-cidr-reservation --subnet-id <new subnet> --cidr %s --reservation-type prefix", block))
-	}
-	if able < len(here) {
-		fix.Blast += fmt.Sprintf("; %d nodes have no place for a further interface and must be replaced", len(here)-able)
-	}
-	a.offer("add-pod-subnet", fix, f)
+}
+
+// ground is the network in which a further subnet may be given to pods.
+func (a *analysis) ground(s cni.Settings) awsnode.Ground {
+	u := a.s.setup()
+	return awsnode.Ground{Setup: u, Settings: s, VPC: a.s.VPC, Subnets: a.s.Subnets, Tables: a.s.RouteTables, Others: u.OtherCluster(a.s.Subnets, a.s.Interfaces), Blind: a.mayNot("ec2:DescribeSubnets")}
 }
 
 // mayNot reports that the CNI has told within the hour that it lacks a permission.
@@ -205,34 +160,7 @@ func (a *analysis) mayNot(action string) bool {
 	})
 }
 
-// routes names the route table that a new subnet has to share with one that is there: without it, it gets the main one of the VPC.
-func (a *analysis) routes(s *vpc.Subnet) (table, why string) {
-	table, out := a.wayOut(s.ID)
-	main := ""
-	for _, t := range a.s.RouteTables {
-		if t.Main {
-			main = t.ID
-		}
-	}
-	switch {
-	case table == "":
-		return fmt.Sprintf("<the one of %s>", s.ID), ""
-	case out && main != "" && main != table:
-		if _, also := a.wayOut("no subnet: the main table"); !also {
-			return table, fmt.Sprintf("; it needs route table %s, since the main one of the VPC, %s, has 0 default routes", table, main)
-		}
-	}
-	return table, ""
-}
-
 // freeBlock finds room for a subnet in the VPC, or names one that would need a further block.
-func (a *analysis) freeBlock() (block prefix, ok bool) {
-	if a.s.VPC != nil {
-		for _, bits := range []int{20, 22, 24, 26} {
-			if b, ok := vpc.FreeBlock(*a.s.VPC, a.s.Subnets, bits); ok {
-				return b, true
-			}
-		}
-	}
-	return secondary20, false
+func (a *analysis) freeBlock() (block netip.Prefix, ok bool) {
+	return awsnode.Ground{VPC: a.s.VPC, Subnets: a.s.Subnets}.FreeBlock()
 }

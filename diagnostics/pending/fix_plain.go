@@ -2,18 +2,12 @@ package pending
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
-
-type prefix = netip.Prefix
-
-// secondary20 is the block to take where the VPC has no room: of the shared address space, which EKS pods may use.
-var secondary20 = netip.MustParsePrefix("100.64.0.0/20")
 
 // fixPlainly is for causes whose remedy needs no arithmetic. A cause without one here gets no fix rather than a guess.
 func (a *analysis) fixPlainly(f *diagnostics.Finding) {
