@@ -84,7 +84,7 @@ func (t *teller) tellDirectly(ctx context.Context, inv casebook.Investigation) (
 	channel, err := t.web.direct(ctx, inv.Question.User)
 	ts := ""
 	if err == nil {
-		ts, err = t.out.post(ctx, t.of(inv.Name, posting{channel: channel, key: inv.Name + "/root", rank: rankRoot, message: render.Root(inv, nil)}))
+		ts, err = t.out.post(ctx, t.of(inv.Name, posting{channel: channel, key: inv.Name + "/root", rank: rankRoot, message: t.root(inv, nil)}))
 	}
 	switch {
 	case err == nil:

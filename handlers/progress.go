@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	render "github.com/netdiag/netdiag/internal/render/slack"
 )
 
 // progress gathers what a diagnosis says it is doing.
@@ -72,5 +70,5 @@ func (b *Bot) showOnce(ctx context.Context, name string, said []string) (shown b
 	// An edit that was cut off could still arrive, after the one that shows the verdict: it is waited for instead.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	return b.out.edits.glimpse(ctx, inv.Status.Root.Channel, inv.Status.Root.TS, render.Root(inv, said))
+	return b.out.edits.glimpse(ctx, inv.Status.Root.Channel, inv.Status.Root.TS, b.root(inv, said))
 }

@@ -30,7 +30,7 @@ func (t *teller) tellAll(ctx context.Context, inv casebook.Investigation) (_ cas
 	if !over(inv) {
 		return inv, nil // the record comes again
 	}
-	if err := t.edit(ctx, name, inv.Status.Root, render.Root(inv, nil)); err != nil {
+	if err := t.edit(ctx, name, inv.Status.Root, t.root(inv, nil)); err != nil {
 		return inv, err
 	}
 	if inv, err = t.tellAnswer(ctx, inv); err != nil {
@@ -55,13 +55,21 @@ func (t *teller) tellAll(ctx context.Context, inv casebook.Investigation) (_ cas
 	return t.tellMore(ctx, inv)
 }
 
+// root is the message in the channel. One of an early warning names nobody who asked.
+func (b *Bot) root(inv casebook.Investigation, did []string) render.Message {
+	if inv.Question.User == b.me.id {
+		inv.Question.User = ""
+	}
+	return render.Root(inv, did)
+}
+
 // tellRoot posts the root message where there is none; there is none either where the bot can't write.
 func (t *teller) tellRoot(ctx context.Context, inv casebook.Investigation) (casebook.Investigation, error) {
 	if inv.Status.Root.TS != "" || t.private(inv.Name) {
 		return inv, nil
 	}
 	q := inv.Question
-	ts, err := t.out.post(ctx, t.of(inv.Name, posting{channel: q.Channel, thread: q.Thread, key: inv.Name + "/root", rank: rankRoot, message: render.Root(inv, nil)}))
+	ts, err := t.out.post(ctx, t.of(inv.Name, posting{channel: q.Channel, thread: q.Thread, key: inv.Name + "/root", rank: rankRoot, message: t.root(inv, nil)}))
 	if unreachable(err) && q.User != t.me.id { // netdiag has nobody else to tell of an early warning
 		return inv, nil
 	}

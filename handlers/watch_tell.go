@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"go.uber.org/zap"
 
 	"github.com/netdiag/netdiag/internal/ask"
 	"github.com/netdiag/netdiag/internal/casebook"
-	outline "github.com/netdiag/netdiag/internal/render"
 	render "github.com/netdiag/netdiag/internal/render/slack"
 	"github.com/netdiag/netdiag/internal/watch"
 )
@@ -28,23 +29,49 @@ func (w *watchman) tellWarnings(ctx context.Context) error {
 	}
 	done := map[string]watch.Warning{} // by key and time: as they are now
 	var errs []error
-	for _, v := range state.Warnings {
-		if !untold(v) {
-			continue
-		}
-		told, err := w.tellWarning(ctx, v)
+	for _, together := range tidings(state.Warnings) {
+		told, err := w.tellWarning(ctx, together)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", v.Key(), err))
+			errs = append(errs, fmt.Errorf("%s: %w", together[0].Key(), err))
 		}
 		if told {
-			v.Told = true
-			done[v.Cause(state.Cluster)] = v
+			for _, v := range together {
+				v.Told = true
+				done[v.Cause(state.Cluster)] = v
+			}
 		}
 	}
 	if len(done) == 0 {
 		return errors.Join(errs...)
 	}
 	return errors.Join(append(errs, w.noteTold(ctx, done))...)
+}
+
+// tidings sorts what is left to be said by message: what one look opened in a thread is said at once, and so is what one look
+// found to be over. None is empty.
+func tidings(all []watch.Warning) (out [][]watch.Warning) {
+	at := map[string]int{}
+	for _, v := range all {
+		if !untold(v) {
+			continue
+		}
+		message := v.Investigation + " " + tidingKey(v)
+		n, known := at[message]
+		if !known {
+			n = len(out)
+			at[message], out = n, append(out, nil)
+		}
+		out[n] = append(out[n], v)
+	}
+	return out
+}
+
+// tidingKey names the message about a warning, in its thread: the same after every restart.
+func tidingKey(v watch.Warning) string {
+	if !v.Over.IsZero() {
+		return "healthy-" + slug(v.Over.UTC().Format(time.RFC3339))
+	}
+	return "warning-" + slug(v.Opened.UTC().Format(time.RFC3339))
 }
 
 // untold reports that something is left to be said of a warning.
@@ -69,8 +96,9 @@ func (w *watchman) noteTold(ctx context.Context, done map[string]watch.Warning) 
 	return w.save(ctx, state, version)
 }
 
-// tellWarning says of one warning what is to be said; told is false where its thread is not there yet.
-func (w *watchman) tellWarning(ctx context.Context, v watch.Warning) (told bool, err error) {
+// tellWarning says in one message what is to be said of warnings of one thread; told is false where that is not there yet.
+func (w *watchman) tellWarning(ctx context.Context, together []watch.Warning) (told bool, err error) {
+	v := together[0]
 	inv, err := w.Book.Store.Investigations.Get(ctx, v.Investigation)
 	if errors.Is(err, casebook.ErrNotFound) {
 		if !v.Over.IsZero() || v.Told { // the record was tidied away
@@ -84,14 +112,15 @@ func (w *watchman) tellWarning(ctx context.Context, v watch.Warning) (told bool,
 	if inv.Status.Root.TS == "" {
 		return false, nil
 	}
-	key, sentence := "warning-"+slug(v.Key()), warningSentence(v, w.Command)
-	if !v.Over.IsZero() {
-		key, sentence = "healthy-"+slug(v.Key()), "Healthy again: "+outline.Clean(v.ID)+" of "+outline.Clean(v.Object)+" was not seen in the last "+fmt.Sprint(w.Watch.Rules.Healthy)+" looks. This warning is closed."
-	}
+	key := tidingKey(v)
 	if inv.Status.Posted[key] != "" {
 		return true, nil
 	}
-	ts, err := w.out.post(ctx, posting{channel: inv.Status.Root.Channel, thread: threadOf(inv), key: inv.Name + "/" + key, rank: rankAnswer, message: render.Refusal(sentence)})
+	message := warnings(together, w.Command)
+	if !v.Over.IsZero() {
+		message = healthy(together, w.Watch.Rules.Healthy)
+	}
+	ts, err := w.out.post(ctx, posting{channel: inv.Status.Root.Channel, thread: threadOf(inv), key: inv.Name + "/" + key, rank: rankAnswer, message: message})
 	if err != nil {
 		if hopeless(err) {
 			w.Log.Error("a warning can't be shown in Slack", zap.String("investigation", inv.Name), zap.Error(err))
@@ -102,13 +131,40 @@ func (w *watchman) tellWarning(ctx context.Context, v watch.Warning) (told bool,
 	if _, err = w.tell.posted(ctx, inv.Name, key, ts); err != nil {
 		return false, err
 	}
-	w.Log.Info("warned", zap.String("investigation", inv.Name), zap.String("condition", v.ID), zap.String("object", v.Object), zap.Bool("over", !v.Over.IsZero()))
+	for _, v := range together {
+		w.Log.Info("warned", zap.String("investigation", inv.Name), zap.String("condition", v.ID), zap.String("object", v.Object), zap.Bool("over", !v.Over.IsZero()))
+	}
 	return true, nil
 }
 
-// warningSentence is what a thread says first: why netdiag asks by itself, and how it is silenced.
-func warningSentence(v watch.Warning, command string) string {
-	return "Early warning, nobody asked: " + outline.Clean(v.Sentence) + ". It closes by itself once it is healthy again. To hear nothing of it for a while: " + command + " snooze 2h " + v.ID
+// warnings says why netdiag asks by itself, and how it is silenced.
+func warnings(all []watch.Warning, command string) render.Message {
+	snooze := ask.Command{Verb: "snooze", Topic: all[0].ID, For: 2 * time.Hour}
+	var items []string
+	for _, v := range all {
+		items = append(items, v.Sentence+".")
+		if v.ID != snooze.Topic {
+			snooze.Topic = "" // everything
+		}
+	}
+	after := "It closes by itself once it is healthy again. To hear nothing of it for a while: "
+	if len(all) > 1 {
+		after = "Each closes by itself once it is healthy again. To hear nothing of them for a while: "
+	}
+	return render.Warning("Early warning, nobody asked: ", items, after+command+" "+snooze.String())
+}
+
+// healthy says what is over.
+func healthy(all []watch.Warning, looks int) render.Message {
+	var items []string
+	for _, v := range all {
+		items = append(items, v.ID+" of "+v.Object+".")
+	}
+	after := "this warning is closed."
+	if len(all) > 1 {
+		after = "these warnings are closed."
+	}
+	return render.Warning("Healthy again: ", items, "Not seen in the last "+strconv.Itoa(looks)+" looks; "+after)
 }
 
 // askItself opens the question of a warning as netdiag itself: anybody who may approve is somebody else than the one who asked.

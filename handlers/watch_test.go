@@ -18,6 +18,7 @@ import (
 type sky struct {
 	mu        sync.Mutex
 	available int
+	more      int // further subnets, with 11, 12, … addresses available
 	drifted   bool
 	gap       string // why subnets can't be read
 	looks     int
@@ -46,6 +47,9 @@ func (s *sky) diagnose(_ context.Context, d diagnostics.Diagnosis, t diagnostics
 		}
 		r.Tables = []diagnostics.Table{{Title: "Subnets", Columns: []string{"Subnet", "Zone", "Available", "Usable", "Free"},
 			Rows: [][]string{{"subnet-1", "us-west-2a", fmt.Sprint(s.available), "251", fmt.Sprintf("%d %%", 100*s.available/251)}}}}
+		for n := 1; n <= s.more; n++ {
+			r.Tables[0].Rows = append(r.Tables[0].Rows, []string{fmt.Sprintf("subnet-1-%d", n), "us-west-2a", fmt.Sprint(10 + n), "251", "4 %"})
+		}
 	case d.Name == "alb" && s.drifted:
 		r.Causes = []diagnostics.Finding{{ID: "alb/sg.target-ingress", Subject: "sg-1", Confidence: diagnostics.Confirmed, Summary: "port 8080 is closed"}}
 	}
@@ -156,6 +160,37 @@ func TestWarningIsToldOnce(t *testing.T) {
 		if err := third(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// Many subnets that run low at once are one thread, with one message that names the worst first, and one that closes those that
+// are healthy again together.
+func TestWarningOfManySubnets(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		s := &sky{available: 10, more: 29}
+		stop := b.connect(b.watching(s, make(lease, 1), "bot-1"))
+		root := b.root(0, "Early warning about prod-cluster")
+		first := b.reply(root, says("Early warning, nobody asked"))
+		if got := first.Plain(); strings.Count(got, "addresses available") != 10 || !strings.Contains(got, "and 20 more") || strings.Index(got, "subnet-1 ") > strings.Index(got, "subnet-1-2") {
+			t.Errorf("30 subnets: %s", got)
+		}
+		stop()
+		defer b.connect(b.watching(s, make(lease, 1), "bot-2"))()
+		time.Sleep(time.Hour)
+		if n, said := len(b.posted()), b.said(root, "Early warning"); len(b.warnings("")) != 1 || said != 1 {
+			t.Errorf("%d threads, said %d times, of %d messages", len(b.warnings("")), said, n)
+		}
+		s.is(func(s *sky) { s.available, s.more = 120, 5 }) // one is healthy, and what isn't there any more
+		got := b.reply(root, says("Healthy again")).Plain()
+		if !strings.Contains(got, "subnet-low of subnet-1.") || !strings.Contains(got, "these warnings are closed") {
+			t.Errorf("healthy: %s", got)
+		}
+		time.Sleep(time.Hour)
+		if n := b.said(root, "Healthy again"); n != 1 {
+			t.Errorf("healthy again, %d times", n)
+		}
+		s.is(func(s *sky) { s.more = 0 })
+		b.reply(root, says("subnet-low of subnet-1-5."))
 	})
 }
 

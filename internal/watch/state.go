@@ -84,6 +84,7 @@ type Look struct {
 // one that was not seen for long enough. What a look could not tell stays as it was.
 func (s State) Take(l Look, rules Rules, silenced func(Condition) bool) State {
 	found, near, blind := map[string]Condition{}, map[string]bool{}, map[string]bool{}
+	var order []string // of what was found: reports name the worst first
 	out := State{Cluster: s.Cluster, Looked: l.At, Past: s.remember(l)}
 	gaps := map[string]bool{}
 	for _, f := range l.Findings {
@@ -93,6 +94,9 @@ func (s State) Take(l Look, rules Rules, silenced func(Condition) bool) State {
 			}
 		}
 		for _, c := range f.Conditions {
+			if _, twice := found[c.Key()]; !twice {
+				order = append(order, c.Key())
+			}
 			found[c.Key()] = c
 		}
 		for _, c := range f.Near {
@@ -113,6 +117,9 @@ func (s State) Take(l Look, rules Rules, silenced func(Condition) bool) State {
 		known[w.Key()] = true
 		switch {
 		case is:
+			if !w.Opened.IsZero() {
+				c.Question = w.Question // that its thread asks
+			}
 			w.Condition, w.Seen, w.Clear = c, w.Seen+1, 0
 		case near[w.Key()] || blind[w.ID] || !l.Asked(w.Condition):
 		case w.Opened.IsZero():
@@ -126,21 +133,41 @@ func (s State) Take(l Look, rules Rules, silenced func(Condition) bool) State {
 		}
 		out.Warnings = append(out.Warnings, w)
 	}
-	for _, key := range sortedKeys(found) {
+	for _, key := range order {
 		if !known[key] && len(out.Warnings) < mostWarnings {
 			out.Warnings = append(out.Warnings, Warning{Condition: found[key], Seen: 1})
 		}
 	}
-	for n := range out.Warnings {
-		w := &out.Warnings[n]
-		if w.Opened.IsZero() && w.Over.IsZero() && w.Seen >= rules.Looks && !silenced(w.Condition) {
-			w.Opened = l.At
-			if w.Investigation = out.thread(w.Question); w.Investigation == "" {
-				w.Investigation = casebook.InvestigationName(w.Cause(s.Cluster))
-			}
+	out.open(l.At, func(w Warning) bool {
+		return w.Opened.IsZero() && w.Over.IsZero() && w.Seen >= rules.Looks && !silenced(w.Condition)
+	})
+	return out
+}
+
+// mostThreads is how many threads about subnets and zones one look opens. Where more would be, one asks about all of them.
+const mostThreads = 3
+
+// open opens the warnings that are due.
+func (s *State) open(at time.Time, due func(Warning) bool) {
+	rooms := map[string]bool{} // questions about a subnet or a zone that have no thread yet
+	for _, w := range s.Warnings {
+		if due(w) && strings.HasPrefix(w.Question, everything+" ") && s.thread(w.Question) == "" {
+			rooms[w.Question] = true
 		}
 	}
-	return out
+	for n := range s.Warnings {
+		w := &s.Warnings[n]
+		if !due(*w) {
+			continue
+		}
+		if len(rooms) > mostThreads && rooms[w.Question] {
+			w.Question = everything
+		}
+		w.Opened = at
+		if w.Investigation = s.thread(w.Question); w.Investigation == "" {
+			w.Investigation = casebook.InvestigationName(w.Cause(s.Cluster))
+		}
+	}
 }
 
 // thread is the investigation of an open warning with the same question, which tells this one too; empty where there is none.

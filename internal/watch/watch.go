@@ -35,6 +35,9 @@ type Rules struct {
 	Healthy int // in a row that must not find it before it is over
 }
 
+// everything is the question about all subnets; with a subnet or a zone after it, about that.
+const everything = "ip"
+
 // margin is how many percent above the threshold a subnet has to be before it is no longer low: what stands on the threshold
 // would open and close one warning after the other.
 const margin = 2
@@ -73,7 +76,7 @@ type Finding struct {
 func Room(r diagnostics.Report, rules Rules) Finding {
 	f := Finding{Gaps: r.Gaps, Subnets: subnets(r)}
 	for _, s := range f.Subnets {
-		c := Condition{ID: SubnetLow, Object: s.ID, Zone: s.Zone, Question: "ip " + s.ID,
+		c := Condition{ID: SubnetLow, Object: s.ID, Zone: s.Zone, Question: everything + " " + s.ID,
 			Sentence: "subnet " + s.ID + " in " + s.Zone + " has " + strconv.Itoa(s.Available) + " of " + strconv.Itoa(s.Usable) + " addresses available, and less than " + strconv.Itoa(rules.Free) + " % free"}
 		switch {
 		case s.Free < rules.Free:
@@ -84,10 +87,10 @@ func Room(r diagnostics.Report, rules Rules) Finding {
 	}
 	for _, x := range slices.Concat(r.Causes, r.Contributing, r.Symptoms) {
 		id := strings.TrimPrefix(x.ID, "ip/")
-		c := Condition{ID: id, Object: x.Subject, Question: "ip", Sentence: x.Summary}
+		c := Condition{ID: id, Object: x.Subject, Question: everything, Sentence: x.Summary}
 		switch id {
 		case SurgeShort, PrefixesLow:
-			c.Question = "ip " + x.Subject
+			c.Question = everything + " " + x.Subject
 			for _, s := range f.Subnets {
 				if s.ID == x.Subject {
 					c.Zone = s.Zone
@@ -96,7 +99,7 @@ func Room(r diagnostics.Report, rules Rules) Finding {
 		case SlotsFull:
 			c.Zone = strings.TrimPrefix(x.Subject, "nodes in ")
 			if c.Zone != "" {
-				c.Question = "ip " + c.Zone
+				c.Question = everything + " " + c.Zone
 			}
 		case AgentErrors:
 		default:

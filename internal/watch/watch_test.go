@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/casebook"
 )
 
 var (
@@ -146,5 +147,41 @@ func TestIngress(t *testing.T) {
 	r.Causes[0].Confidence = diagnostics.Possible
 	if got := Ingress(r, "backend/api"); len(got.Conditions) != 1 {
 		t.Errorf("what is only possible is no drift: %v", got.Conditions)
+	}
+}
+
+// Many subnets that run low at once open one thread, which asks about all of them; few have one each, and what is open stays
+// where it is. In one thread the worst comes first.
+func TestManySubnetsAtOnce(t *testing.T) {
+	low := func(n int) diagnostics.Report {
+		r := room(0)
+		r.Tables[0].Rows = nil
+		for i := range n {
+			r.Tables[0].Rows = append(r.Tables[0].Rows, []string{fmt.Sprintf("subnet-%02d", n-i), "us-west-2a", fmt.Sprint(i), "251", fmt.Sprintf("%d %%", 100*i/251)})
+		}
+		return r
+	}
+	threads := func(s State) (questions map[string]int, names map[string]bool) {
+		questions, names = map[string]int{}, map[string]bool{}
+		for _, w := range s.Warnings {
+			questions[w.Question]++
+			names[w.Investigation] = true
+		}
+		return questions, names
+	}
+	s, _ := run(State{Cluster: "prod"}, nothing, low(3), low(3))
+	if q, names := threads(s); len(q) != 3 || len(names) != 3 {
+		t.Errorf("three subnets: %v, %v", q, names)
+	}
+	s, _ = run(s, nothing, low(30), low(30), low(30))
+	if q, names := threads(s); len(q) != 4 || q["ip"] != 27 || len(names) != 4 {
+		t.Errorf("27 more: %v, %v", q, names)
+	}
+	s, _ = run(State{Cluster: "prod"}, nothing, low(30), low(30), low(31), low(31))
+	if q, names := threads(s); q["ip"] != 30 || q["ip subnet-31"] != 1 || len(names) != 2 {
+		t.Errorf("30, and one more: %v, %v", q, names)
+	}
+	if first := s.Warnings[0]; first.Object != "subnet-30" || first.Investigation != casebook.InvestigationName(first.Cause("prod")) {
+		t.Errorf("the first is %+v", first)
 	}
 }

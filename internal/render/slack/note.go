@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -70,6 +71,28 @@ func outcome(rem casebook.Remediation) (m Message, title string) {
 // Announcement tells a channel or a thread something of netdiag's own. It may mention a user as <@U…>, and holds no text
 // from the cluster.
 func Announcement(sentence string) Message { return Settled(sentence) }
+
+// shownWarnings is how many things one message about early warnings names.
+const shownWarnings = 10
+
+// Warning tells a thread of things that netdiag noticed by itself, one sentence each, the most important first: one goes on
+// from the words before, several are a list. They may hold text from the cluster.
+func Warning(before string, things []string, after string) Message {
+	if len(things) == 1 {
+		return Refusal(before + things[0] + " " + after)
+	}
+	var items []*slack.RichTextSection
+	for _, s := range things[:min(len(things), shownWarnings)] {
+		items = append(items, line(text(render.Clean(s))))
+	}
+	if more := len(things) - shownWarnings; more > 0 {
+		items = append(items, line(text(fmt.Sprintf("… and %d more", more))))
+	}
+	return Message{
+		Text:   fallback(fmt.Sprintf("%s%d things, the first: %s", before, len(things), things[0])),
+		Blocks: []slack.Block{rich(line(bold(strings.TrimSpace(before))), bullets(items, shownItems), line(text(after)))},
+	}
+}
 
 // Refusal answers one person: what is wrong, and what to type instead.
 func Refusal(why string, instead ...string) Message {

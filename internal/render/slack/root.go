@@ -10,14 +10,18 @@ import (
 )
 
 // Root is the message in the channel, edited as the work goes on; the answer stands in its thread. did lists what was
-// done so far, in order; while the work goes on, its last entry is what is being done.
+// done so far, in order; while the work goes on, its last entry is what is being done. A question without a user is one that
+// netdiag asked itself.
 func Root(inv casebook.Investigation, did []string) Message {
 	q := inv.Question
 	title := render.Question(q.Diagnosis, q.Target)
 	// A person who is named in a new message is told of it. The first message only says that work began; who asked is
 	// added by its edits, which tell nobody, and the answer tells them once.
 	var where []span
-	if inv.Status.Root.TS != "" {
+	switch {
+	case q.User == "":
+		where = append(where, bold("Early warning"))
+	case inv.Status.Root.TS != "":
 		where = append(where, text("Asked by "), person(q.User))
 	}
 	if place := render.Place(q.Target); place != "" && len(where) > 0 {

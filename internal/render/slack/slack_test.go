@@ -162,6 +162,19 @@ func TestRoot(t *testing.T) {
 	inv.Status = casebook.InvestigationStatus{Phase: casebook.Diagnosing, Root: casebook.Message{TS: "1.0"}}
 	ms = append(ms, slack.Root(inv, strings.Split("pods, events, nodes, subnets, interfaces, add-on, metrics <!channel>", ", ")))
 	golden(t, "root", ms...)
+	inv.Question.User = "" // nobody asked
+	golden(t, "root-warning", slack.Root(inv, nil))
+}
+
+func TestWarning(t *testing.T) {
+	one := []string{"subnet subnet-1 in us-west-2a has 30 of 251 addresses available, and less than 20 % free."}
+	var many []string
+	for n := range 12 {
+		many = append(many, fmt.Sprintf("subnet subnet-%d <!channel> is low.", n))
+	}
+	golden(t, "warning",
+		slack.Warning("Early warning, nobody asked: ", one, "It closes by itself. To hear nothing of it for a while: /netdiag snooze 2h subnet-low"),
+		slack.Warning("Early warning, nobody asked: ", many, "Each closes by itself."))
 }
 
 func remediation(t *testing.T, p casebook.Phase) casebook.Remediation {
