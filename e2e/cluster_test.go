@@ -32,6 +32,7 @@ const (
 	asker         = "U0MAYA"
 	approver      = "U0JONAS"
 	oncall        = "C0ONCALL"
+	warned        = "C0EARLY" // the channel of early warnings
 	app, botToken = "xapp-e2e", "xoxb-e2e"
 )
 
@@ -121,7 +122,7 @@ func (c *cluster) workspace() {
 	c.slack = slack.New(slack.Options{
 		Team: slack.Team{ID: team, Name: c.world.Meta.Cluster}, AppToken: app, BotToken: botToken,
 		Users:    append(crowd(), slack.User{ID: asker, Name: "maya", RealName: "Maya Okafor"}, slack.User{ID: approver, Name: "jonas", RealName: "Jonas Weber"}),
-		Channels: []slack.Channel{{ID: oncall, Name: "oncall"}},
+		Channels: []slack.Channel{{ID: oncall, Name: "oncall"}, {ID: warned, Name: "early"}},
 		App:      slack.App{Commands: []slack.Command{{Name: "/netdiag"}}, Scopes: scopes()},
 	})
 	url, stop, err := diagtest.Listen(c.slack)
