@@ -24,6 +24,8 @@ type Diagnosis struct {
 	Reads []string
 	// Causes lists the ids of the catalogue that it can report, without its name and slash.
 	Causes []string
+	// Outlook marks one that says what will cause trouble, and doesn't look whether there is any.
+	Outlook bool
 
 	collect func(context.Context, Inputs, Target) (any, error)
 	analyze func(any) Result
@@ -34,6 +36,7 @@ type Diagnosis struct {
 type Spec[S any] struct {
 	Name, Doc, Usage string
 	Reads, Causes    []string
+	Outlook          bool
 	// Collect reads what Analyze needs. Reads that could not be made belong into the snapshot (Unread), not into the
 	// error; an error is a *Refusal (unknown namespace, say) or means that nothing at all could be read.
 	Collect func(context.Context, Inputs, Target) (S, error)
@@ -47,7 +50,7 @@ func Define[S any](s Spec[S]) Diagnosis {
 		panic(fmt.Sprintf("diagnostics.Define(%q): name, doc, Collect and Analyze are required", s.Name))
 	}
 	return Diagnosis{
-		Name: s.Name, Doc: s.Doc, Usage: s.Usage, Reads: s.Reads, Causes: s.Causes,
+		Name: s.Name, Doc: s.Doc, Usage: s.Usage, Reads: s.Reads, Causes: s.Causes, Outlook: s.Outlook,
 		collect: func(ctx context.Context, in Inputs, t Target) (any, error) { return s.Collect(ctx, in, t) },
 		analyze: func(v any) Result { return s.Analyze(v.(S)) },
 		decode: func(b []byte) (any, error) {

@@ -34,6 +34,8 @@ type Report struct {
 	Contradictions []string  `json:"contradictions,omitempty"`
 	Steps          []Step    `json:"steps,omitempty"`
 	Tables         []Table   `json:"tables,omitempty"`
+	// Outlook means that the question was what will cause trouble: it was not looked whether there is any.
+	Outlook bool `json:"outlook,omitempty"`
 }
 
 // Healthy reports that no trouble was found and nothing that could hide one was left unread.
@@ -72,7 +74,7 @@ func assemble(d Diagnosis, r Result, t Target, at time.Time) Report {
 		Causes: []Finding{}, Contributing: []Finding{}, Symptoms: []Finding{},
 		Passed: list(r.Passed), Gaps: mergeGaps(r.Gaps), Fixes: list(r.Fixes), Refused: list(r.Refused),
 		Timeline: list(r.Timeline), Prevention: list(r.Prevention),
-		Contradictions: r.Contradictions, Steps: r.Steps, Tables: r.Tables,
+		Contradictions: r.Contradictions, Steps: r.Steps, Tables: r.Tables, Outlook: d.Outlook,
 	}
 	if rep.Target.Namespace == "" {
 		rep.Target.Namespace = r.Namespace

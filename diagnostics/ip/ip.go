@@ -17,6 +17,7 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 		"list nodes", "list pods", "list events", "list daemonsets.apps", "list eniconfigs.crd.k8s.amazonaws.com",
 		"ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces", "ec2:GetSubnetCidrReservations", "ec2:DescribeInstanceTypes", "eks:DescribeCluster", "eks:DescribeAddon",
 	},
+	Outlook: true,
 	Causes:  []string{"subnet-low", "surge-short", "prefixes-low", "slots-full", "agent-errors"},
 	Collect: collect,
 	Analyze: analyze,

@@ -61,10 +61,14 @@ type Fact struct {
 // Outline arranges a report in reading order. Sections with nothing to say are left out, except those whose silence
 // could be taken for good news: causes, fixes and what was checked always speak.
 func Outline(r diagnostics.Report) []Section {
+	contributing := "Contributing factors"
+	if r.Outlook { // it is not said that there is trouble to which they contribute
+		contributing = "What was found"
+	}
 	out := []Section{
 		steps(r),
 		causes(r),
-		findings(Contributing, "Contributing factors", r.Contributing),
+		findings(Contributing, contributing, r.Contributing),
 		findings(Symptoms, "Symptoms, explained by the root cause", r.Symptoms),
 		{Kind: Contradictions, Title: "What does not fit", Items: texts(r.Contradictions)},
 	}
@@ -100,7 +104,7 @@ func causes(r diagnostics.Report) Section {
 	switch {
 	case len(r.Causes) > 1:
 		title = "Root causes"
-	case len(r.Causes) == 0 && StateOf(r) == Healthy:
+	case len(r.Causes) == 0 && (r.Outlook || StateOf(r) == Healthy):
 		title = "Verdict"
 	}
 	s := findings(Causes, title, r.Causes)

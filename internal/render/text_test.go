@@ -115,6 +115,24 @@ func TestStateOf(t *testing.T) {
 	}
 }
 
+// A question about what will cause trouble is not answered with whether there is any: nobody looked.
+func TestVerdictOfAnOutlook(t *testing.T) {
+	r := diagnostics.Report{Outlook: true, Passed: []diagnostics.Passed{{Summary: "x"}}}
+	if got, want := render.Verdict(r), "nothing found that would cause trouble, 1 check in order"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.Severity, r.Contributing = "P3", []diagnostics.Finding{{Confidence: diagnostics.Confirmed}}
+	if got, want := render.Verdict(r), "1 thing found that causes trouble sooner or later"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.Contributing = append(r.Contributing, r.Contributing[0])
+	for _, s := range render.Outline(r) {
+		if s.Title == "Root cause" || s.Title == "Contributing factors" || strings.Contains(s.Note, "no trouble") {
+			t.Errorf("section %q: %s", s.Title, s.Note)
+		}
+	}
+}
+
 func TestJSONIsTheReport(t *testing.T) {
 	want, err := os.ReadFile("testdata/hostile.json")
 	if err != nil {

@@ -44,6 +44,9 @@ func Verdict(r diagnostics.Report) string {
 		}
 		return fmt.Sprintf("%d root causes found, the first %s", len(r.Causes), r.Causes[0].Confidence)
 	case Latent:
+		if r.Outlook {
+			return count(len(r.Contributing), "thing found that causes", "things found that cause") + " trouble sooner or later"
+		}
 		return "no trouble now, but " + count(len(r.Contributing), "thing", "things") + " that will cause some"
 	case Undecided:
 		return "not decided: reads that would decide were not possible"
@@ -52,6 +55,9 @@ func Verdict(r diagnostics.Report) string {
 			return "no trouble found, but nothing was checked either"
 		}
 		return "cause unknown: none of the causes that netdiag knows fits"
+	}
+	if r.Outlook {
+		return "nothing found that would cause trouble, " + count(len(r.Passed), "check", "checks") + " in order"
 	}
 	return "no trouble found, " + count(len(r.Passed), "check", "checks") + " in order"
 }
