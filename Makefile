@@ -38,6 +38,8 @@ GOARCH ?= $(shell $(GO) env GOARCH)
 .PHONY: release-binary
 release-binary: ## Build bot as a release does: GOARCH=arm64
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=true -ldflags="-s -w -buildid=" -o $(BIN)/linux-$(GOARCH)/bot ./cmd/bot
+	@$(GO) version -m $(BIN)/linux-$(GOARCH)/bot | grep -q vcs.revision= || \
+	  echo "$(BIN)/linux-$(GOARCH)/bot names no commit, so it is not what a release has: Go reads that from a clone alone, not from a worktree or an archive"
 
 .PHONY: sbom
 sbom: release-binary ## Write the parts list of that program as CycloneDX
