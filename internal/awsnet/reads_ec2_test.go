@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/awsnet"
 	"github.com/netdiag/netdiag/internal/vpc"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
-func readEC2(t *testing.T, w *world.World, r reader) {
+func readEC2(t *testing.T, w *world.World, r *awsnet.Reader) {
 	ctx := context.Background()
 	vpcs, _ := recorded(t, w, "ec2", "Vpcs")
 	subnets, _ := recorded(t, w, "ec2", "Subnets")

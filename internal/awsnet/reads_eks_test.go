@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netdiag/netdiag/internal/awsnet"
 	"github.com/netdiag/netdiag/internal/eks"
 	"github.com/netdiag/netdiag/internal/trail"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
-func readEKS(t *testing.T, w *world.World, r reader) {
+func readEKS(t *testing.T, w *world.World, r *awsnet.Reader) {
 	ctx := context.Background()
 	clusters, _ := recorded(t, w, "eks", "Clusters")
 	for _, want := range clusters {
@@ -65,7 +66,7 @@ func readEKS(t *testing.T, w *world.World, r reader) {
 	}
 }
 
-func readWitnesses(t *testing.T, w *world.World, r reader) {
+func readWitnesses(t *testing.T, w *world.World, r *awsnet.Reader) {
 	ctx := context.Background()
 	from, to := w.Meta.Now.Add(-30*24*time.Hour), w.Meta.Now.Add(time.Hour)
 	metrics, ok := recorded(t, w, "cloudwatch", "Metrics")

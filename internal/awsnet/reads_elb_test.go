@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/netdiag/netdiag/internal/awsnet"
 	"github.com/netdiag/netdiag/internal/elb"
 	"github.com/netdiag/netdiag/internal/world"
 )
 
-func readELB(t *testing.T, w *world.World, r reader) {
+func readELB(t *testing.T, w *world.World, r *awsnet.Reader) {
 	ctx := context.Background()
 	lbs, ok := recorded(t, w, "elbv2", "LoadBalancers")
 	read, err := r.LoadBalancers(ctx)

@@ -106,21 +106,6 @@ func readWorld(t *testing.T, w *world.World, o simaws.Options) {
 	t.Run("witnesses", func(t *testing.T) { readWitnesses(t, w, r) })
 }
 
-type reader interface {
-	diagnostics.Network
-	diagnostics.Interfaces
-	diagnostics.Firewalls
-	diagnostics.Routing
-	diagnostics.Instances
-	diagnostics.LoadBalancers
-	diagnostics.TargetGroups
-	diagnostics.Tags
-	diagnostics.Clusters
-	diagnostics.Nodegroups
-	diagnostics.Metrics
-	diagnostics.Audit
-}
-
 func isAbsent(t *testing.T, permission string, err error) {
 	t.Helper()
 	var re *diagnostics.ReadError
