@@ -9,9 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -102,25 +100,11 @@ func runMeasured(ctx context.Context, bot string, args, env []string) (diagnosti
 	c.Env = env
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
-	if err := c.Start(); err != nil {
+	most, err := diagtest.Peak(c)
+	if c.ProcessState == nil { // it never ran
 		return r, 0, 0, err
 	}
-	ended, peak := make(chan struct{}), make(chan int)
-	go func() {
-		most := 0
-		for {
-			select {
-			case <-ended:
-				peak <- most
-				return
-			case <-time.After(2 * time.Millisecond):
-				most = max(most, highWater(c.Process.Pid))
-			}
-		}
-	}()
-	err := c.Wait()
-	close(ended)
-	most, busy := <-peak, c.ProcessState.UserTime()+c.ProcessState.SystemTime()
+	busy := c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 	if err != nil {
 		return r, busy, most, fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
 	}
@@ -128,27 +112,6 @@ func runMeasured(ctx context.Context, bot string, args, env []string) (diagnosti
 		return r, busy, most, errors.New("its standard output is no report: " + err.Error())
 	}
 	return r, busy, most, nil
-}
-
-// highWater is the most memory that a process has had so far (VmHWM), in MiB, rounded up; 0 where the system doesn't tell.
-// What the system tells of a process that has ended counts its parent too, and is of no use.
-func highWater(pid int) int { return statusMiB(pid, "VmHWM:") }
-
-// statusMiB reads a line of /proc/[pid]/status in MiB, rounded up; 0 where the system doesn't tell.
-func statusMiB(pid int, what string) int {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, what); ok {
-			kb, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")))
-			if err == nil {
-				return (kb + 1023) / 1024
-			}
-		}
-	}
-	return 0
 }
 
 // tellFleets writes the table of the generated clusters.

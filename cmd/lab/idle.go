@@ -159,7 +159,7 @@ func atRest(ctx context.Context, pid int, each time.Duration) (rest, error) {
 		if err := pause(ctx, min(time.Until(until), time.Second)); err != nil {
 			return rest{}, err
 		}
-		out.memory = max(out.memory, statusMiB(pid, "VmRSS:"))
+		out.memory = max(out.memory, diagtest.Memory(pid, "VmRSS"))
 	}
 	now, err := processorTime(pid)
 	out.busy = now - began
