@@ -75,6 +75,16 @@ func TestApprovedIsAppliedOnceAndVerified(t *testing.T) {
 	})
 }
 
+// Where nothing that was found is a cause, what is left of it is nothing new: success doesn't wait for that to go.
+func TestWhatOnlyContributesIsResolvedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t, &cluster{mild: true}, 1, nil)
+		if took := r.Status.Finished.Sub(r.Status.Applied); r.Status.Phase != casebook.Succeeded || took > 30*time.Second || strings.Contains(r.Status.Outcome, "something else") {
+			t.Errorf("%s %s after the change: %s", r.Status.Phase, took, r.Status.Outcome)
+		}
+	})
+}
+
 func TestTheWorldMovedOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		disturb func(*cluster)

@@ -117,7 +117,8 @@ func judge(r, before diagnostics.Report, resolves []string) view {
 			v.unsure = append(v.unsure, g.Permission)
 		}
 	}
-	if len(r.Causes) == 0 && r.Severity != "" {
+	as := len(before.Causes) == 0 && before.Severity == r.Severity // what is left may only contribute, as what was found
+	if len(r.Causes) == 0 && r.Severity != "" && !as {
 		v.other = append(v.other, "trouble without a name")
 	}
 	for _, f := range r.Causes {

@@ -46,6 +46,7 @@ type cluster struct {
 	refuse  error         // what Apply answers instead of doing anything
 	drift   int           // port that the fix proposes instead; 0: the approved one
 	healthy bool          // the trouble went away by itself
+	mild    bool          // all that is found only contributes, and there is more of it than the fix is for
 	latent  bool          // nobody is hurt, and no fix is known, but what was found is still there
 	deny    error         // of DryRun
 	next    string        // a cause that shows once the first is gone
@@ -151,6 +152,10 @@ func (c *cluster) Diagnose(ctx context.Context, diagnosis string, t diagnostics.
 	case c.next != "":
 		r.Summary, r.Impact = "targets answer 404 on /health", "3 of 3 targets answer 404"
 		add(c.next, "tg-1")
+	}
+	if c.mild {
+		add("alb/lb.fail-open", "tg-1")
+		r.Causes, r.Contributing, r.Severity = nil, r.Causes, "P3"
 	}
 	return r, nil
 }
