@@ -43,8 +43,12 @@ type room struct {
 	prefixes bool
 	blocks   int // whole /28 that are free at most, where prefixes are delegated
 	need     cni.Growth
-	trend    vpc.Trend
-	known    bool // the trend is
+	// beside lists subnets of the zone in which the CNI may make further interfaces of the nodes here; more and moreBlocks are what
+	// these have free, addresses and whole /28.
+	beside           []string
+	more, moreBlocks int
+	trend            vpc.Trend
+	known            bool // the trend is
 }
 
 func analyze(s Snapshot) diagnostics.Result {
@@ -82,6 +86,7 @@ func (a *analysis) reckon() {
 		r.trend, r.known = vpc.NewTrend(append(slices.Clone(s.Past), vpc.Sample{At: a.s.At, Available: s.Available}), a.s.At)
 		a.all = append(a.all, r)
 	}
+	a.besides()
 	for _, r := range a.all {
 		if t := a.s.Target.Name; t == "" || t == r.ID || t == r.Zone {
 			a.rooms = append(a.rooms, r)
@@ -100,12 +105,50 @@ func (r room) share() int {
 
 func (r room) name() string { return "subnet " + r.ID + " in " + r.Zone }
 
-// want is what one surge takes, and have what there is of it: whole /28 where prefixes are delegated, else addresses.
-func (r room) want() (want, have int) {
-	if r.prefixes {
-		return r.need.Prefixes, r.blocks
+// besides adds to each subnet those of its zone that a tag gives to pods: the first interface of a node stays where it is, and the
+// CNI makes the others where there is room.
+func (a *analysis) besides() {
+	setup := a.s.setup()
+	if a.s.Driver == nil || a.settings.CustomNetworking || !a.settings.SubnetDiscovery || !setup.Since(18, 3) {
+		return
 	}
-	return r.need.Total(), r.free
+	for n := range a.all {
+		r := &a.all[n]
+		for _, o := range a.all {
+			if o.ID != r.ID && o.Zone == r.Zone && o.free > 0 && setup.Discovered(o.Subnet.Subnet) {
+				r.beside = append(r.beside, o.ID)
+				r.more, r.moreBlocks = r.more+o.free, r.moreBlocks+o.blocks
+			}
+		}
+	}
+}
+
+// want is what one surge takes, and have what there is of it: whole /28 where prefixes are delegated, else addresses. Without an
+// address here for each of its nodes, nothing beside helps.
+func (r room) want() (want, have int) {
+	switch {
+	case r.prefixes:
+		return r.need.Prefixes, r.blocks + r.moreBlocks
+	case r.free < surge:
+		return r.need.Total(), r.free
+	}
+	return r.need.Total(), r.free + r.more
+}
+
+// asideBlocks says what whole /28 subnets beside have; empty where there are none.
+func (r room) asideBlocks() string {
+	if len(r.beside) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %s beside it %d", strings.Join(r.beside, ", "), r.moreBlocks)
+}
+
+// aside says what subnets beside have; empty where there are none.
+func (r room) aside() string {
+	if len(r.beside) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and %s beside it %d", strings.Join(r.beside, ", "), r.more)
 }
 
 func (a *analysis) find(id, subject string, c diagnostics.Confidence, weight int, affects []string, evidence []diagnostics.Evidence, summary string, args ...any) {
@@ -139,7 +182,7 @@ func (a *analysis) surge(r room) {
 		return
 	}
 	a.find("surge-short", r.ID, diagnostics.Confirmed, 60, nil, []diagnostics.Evidence{r.evidence(), r.typicalEvidence()},
-		"%s has %d addresses free, and %d further nodes like %s take %d: %d are missing for one surge", r.name(), have, surge, r.those(), want, want-have)
+		"%s has %d addresses free%s, and %d further nodes like %s take %d: %d are missing for one surge", r.name(), r.free, r.aside(), surge, r.those(), want, want-have)
 }
 
 // fewPrefixes reports that whole /28 run out while the CNI asks for nothing else.
@@ -161,7 +204,7 @@ func (a *analysis) prefixes(r room) {
 		why = fmt.Sprintf("less than %d %% of the %d that it had when it was empty", Low, clean)
 	}
 	a.find("prefixes-low", r.ID, diagnostics.Confirmed, 70, nil, []diagnostics.Evidence{r.blockEvidence(), r.typicalEvidence()},
-		"%s has at most %d whole /28 free, although %d addresses are: %s", r.name(), have, r.free, why)
+		"%s has at most %d whole /28 free, although %d addresses are%s: %s", r.name(), r.blocks, r.free, r.asideBlocks(), why)
 }
 
 // slots finds nodes that have no address for a further pod and can get none, whatever the subnets have.

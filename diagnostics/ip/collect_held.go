@@ -62,6 +62,7 @@ func (c *collector) second(outer context.Context) (full []node, err error) {
 		return nil, err
 	}
 	c.hold(interfaces)
+	c.s.Tenant = c.s.setup().OtherCluster(c.subnets, interfaces)
 	for n := range c.s.Subnets {
 		c.sum(&c.s.Subnets[n], interfaces, reservations[n])
 	}

@@ -20,7 +20,7 @@ const (
 	mostShort  = 6    // subnets that are short of which it is read what would help
 	fewNodes   = 16   // nodes whose pods are asked for one by one; of more, all pods are read page by page
 	mostPaged  = 1000 // nodes of a cluster whose pods are all read: in a larger one that takes longer than anybody waits,
-	mostListed = 40   // and the pods of so many nodes are asked for, those that have the most addresses attached first
+	mostListed = 40   // and the pods of so many nodes are asked for, those included that are full; those with the most addresses first
 )
 
 // using is what the pods of a node use.
@@ -55,6 +55,20 @@ func (c *collector) fourth(outer context.Context) error {
 		c.s.Addon, err = c.in.Clusters.Addon(ctx, c.s.Target.Cluster, "vpc-cni")
 		return err
 	})
+	if c.s.Cluster != nil && c.s.Cluster.VPC != "" {
+		c.s.Every = c.subnets
+		g.Read("", func() error {
+			v, err := c.in.Network.VPC(ctx, c.s.Cluster.VPC)
+			if err == nil {
+				c.s.VPC = &v
+			}
+			return err
+		})
+		g.Read("", func() (err error) {
+			c.s.Tables, err = c.in.Routing.RouteTables(ctx, c.s.Cluster.VPC)
+			return err
+		})
+	}
 	pods := c.inQuestion(short)
 	c.count(ctx, g, pods)
 	if err := g.Wait(); err != nil {
@@ -64,6 +78,7 @@ func (c *collector) fourth(outer context.Context) error {
 		c.attached(&c.s.Subnets[n])
 	}
 	for _, s := range short {
+		c.able(s)
 		c.keep(s, pods)
 	}
 	return nil
@@ -95,7 +110,7 @@ func (c *collector) inQuestion(short []*Subnet) map[string]*using {
 	}
 	if c.s.Nodes > mostPaged {
 		slices.SortStableFunc(in, func(a, b node) int { return c.held[b.instance].attached - c.held[a.instance].attached })
-		in = in[:min(len(in), mostListed)]
+		in = in[:min(len(in), max(mostListed-len(c.s.Full), fewNodes))]
 	}
 	out := map[string]*using{}
 	for _, n := range in {
@@ -174,6 +189,28 @@ func (c *collector) keep(s *Subnet, pods map[string]*using) {
 		s.Kept = append(s.Kept, alike[key])
 	}
 	s.Counted = true
+}
+
+// able counts the nodes of a subnet to which another interface can be attached.
+func (c *collector) able(s *Subnet) {
+	for _, n := range c.nodes {
+		held := c.held[n.instance]
+		if held == nil || held.in[s.ID].Nodes == 0 || n.foreign {
+			continue
+		}
+		limits, known := awsnode.LimitsOf(c.types, n.Type)
+		most := limits.Interfaces
+		if c.settings.MaxENI > 0 {
+			most = min(most, c.settings.MaxENI)
+		}
+		if most -= held.taken; !known || held.members == 0 {
+			continue
+		}
+		s.Places = max(s.Places, most)
+		if held.members < most {
+			s.Able++
+		}
+	}
 }
 
 // attached counts the nodes whose pods may get addresses in a subnet by how many they have attached.

@@ -24,6 +24,8 @@ func (a *analysis) gaps() {
 		"list events":                           {"events: whether the CNI complains is not known", []string{"agent-errors"}},
 		"ec2:GetSubnetCidrReservations":         {"subnet reservations: the count of free /28 may be off", nil},
 		"ec2:DescribeInstanceTypes":             {"instance types: limits are from a table", nil},
+		"ec2:DescribeVpcs":                      {"the VPC: unused blocks are not known", nil},
+		"ec2:DescribeRouteTables":               {"route tables: whether subnets have the same way out is not known", nil},
 		"eks:DescribeAddon":                     {"add-ons: the owner of the CNI's settings is not known", nil},
 	}
 	how := map[string]string{diagnostics.Denied: "may not be read", diagnostics.Throttled: "was throttled", diagnostics.Timeout: "did not answer in time", diagnostics.Absent: "is not there"}

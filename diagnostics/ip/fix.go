@@ -13,6 +13,7 @@ func (a *analysis) fixes() {
 		return
 	}
 	a.fixWarmPool()
+	a.fixFurther()
 }
 
 // offer adds a fix of those of pending, which mends the same things.
@@ -21,6 +22,12 @@ func (a *analysis) offer(id string, f diagnostics.Fix) {
 	f.Risk = diagnostics.FixByID(f.ID).Risk
 	if f.Owner == "" {
 		f.Owner = "none"
+	}
+	for n := range a.res.Fixes {
+		if o := &a.res.Fixes[n]; o.ID == f.ID && o.Title == f.Title { // one subnet beside two that are short
+			o.Resolves = append(o.Resolves, f.Resolves...)
+			return
+		}
 	}
 	a.res.Fixes = append(a.res.Fixes, f)
 }

@@ -15,7 +15,8 @@ var Diagnosis = diagnostics.Define(diagnostics.Spec[Snapshot]{
 	Name: "ip", Doc: doc, Usage: "[subnet | zone]",
 	Reads: []string{
 		"list nodes", "list pods", "list events", "list daemonsets.apps", "list eniconfigs.crd.k8s.amazonaws.com",
-		"ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces", "ec2:GetSubnetCidrReservations", "ec2:DescribeInstanceTypes", "eks:DescribeCluster", "eks:DescribeAddon",
+		"ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces", "ec2:GetSubnetCidrReservations", "ec2:DescribeInstanceTypes",
+		"ec2:DescribeVpcs", "ec2:DescribeRouteTables", "eks:DescribeCluster", "eks:DescribeAddon",
 	},
 	Outlook: true,
 	Causes:  []string{"subnet-low", "surge-short", "prefixes-low", "slots-full", "agent-errors"},

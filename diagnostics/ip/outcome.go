@@ -36,7 +36,11 @@ func (r room) outcome(plan *cni.WarmPlan, now cni.Settings) outcome {
 	}
 	slices.Sort(each)
 	o.surge = surge * each[len(each)/2]
-	o.stays, o.runs = 100*o.then < Low*r.usable, o.then < o.surge
+	have := o.then
+	if o.then >= surge {
+		have += r.more
+	}
+	o.stays, o.runs = 100*o.then < Low*r.usable, have < o.surge
 	return o
 }
 
@@ -62,7 +66,7 @@ func (o outcome) missing(all bool) int {
 		n = max(n, (Low*o.usable+99)/100-o.free)
 	}
 	if o.surges() && (all || !o.runs) {
-		n = max(n, o.surge-o.free)
+		n = max(n, o.surge-o.free-o.more, surge-o.free)
 	}
 	return max(n, 1)
 }

@@ -21,6 +21,12 @@ type Snapshot struct {
 	Addon   *eks.Addon         `json:"addon,omitempty"`  // vpc-cni, read where a subnet is short; nil where it isn't an EKS add-on
 	Subnets []Subnet           `json:"subnets,omitempty"`
 	Nodes   int                `json:"nodes"` // of the cluster, without those of Fargate
+	// VPC, Every and Tables are read where a subnet is short: the blocks of the VPC, all its subnets and route tables. Tenant is another
+	// cluster that has something in it; empty where none is seen.
+	VPC    *vpc.VPC         `json:"vpc,omitempty"`
+	Every  []vpc.Subnet     `json:"every,omitempty"`
+	Tables []vpc.RouteTable `json:"tables,omitempty"`
+	Tenant string           `json:"tenant,omitempty"`
 	// Full are the nodes whose interfaces hold as many addresses as they can, sorted by name; Uncounted more are as full, and it
 	// was not counted how many pods use them.
 	Full      []Node  `json:"full,omitempty"`
@@ -48,6 +54,10 @@ type Subnet struct {
 	Kept      []Holding `json:"kept,omitempty"`
 	Counted   bool      `json:"counted,omitempty"`   // it was read
 	Uncounted int       `json:"uncounted,omitempty"` // nodes that hold addresses here of which it isn't known what pods use
+	// Able is how many of the nodes with addresses here have a place for another interface, and Places how many interfaces one of them
+	// may have at most; read where the subnet is short.
+	Able   int `json:"able,omitempty"`
+	Places int `json:"places,omitempty"`
 	// Attached counts nodes whose pods may get addresses here by how many they have attached; read where any subnet is short.
 	Attached map[int]int `json:"attached,omitempty"`
 }

@@ -56,7 +56,8 @@ func madeForPods(w *world.World) {
 		}
 	}
 	further := maps.Clone(subnets[0])
-	further["SubnetId"], further["CidrBlock"], further["AvailableIpAddressCount"], further["Tags"] = "subnet-0c0c0c0c0c0c0c0c0", "10.40.3.0/24", 251, []any{}
+	parts := strings.Split(further["CidrBlock"].(string), ".")
+	further["SubnetId"], further["CidrBlock"], further["AvailableIpAddressCount"], further["Tags"] = "subnet-0c0c0c0c0c0c0c0c0", parts[0]+"."+parts[1]+".200.0/24", 251, []any{}
 	subnets = append(subnets, further)
 	tables[0]["Associations"] = append(tables[0]["Associations"].([]any), map[string]any{"RouteTableId": tables[0]["RouteTableId"], "SubnetId": further["SubnetId"]})
 	for list, from := range map[string]any{"Subnets": subnets, "RouteTables": tables} {
@@ -66,6 +67,22 @@ func madeForPods(w *world.World) {
 		}
 		w.AWS["ec2"][list] = raw
 	}
+}
+
+// nearlyFull leaves the subnet beside that one a few addresses, and asks how much room there is.
+func nearlyFull(w *world.World) {
+	madeForPods(w)
+	w.Meta.Ask = "ip"
+	var subnets []map[string]any
+	if err := json.Unmarshal(w.AWS["ec2"]["Subnets"], &subnets); err != nil {
+		panic(err) // the world was loaded
+	}
+	subnets[0]["AvailableIpAddressCount"] = 5
+	raw, err := json.Marshal(subnets)
+	if err != nil {
+		panic(err) // it came as JSON
+	}
+	w.AWS["ec2"]["Subnets"] = raw
 }
 
 // carry is a fix that can be carried out in a world.
@@ -94,6 +111,7 @@ var carried = []carry{
 	{"one more code that counts as healthy", "own/alb/hc-codes-no-content", "alb/set-success-codes", "Annotate", nil},
 	{"interfaces that nodes left behind", "public/pending-s17-leaked-enis", "pending/delete-leaked-enis", "DeleteInterfaces", nil},
 	{"a subnet that was made for pods and has no tag", "own/pending/subnet-full", "pending/add-pod-subnet", "Tag", madeForPods},
+	{"a subnet that was made for pods, before they wait", "own/pending/subnet-full", "pending/add-pod-subnet", "Tag", nearlyFull},
 	{"the cluster's tag on one group of the node only", "public/alb-s04-tag-ambiguous", "alb/tag-security-group", "Tag", nil},
 }
 
