@@ -69,9 +69,12 @@ check: fmt lint test ## What a change must pass
 fmt: ## Format
 	gofmt -l -w cmd deploy diagnostics e2e handlers internal
 
+LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
 .PHONY: lint
 lint: ## Lint (golangci-lint, built from its Go module)
-	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+	$(LINT)
+	cd deploy/check && $(LINT)
+	cd e2e/render && $(LINT)
 
 .PHONY: generate
 generate: ## Write what is generated: the catalogue of causes and fixes; the chart's roles, the read policy; settings, causes, permissions and metrics of docs/

@@ -63,8 +63,7 @@ func run(t *testing.T, name string, args ...string) []byte {
 
 // tell is an error with what the command wrote about it.
 func tell(cmd *exec.Cmd, err error) error {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		err = errors.New(err.Error() + ": " + string(exit.Stderr))
 	}
 	return errors.New(strings.Join(cmd.Args, " ") + ": " + err.Error())
