@@ -55,6 +55,9 @@ func TestFurtherSubnet(t *testing.T) {
 		}, resolves: []string{"ip/surge-short subnet-0000000a"}, needs: 20, says: "aws ec2 create-tags --resources subnet-0000000b"},
 		{name: "another cluster is there", s: beside(60, 3, 40), edit: func(s *Snapshot) { s.Tenant = "cluster legacy" }, resolves: []string{"ip/surge-short subnet-0000000a"}, needs: 20, says: "cni.networking.k8s.aws/cluster/prod"},
 		{name: "whole blocks", s: prefixes(), resolves: []string{"ip/prefixes-low subnet-0000000a"}, executable: true, needs: 48, says: "further nodes", refused: "0 of its blocks of 16 are free, although 120 addresses are"},
+		{name: "too few whole blocks", s: prefixes(), edit: func(s *Snapshot) {
+			s.Every[1].CIDR, s.Every[1].Available = netip.MustParsePrefix("10.0.1.0/26"), 59
+		}, needs: 48, says: "nothing is in subnet subnet-0000000b", refused: "0 of its blocks"},
 		{name: "an older CNI", s: beside(60, 3, 40), edit: func(s *Snapshot) { s.Driver.Version = "v1.17.1" }, refused: "v1.18.3 is the first"},
 		{name: "discovery is off", s: beside(60, 3, 40), edit: func(s *Snapshot) { s.Driver.Env["ENABLE_SUBNET_DISCOVERY"] = "false" }, refused: "the CNI uses 0"},
 		{name: "the CNI may not look", s: beside(60, 3, 40), edit: func(s *Snapshot) {
