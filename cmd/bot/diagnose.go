@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -54,15 +53,14 @@ lists what it reads. The report goes to standard output, progress to standard er
 	})
 }
 
-// enough is the memory that one run does with in a cluster of 5,000 nodes. Only beyond it garbage is collected more often
-// than usual, which is better than to be stopped for want of memory.
+// enough is the memory that one run does with in a cluster of 5,000 nodes.
 const enough = 128 << 20
 
 // ask connects and answers a question; r, where it isn't nil, listens to what is read. Where there is no answer, the outcome
 // still says about what.
 func (a *access) ask(ctx context.Context, q program.Question, r *record.Recorder) (diagnostics.Outcome, error) {
-	if os.Getenv("GOMEMLIMIT") == "" && r == nil { // a recorder keeps what a run lets go
-		debug.SetMemoryLimit(enough)
+	if r == nil { // a recorder keeps what a run lets go
+		economise(enough)
 	}
 	conn, err := a.connect(ctx, recording(r))
 	if err != nil {

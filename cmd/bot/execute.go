@@ -80,6 +80,7 @@ Exit status: 0 stopped by a signal, or all is well with --check; 1 a fault, whic
 			}
 			defer listening(c.Context(), level, log)()
 			m := meters.New(program.Version())
+			economise(plenty)
 			conn, err := a.connect(c.Context(), metering(m, log))
 			if err != nil {
 				return err

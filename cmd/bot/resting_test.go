@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime/debug"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -31,4 +32,17 @@ func TestResting(t *testing.T) {
 		check(restAfter, 1)
 		check(time.Hour, 1)
 	})
+}
+
+// A limit of memory is ours only where the environment gives none.
+func TestEconomise(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	t.Setenv("GOMEMLIMIT", "")
+	economise(1 << 40)
+	t.Setenv("GOMEMLIMIT", "2TiB")
+	economise(1 << 39)
+	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
+		t.Errorf("the limit is %d bytes", got)
+	}
 }

@@ -88,6 +88,7 @@ func (a *access) settings(file string, given func(flag string) bool) (settings, 
 }
 
 func (s settings) serve(ctx context.Context) error {
+	economise(plenty)
 	level := levelOf(s.Operation)
 	log, err := logger(level)
 	if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,9 +31,10 @@ func idleCommand() *cobra.Command {
 	var each time.Duration
 	c := &cobra.Command{
 		Use:   "idle BOT",
-		Short: "Say what bot serve takes while nobody asks anything",
+		Short: "Say what bot serve takes while nobody asks anything, and while it watches",
 		Long: `Say how much memory and CPU bot serve takes while nobody asks anything: after its start, and again after one question. It
-is a process of its own, on a simulated cluster of 50 nodes, with its records there, and a simulated Slack.
+is a process of its own, on a simulated cluster of 50 nodes, with its records there, and a simulated Slack. Then how much
+another one takes that looks for early warnings in a cluster of 5,000 nodes, opens threads, and answers a question meanwhile.
 
 Exit status: 0 it was measured; 1 it could not be; 2 wrong command line.`,
 		Example: "  make idle    # writes the section of docs/performance.md",
@@ -45,8 +44,12 @@ Exit status: 0 it was measured; 1 it could not be; 2 wrong command line.`,
 			if err != nil {
 				return err
 			}
+			w, err := measureWatch(c.Context(), args[0], 5000, 1+int(each/lookEvery))
+			if err != nil {
+				return err
+			}
 			var text strings.Builder
-			tellIdle(&text, rests, each)
+			tellIdle(&text, rests, each, w)
 			if performance == "" {
 				_, err = fmt.Fprint(c.OutOrStdout(), text.String())
 				return err
@@ -70,56 +73,12 @@ type rest struct {
 const asker, asked = "U0IDLE001", "C0IDLE001"
 
 // measureIdle lets bot serve rest for a time after its start, has it answer one question, and lets it rest again.
-func measureIdle(ctx context.Context, bot string, each time.Duration) ([]rest, error) {
-	served, err := diagtest.ServeFleet(fleet.New(50, fleetStuck, time.Now()))
-	if err != nil {
-		return nil, err
-	}
-	defer served.Close()
-	workspace := slack.New(slack.Options{
-		AppToken: appToken, BotToken: botToken, Team: slack.Team{ID: team}, Users: []slack.User{{ID: asker, Name: "maya"}},
-		Channels: []slack.Channel{{ID: asked, Name: "ops"}}, App: slack.App{Commands: []slack.Command{{Name: "/netdiag"}}},
+func measureIdle(ctx context.Context, bot string, each time.Duration) (rests []rest, err error) {
+	err = serving(ctx, bot, 50, "", func(ctx context.Context, s scene) (err error) {
+		rests, err = rested(ctx, s.pid, s.workspace, each)
+		return err
 	})
-	defer workspace.Close()
-	api, stop, err := diagtest.Listen(workspace)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	dir, err := os.MkdirTemp("", "netdiag-idle-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	c, err := serveCommand(ctx, bot, served, api, dir)
-	if err != nil {
-		return nil, err
-	}
-	var log bytes.Buffer
-	c.Stderr = &log
-	if err := c.Start(); err != nil {
-		return nil, err
-	}
-	running, gone := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { // ends with the program
-		defer gone()
-		ended <- c.Wait()
-	}()
-	rests, err := rested(running, c.Process.Pid, workspace, each)
-	if err != nil {
-		err = errors.Join(err, c.Process.Kill())
-	} else {
-		err = c.Process.Signal(syscall.SIGTERM)
-	}
-	last := <-ended
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("%s serve: %w: %s", bot, err, bytes.TrimSpace(log.Bytes()))
-	case last != nil:
-		return nil, fmt.Errorf("%s serve: %w", bot, last)
-	}
-	return rests, nil
+	return rests, err
 }
 
 // rested watches the process of that id rest, answer, and rest.
@@ -193,11 +152,12 @@ func processorTime(pid int) (time.Duration, error) {
 }
 
 // tellIdle writes the section of docs/performance.md about rest.
-func tellIdle(w io.Writer, rests []rest, each time.Duration) {
-	fmt.Fprintf(w, "## At rest\n\nWritten by `make idle`. `bot serve`, a process of its own, while nobody asks anything, for %v each: on a simulated cluster of 50 nodes that also has\n"+
+func tellIdle(w io.Writer, rests []rest, each time.Duration, v vigil) {
+	fmt.Fprintf(w, "## At rest, and watching\n\nWritten by `make idle`. `bot serve`, a process of its own, while nobody asks anything, for %v each: on a simulated cluster of 50 nodes that also has\n"+
 		"its records, with two connections to a simulated Slack (%s/%s, %s). Memory is the most that was resident at any second. The aims are %d MiB and %d m.\n\n| at rest | memory | CPU |\n| --- | --- | --- |\n",
 		each, runtime.GOOS, runtime.GOARCH, runtime.Version(), idleMemory, idleCPU)
 	for _, r := range rests {
 		fmt.Fprintf(w, "| %s | %d MiB | %.1f m |\n", r.when, r.memory, 1000*r.busy.Seconds()/each.Seconds())
 	}
+	tellWatch(w, v)
 }

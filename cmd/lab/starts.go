@@ -77,7 +77,7 @@ func startServe(ctx context.Context, bot string, served *diagtest.Served) (healt
 		return 0, 0, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	c, err := serveCommand(ctx, bot, served, api, dir)
+	c, err := serveCommand(ctx, bot, served, api, dir, "")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -111,10 +111,10 @@ func startServe(ctx context.Context, bot string, served *diagtest.Served) (healt
 	return healthy, listening, err
 }
 
-// serveCommand is bot serve on a served cluster and a Slack workspace, with its files in a folder.
-func serveCommand(ctx context.Context, bot string, served *diagtest.Served, api, dir string) (*exec.Cmd, error) {
+// serveCommand is bot serve on a served cluster and a Slack workspace, with its files in a folder, and more settings as YAML.
+func serveCommand(ctx context.Context, bot string, served *diagtest.Served, api, dir, more string) (*exec.Cmd, error) {
 	settings := filepath.Join(dir, "netdiag.yaml")
-	text := fmt.Sprintf("cluster: %s\nregion: %s\nhealth: 127.0.0.1:0\nslack: {apiURL: %q}\npolicy: {team: %s, askers: [\"*\"]}\n", served.World.Meta.Cluster, served.World.Meta.Region, api+"/api/", team)
+	text := fmt.Sprintf("cluster: %s\nregion: %s\nhealth: 127.0.0.1:0\nslack: {apiURL: %q}\npolicy: {team: %s, askers: [\"*\"]}\n%s", served.World.Meta.Cluster, served.World.Meta.Region, api+"/api/", team, more)
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
