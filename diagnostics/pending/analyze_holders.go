@@ -133,8 +133,9 @@ type warmPlan struct {
 	givers []*pool // nodes that give something
 }
 
-// helps reports that the plan frees what the waiting pods need, interfaces for them included.
-func (w *warmPlan) helps() bool { return w.Gain > 0 && w.Gain >= w.Needs+w.Interfaces }
+// helps reports that the plan frees what the waiting pods need, interfaces for them included, and what nodes take that hold less than
+// the targets ask.
+func (w *warmPlan) helps() bool { return w.Gain > 0 && w.Gain >= w.Needs+w.Interfaces+w.Takes }
 
 // warmPlan finds targets under which the nodes give back enough; nil where targets mean nothing: no CNI to set, prefixes, IPv6.
 func (a *analysis) warmPlan(subnet string) *warmPlan {

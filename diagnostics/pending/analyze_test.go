@@ -304,6 +304,35 @@ func TestWarmPoolFreesWhatIsMissingInTheShortSubnet(t *testing.T) {
 	}
 }
 
+// Targets that most nodes don't reach have them take more than the others give: they are as low as they have to be, or refused.
+func TestWarmPoolTargetsThatNodesGrowTo(t *testing.T) {
+	crowded := func(target string, used, held int) diagnostics.Report {
+		c := newScene(0, 120)
+		c.s.Driver.Env = map[string]string{"WARM_IP_TARGET": target}
+		for k := range 8 {
+			c.node(fmt.Sprintf("m%02d", k), "a", used, held)
+		}
+		c.node("l0", "a", 8, 9, 9)
+		c.node("l1", "a", 8, 9, 9)
+		c.node("n1", "a", 2, 2)
+		c.wait("n1", 2, assignFailed, nil)
+		return c.judged(t)
+	}
+	r := crowded("2", 3, 5) // with 10 in all, as the larger nodes need, eight nodes would take 5 each
+	if fix := r.Fixes[0]; fix.ID != "pending/tune-warm-pool" || fix.Frees != 16 || fix.Action.AddonConfig.Set["MINIMUM_IP_TARGET"] != "5" || !strings.Contains(fix.Proof, "14 are left over then") {
+		t.Errorf("%s frees %d: %q, %s", fix.ID, fix.Frees, fix.Changes, fix.Proof)
+	}
+	r = crowded("1", 3, 4) // two instead of one: each takes one more at least
+	if fix := r.Fixes[0]; fix.ID != "pending/tune-warm-pool" || !strings.Contains(fix.Proof, "up to 8 for nodes that hold fewer than the targets ask; 6 are left over then") {
+		t.Errorf("%s frees %d: %q, %s", fix.ID, fix.Frees, fix.Changes, fix.Proof)
+	}
+	r = crowded("1", 8, 9) // and no larger interface to give anything but one each
+	n := slices.IndexFunc(r.Refused, func(f diagnostics.Refused) bool { return f.ID == "pending/tune-warm-pool" })
+	if n < 0 || slices.Contains(fixIDs(r), "tune-warm-pool") || !strings.Contains(r.Refused[n].Why, "and nodes that hold fewer than the targets ask take up to") {
+		t.Errorf("fixes %v, refused %+v", fixIDs(r), r.Refused)
+	}
+}
+
 // warmScene has twelve nodes that keep ten addresses each, and a new one whose six pods wait.
 func warmScene() *scene {
 	c := newScene(0, 120)

@@ -32,6 +32,9 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 			}
 		}
 		why := fmt.Sprintf("lower warm pool targets free %d addresses in subnet %s, and %s missing: its nodes keep %d ready in all", plan.Gain, f.Subject, areMissing(plan.Needs+plan.Interfaces), plan.Spare)
+		if plan.Takes > 0 {
+			why += fmt.Sprintf(", and nodes that hold fewer than the targets ask take up to %d", plan.Takes)
+		}
 		if elsewhere > 0 {
 			why += fmt.Sprintf("; the %d spare ones of nodes elsewhere belong to other subnets", elsewhere)
 		}
@@ -45,7 +48,10 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 	if plan.Interfaces > 0 {
 		fix.Proof += fmt.Sprintf(", with %d more for new interfaces", plan.Interfaces)
 	}
-	fix.Proof += fmt.Sprintf("; %d are left over then", plan.Gain-plan.Needs-plan.Interfaces)
+	if plan.Takes > 0 {
+		fix.Proof += fmt.Sprintf(", and up to %d for nodes that hold fewer than the targets ask", plan.Takes)
+	}
+	fix.Proof += fmt.Sprintf("; %d are left over then", plan.Gain-plan.Needs-plan.Interfaces-plan.Takes)
 	if plan.Primaries > 0 {
 		fix.Proof += fmt.Sprintf("; up to %d more come back where an interface is emptied and deleted", plan.Primaries)
 	}
