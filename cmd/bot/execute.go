@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/netdiag/netdiag/diagnostics"
 	"github.com/netdiag/netdiag/diagnostics/all"
@@ -193,14 +192,4 @@ func holder() (string, error) {
 		return "", err
 	}
 	return name + "-" + hex.EncodeToString(b), nil
-}
-
-// logger writes what is at least of a level, which may change while the program runs.
-func logger(level zap.AtomicLevel) (*zap.Logger, error) {
-	cfg := zap.NewProductionConfig()
-	cfg.Level = level
-	cfg.Sampling = nil
-	cfg.DisableStacktrace = true
-	cfg.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	return cfg.Build()
 }
