@@ -112,7 +112,7 @@ func demo(fixed *atomic.Bool) slack.Options {
 	o := workspace()
 	o.Channels[0].Topic = "production on call"
 	o.App.Commands = []slack.Command{{Name: "/netdiag", Description: "Diagnose EKS networking", Uses: []slack.Use{
-		{Text: "pending <namespace>", Does: "why pods get no IP address"}, {Text: "alb <ingress>", Does: "why the load balancer answers 5xx"}, {Text: "help", Does: "what it can do"},
+		{Text: "pending <namespace>", Does: "why pods get no IP address"}, {Text: "alb <ingress>", Does: "why the load balancer answers 5xx"}, {Text: "help [topic]", Does: "what it can do"},
 	}}}
 	o.Hints = []string{"/netdiag pending backend", "/netdiag alb api-ingress"}
 	o.Panel = func() slack.Panel {

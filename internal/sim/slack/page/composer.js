@@ -88,9 +88,9 @@ export function composer(ctx, { channel, thread }) {
       return mark();
     }
     const o = options[active];
-    // Enter completes what is half typed, and sends what stands for itself, such as the bare command.
+    // Enter completes what is half typed, and sends what stands for itself, such as the bare command or a question without a name.
     const whole = ctx.workspace.app.commands.some((c) => c.name === box.value.trim());
-    const useful = o?.start ? box.value.length > 1 : o && !whole && o.text.length > box.value.length && o.text.startsWith(box.value);
+    const useful = o?.start ? box.value.length > 1 : o && !whole && o.text.trim().length > box.value.trim().length && o.text.startsWith(box.value);
     if (ev.key === "Tab" && !ev.shiftKey && o) {
       ev.preventDefault();
       return take(active);
