@@ -9,7 +9,7 @@ type Fix struct {
 	// Frees and Needs count addresses (or targets): what the fix gains where the trouble is, and what is missing there.
 	Frees int `json:"frees,omitempty"`
 	Needs int `json:"needs,omitempty"`
-	// Proof says in one sentence with numbers why it helps.
+	// Proof says in one sentence with numbers why it helps; where that differs by place, in a line for each.
 	Proof     string   `json:"proof,omitempty"`
 	Changes   []string `json:"changes"`
 	Owner     string   `json:"owner"` // eks-addon, helm, argocd, flux, terraform, cloudformation, load-balancer-controller, none …

@@ -117,6 +117,9 @@ func (a *analysis) summarize() {
 // impact says what would come of it.
 func (a *analysis) impact() string {
 	var parts []string
+	if without := a.without(); without != "" {
+		parts = append(parts, "pods there have no address now, which pending explains: "+without)
+	}
 	if a.count("subnet-low")+a.count("surge-short")+a.count("prefixes-low") > 0 {
 		parts = append(parts, "a rollout or an update of nodes may leave pods without an address")
 	}
@@ -127,6 +130,21 @@ func (a *analysis) impact() string {
 		parts = append(parts, "new pods on the nodes concerned may not start")
 	}
 	return strings.Join(parts, "; ")
+}
+
+// without says how many pods have no address yet on the nodes of subnets that are short, as far as they were counted.
+func (a *analysis) without() string {
+	var parts []string
+	for _, r := range a.rooms {
+		n := 0
+		for _, h := range r.Kept {
+			n += h.Nodes * h.Waiting
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d on nodes of %s", n, r.name()))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (a *analysis) advice() {

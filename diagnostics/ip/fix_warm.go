@@ -108,7 +108,7 @@ func (a *analysis) refuseWarm(o outcome) {
 		why += fmt.Sprintf("; %d of the %d nodes there were not counted, and may keep more", n, o.Subnet.Nodes)
 	}
 	if n := p.Needs + p.Interfaces; n > 0 {
-		why += fmt.Sprintf("; pods that wait there take %d", n)
+		why += fmt.Sprintf("; %s take %d", waiting(p), n)
 	}
 	a.refuse("tune-warm-pool", "%s", why)
 }
@@ -134,7 +134,7 @@ func (a *analysis) offerWarm(all []outcome) {
 		f.Needs += o.missing(false)
 		proof = append(proof, o.proof())
 	}
-	f.Proof = strings.Join(proof, "; ")
+	f.Proof = strings.Join(proof, "\n") // a subnet a line: an approval shows each whole, or can't be given
 	p := all[0].plan
 	if why := a.s.setup().MinimumAlone(p.Minimum); why != "" {
 		a.refuse("tune-warm-pool", "%s", why)

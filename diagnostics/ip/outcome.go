@@ -114,7 +114,7 @@ func (o outcome) proof() string {
 		text += fmt.Sprintf(", of which up to %d go to nodes that hold fewer than the targets ask", n)
 	}
 	if n := p.Needs + p.Interfaces; n > 0 {
-		text += fmt.Sprintf(", of which %d go to pods that wait there", n)
+		text += fmt.Sprintf(", of which %d go to %s", n, waiting(p))
 	}
 	text += fmt.Sprintf(", and %s missing: %d of %d are free then, %d %%", areMissing(o.missing(false)), o.then, o.usable, 100*o.then/o.usable)
 	switch want, _ := o.want(); {
@@ -142,4 +142,12 @@ func mayTake(attached int, plan *cni.WarmPlan, now cni.Settings) int {
 		return n + 1
 	}
 	return 0
+}
+
+// waiting names what pods that wait take: an interface that is made for them has an address of its own.
+func waiting(p *cni.WarmPlan) string {
+	if p.Interfaces > 0 {
+		return "pods that wait there and new interfaces for them"
+	}
+	return "pods that wait there"
 }

@@ -69,6 +69,7 @@ func TestRoomInSubnets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			approvable(t, out.Report)
 			var got bytes.Buffer
 			if err := markdown.Render(&got, out.Report, markdown.Options{}); err != nil {
 				t.Fatal(err)

@@ -11,7 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/internal/casebook"
 	"github.com/netdiag/netdiag/internal/diagtest"
+	"github.com/netdiag/netdiag/internal/render/slack"
 	"github.com/netdiag/netdiag/internal/world"
 	"github.com/netdiag/netdiag/internal/world/worldtest"
 )
@@ -97,6 +99,18 @@ func judge(t *testing.T, w *world.World, r diagnostics.Report) {
 			t.Errorf("fix %s is executable and has no action", f.ID)
 		case f.Action != nil && f.Action.Validate() != nil:
 			t.Errorf("fix %s: %v", f.ID, f.Action.Validate())
+		}
+	}
+	approvable(t, r)
+}
+
+// approvable wants every fix that the bot would carry out to be short enough for Slack: what isn't shown whole can't be approved there.
+func approvable(t *testing.T, r diagnostics.Report) {
+	t.Helper()
+	for _, f := range r.Fixes {
+		rem := casebook.Remediation{Plan: casebook.Plan{Fix: f, Risk: f.Risk, Question: casebook.Question{Target: r.Target}}}
+		if f.Action != nil && slack.DecisionView(slack.Decision{Remediation: rem, Verdict: casebook.Approve}).Submit == nil {
+			t.Errorf("fix %s is too long to be approved: %d characters of proof, %d changes", f.ID, len(f.Proof), len(f.Changes))
 		}
 	}
 }

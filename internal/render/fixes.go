@@ -40,8 +40,11 @@ func FixItem(f diagnostics.Fix) Item {
 	for _, c := range f.Changes {
 		it.Facts = append(it.Facts, facts("Changes", c)...)
 	}
+	for line := range strings.Lines(f.Proof) {
+		it.Facts = append(it.Facts, facts("Proof", strings.TrimSuffix(line, "\n"))...)
+	}
 	it.Facts = append(it.Facts, facts(
-		"Proof", f.Proof, "Gain", gain(f), "Owner", f.Owner, "Blast radius", f.Blast, "Risk", f.Risk,
+		"Gain", gain(f), "Owner", f.Owner, "Blast radius", f.Blast, "Risk", f.Risk,
 		"Shows within", f.SettlesIn, "Undo", f.Undo, "Carried out", carrier(f),
 	)...)
 	it.Commands = commands(f.Commands...)
