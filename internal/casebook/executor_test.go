@@ -75,6 +75,21 @@ func TestApprovedIsAppliedOnceAndVerified(t *testing.T) {
 	})
 }
 
+// Of much that a fix resolves three are named, and the others counted.
+func TestWhatIsGoneIsCounted(t *testing.T) {
+	for more, want := range map[int]string{
+		0: "Done: " + trouble + " is gone ",
+		1: "Done: " + trouble + ", alb/health.timeout tg-0 are gone ",
+		4: "Done: " + trouble + ", alb/health.timeout tg-0, alb/health.timeout tg-1 and 2 more are gone ",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			if r := run(t, &cluster{more: more}, 1, nil); !strings.HasPrefix(r.Status.Outcome, want) {
+				t.Errorf("%d more: %s", more, r.Status.Outcome)
+			}
+		})
+	}
+}
+
 // Where nothing that was found is a cause, what is left of it is nothing new: success doesn't wait for that to go.
 func TestWhatOnlyContributesIsResolvedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -170,11 +170,14 @@ func effect(r diagnostics.Report) string {
 
 func (e *Executor) succeed(ctx context.Context, h *hold, before diagnostics.Report, v view, now time.Time) error {
 	me := h.record()
-	what := "what it was to resolve"
-	if n := len(me.Plan.Fix.Resolves); n > 0 {
-		what = strings.Join(me.Plan.Fix.Resolves[:min(n, 3)], ", ")
+	what := "what it was to resolve is"
+	switch n := len(me.Plan.Fix.Resolves); {
+	case n == 1:
+		what = me.Plan.Fix.Resolves[0] + " is"
+	case n > 1:
+		what = someOf(me.Plan.Fix.Resolves) + " are"
 	}
-	text := fmt.Sprintf("Done: %s is gone %s after the change.", what, spellTime(now.Sub(me.Status.Applied)))
+	text := fmt.Sprintf("Done: %s gone %s after the change.", what, spellTime(now.Sub(me.Status.Applied)))
 	switch {
 	case len(v.other) > 0:
 		text += fmt.Sprintf(" What is left is something else: %s.", v.report.Summary)
@@ -185,6 +188,16 @@ func (e *Executor) succeed(ctx context.Context, h *hold, before diagnostics.Repo
 		text += " " + v.report.Summary + "."
 	}
 	return h.finish(ctx, Succeeded, text, ending(StepVerified), func(s *RemediationStatus) { s.Watch = watchOf(me, s.Finished) })
+}
+
+// someOf lists three of what was found, and counts the others.
+func someOf(keys []string) string {
+	const most = 3
+	text := strings.Join(keys[:min(len(keys), most)], ", ")
+	if n := len(keys) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
 }
 
 // unfinished says what is so at the deadline, and how to go back.

@@ -162,7 +162,7 @@ func seenNow(r Remediation, report diagnostics.Report, err error) string {
 		}
 	}
 	if len(back) > 0 {
-		return fmt.Sprintf("Back is: %s. %s", strings.Join(back[:min(len(back), 3)], ", "), effectSentence(report))
+		return fmt.Sprintf("Back is: %s. %s", someOf(back), effectSentence(report))
 	}
 	return "The trouble has not come back: " + effectSentence(report)
 }

@@ -46,6 +46,7 @@ type cluster struct {
 	refuse  error         // what Apply answers instead of doing anything
 	drift   int           // port that the fix proposes instead; 0: the approved one
 	healthy bool          // the trouble went away by itself
+	more    int           // further things that the fix resolves
 	mild    bool          // all that is found only contributes, and there is more of it than the fix is for
 	latent  bool          // nobody is hurt, and no fix is known, but what was found is still there
 	deny    error         // of DryRun
@@ -146,6 +147,11 @@ func (c *cluster) Diagnose(ctx context.Context, diagnosis string, t diagnostics.
 			ID: "alb/allow-pod-port", Title: "Allow the port", Risk: "medium", Executable: true, Action: &a, SettlesIn: "1m",
 			Changes: []string{fmt.Sprintf("sg-1: allow tcp %d from sg-2", a.AllowIngress.Port)}, Undo: "revoke the rule", Resolves: []string{trouble},
 		}}
+		for n := range c.more {
+			subject := fmt.Sprintf("tg-%d", n)
+			add("alb/health.timeout", subject)
+			r.Fixes[0].Resolves = append(r.Fixes[0].Resolves, "alb/health.timeout "+subject)
+		}
 	case c.now().Sub(c.since) < c.heals:
 		r.Summary, r.Impact = "targets are being checked", "1 of 3 targets times out"
 		add("alb/lb.initializing", "tg-1")
