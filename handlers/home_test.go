@@ -61,6 +61,7 @@ func TestHome(t *testing.T) {
 	r.clock.advance(time.Minute)
 	r.say(maya, maya, "", "pending secret-plan")
 	r.direct(maya, 0, "root cause found")
+	r.told(2) // and what was posted is noted, without which there is no link
 
 	v := r.home(maya, "pending secret-plan")
 	for _, want := range []string{
