@@ -151,9 +151,9 @@ func (r room) aside() string {
 	return fmt.Sprintf(", and %s beside it %d", strings.Join(r.beside, ", "), r.more)
 }
 
-func (a *analysis) find(id, subject string, c diagnostics.Confidence, weight int, affects []string, evidence []diagnostics.Evidence, summary string, args ...any) {
+func (a *analysis) find(id, subject string, weight int, affects []string, evidence []diagnostics.Evidence, summary string, args ...any) {
 	a.res.Findings = append(a.res.Findings, diagnostics.Finding{
-		ID: "ip/" + id, Subject: subject, Confidence: c, Weight: weight, Affects: affects, Evidence: evidence, Summary: fmt.Sprintf(summary, args...),
+		ID: "ip/" + id, Subject: subject, Confidence: diagnostics.Confirmed, Weight: weight, Affects: affects, Evidence: evidence, Summary: fmt.Sprintf(summary, args...),
 	})
 }
 
@@ -165,7 +165,7 @@ func (a *analysis) low(r room) {
 	if !r.low() {
 		return
 	}
-	a.find("subnet-low", r.ID, diagnostics.Confirmed, 100-r.share(), nil, []diagnostics.Evidence{r.evidence(), r.trendEvidence()},
+	a.find("subnet-low", r.ID, 100-r.share(), nil, []diagnostics.Evidence{r.evidence(), r.trendEvidence()},
 		"%s has %d of %d addresses free, %d %%: less than %d %%", r.name(), r.free, r.usable, r.share(), Low)
 }
 
@@ -181,7 +181,7 @@ func (a *analysis) surge(r room) {
 	if !r.surges() {
 		return
 	}
-	a.find("surge-short", r.ID, diagnostics.Confirmed, 60, nil, []diagnostics.Evidence{r.evidence(), r.typicalEvidence()},
+	a.find("surge-short", r.ID, 60, nil, []diagnostics.Evidence{r.evidence(), r.typicalEvidence()},
 		"%s has %d addresses free%s, and %d further nodes like %s take %d: %d are missing for one surge", r.name(), r.free, r.aside(), surge, r.those(), want, want-have)
 }
 
@@ -203,7 +203,7 @@ func (a *analysis) prefixes(r room) {
 	if have >= want {
 		why = fmt.Sprintf("less than %d %% of the %d that it had when it was empty", Low, clean)
 	}
-	a.find("prefixes-low", r.ID, diagnostics.Confirmed, 70, nil, []diagnostics.Evidence{r.blockEvidence(), r.typicalEvidence()},
+	a.find("prefixes-low", r.ID, 70, nil, []diagnostics.Evidence{r.blockEvidence(), r.typicalEvidence()},
 		"%s has at most %d whole /28 free, although %d addresses are%s: %s", r.name(), r.blocks, r.free, r.asideBlocks(), why)
 }
 
@@ -229,7 +229,7 @@ func (a *analysis) slots() {
 					Source: "ec2:DescribeNetworkInterfaces, list pods", Repeat: "kubectl get pods -A --field-selector spec.nodeName=" + n.Name})
 			}
 		}
-		a.find("slots-full", "nodes in "+zone, diagnostics.Confirmed, 40, names, evidence,
+		a.find("slots-full", "nodes in "+zone, 40, names, evidence,
 			"in %s %s at the limit of interfaces and addresses: a further pod there gets none, whatever the subnets have", zone, areMany(len(nodes), "node"))
 	}
 }
@@ -263,7 +263,7 @@ func (a *analysis) agent() {
 		return
 	}
 	slices.Sort(says)
-	a.find("agent-errors", "daemonset/aws-node", diagnostics.Confirmed, 80, affects, evidence, "the CNI says that it cannot serve pods: %s", strings.Join(says, ", "))
+	a.find("agent-errors", "daemonset/aws-node", 80, affects, evidence, "the CNI says that it cannot serve pods: %s", strings.Join(says, ", "))
 }
 
 // those names the nodes of a subnet.

@@ -191,14 +191,6 @@ func (p *pool) count() {
 	}
 }
 
-func sum(ns []int) int {
-	all := 0
-	for _, n := range ns {
-		all += n
-	}
-	return all
-}
-
 // holds counts every address of the node that could be a pod's, those included of the kind that new pods don't get.
 func (p *pool) holds() int {
 	n := 0
