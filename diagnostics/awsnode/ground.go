@@ -39,6 +39,14 @@ func (w Wanted) nodes() string {
 // ForPods is what giving a subnet to pods means for what runs.
 const ForPods = "running pods stay as they are; new ones may get addresses of another block, which firewalls and security groups that name blocks must know"
 
+// blast is what a further subnet means for the nodes that it is for.
+func (w Wanted) blast() string {
+	if w.Able < w.Nodes {
+		return ForPods + fmt.Sprintf("; %d nodes have no place for a further interface and must be replaced", w.Nodes-w.Able)
+	}
+	return ForPods
+}
+
 // Further gives the CNI a further subnet in the zone of s. A node needs a free place for an interface to use it. why is what is against
 // it, with a number; where there is neither, there is one already.
 func (g Ground) Further(s *vpc.Subnet, ask Wanted) (f *diagnostics.Fix, why string) {
@@ -60,11 +68,8 @@ func (g Ground) Further(s *vpc.Subnet, ask Wanted) (f *diagnostics.Fix, why stri
 	if o := g.unused(s, ask.Needs+ask.Nodes); o != nil {
 		fix := diagnostics.Fix{Title: fmt.Sprintf("Give subnet %s to pods: it is there, and lacks the tag %s", o.ID, TagCNI), Frees: o.Available, Needs: ask.Needs,
 			Proof:   fmt.Sprintf("nothing is in subnet %s (%s): it gives %d addresses in %s; %d of %s have a place for an interface there", o.ID, o.CIDR, o.Available, o.Zone, ask.Able, ask.nodes()),
-			Blast:   ForPods,
+			Blast:   ask.blast(),
 			Changes: []string{"subnet " + o.ID + ": tag " + TagCNI + " unset → 1"}, SettlesIn: "5m"}
-		if ask.Able < ask.Nodes {
-			fix.Blast += fmt.Sprintf("; %d nodes have no place for a further interface and must be replaced", ask.Nodes-ask.Able)
-		}
 		fix = g.Tag(fix, o, s, new("1"))
 		return &fix, ""
 	}
@@ -73,7 +78,7 @@ func (g Ground) Further(s *vpc.Subnet, ask Wanted) (f *diagnostics.Fix, why stri
 	table, route := g.routes(s)
 	fix := diagnostics.Fix{Title: fmt.Sprintf("Add a subnet for pods in %s: %s, tagged kubernetes.io/role/cni=1", s.Zone, block), Frees: gain, Needs: ask.Needs,
 		Proof: fmt.Sprintf("%s is unused in the VPC and gives %d addresses in %s; %d of %s have a place for an interface there", block, gain, s.Zone, ask.Able, ask.nodes()),
-		Blast: ForPods,
+		Blast: ask.blast(),
 		Undo:  "take the tag away, drain the nodes, delete the subnet", SettlesIn: "5m",
 		Changes: []string{fmt.Sprintf("a new subnet %s in %s, with the route table of %s", block, s.Zone, s.ID)},
 		Commands: []string{
@@ -89,9 +94,6 @@ func (g Ground) Further(s *vpc.Subnet, ask Wanted) (f *diagnostics.Fix, why stri
 	if g.Settings.PrefixDelegation {
 		fix.Proof += fmt.Sprintf("; it has %d whole /28 blocks", vpc.CleanPrefixes(block))
 		fix.Commands = append(fix.Commands, fmt.Sprintf("aws ec2 create-subnet-cidr-reservation --subnet-id <new subnet> --cidr %s --reservation-type prefix", block))
-	}
-	if ask.Able < ask.Nodes {
-		fix.Blast += fmt.Sprintf("; %d nodes have no place for a further interface and must be replaced", ask.Nodes-ask.Able)
 	}
 	return &fix, ""
 }

@@ -39,3 +39,11 @@ func (u Setup) MinimumAlone(minimum int) string {
 	}
 	return fmt.Sprintf("a lower MINIMUM_IP_TARGET alone: with %d and no WARM_IP_TARGET each node stops at %d addresses, and its next pod gets none however many the subnet has", minimum, minimum)
 }
+
+// AreMissing is the count of addresses that are missing, with its verb: "1 is", "51 are".
+func AreMissing(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return fmt.Sprintf("%d are", n)
+}

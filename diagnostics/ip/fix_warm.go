@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 )
 
@@ -100,7 +101,7 @@ func (a *analysis) harmed(all []outcome) (r *room, takes int) {
 // refuseWarm says by the numbers why lower targets don't end what is found.
 func (a *analysis) refuseWarm(o outcome) {
 	p := o.plan
-	why := fmt.Sprintf("lower warm pool targets free %s in subnet %s, and %s missing: its nodes keep %d ready in all", plural(p.Gain, "address"), o.ID, areMissing(o.missing(true)), p.Spare)
+	why := fmt.Sprintf("lower warm pool targets free %s in subnet %s, and %s missing: its nodes keep %d ready in all", plural(p.Gain, "address"), o.ID, awsnode.AreMissing(o.missing(true)), p.Spare)
 	if n := p.Takes + o.others; n > 0 {
 		why += fmt.Sprintf("; nodes that hold fewer than the targets ask take up to %d", n)
 	}
@@ -111,13 +112,6 @@ func (a *analysis) refuseWarm(o outcome) {
 		why += fmt.Sprintf("; %s take %d", waiting(p), n)
 	}
 	a.refuse("tune-warm-pool", "%s", why)
-}
-
-func areMissing(n int) string {
-	if n == 1 {
-		return "1 is"
-	}
-	return fmt.Sprintf("%d are", n)
 }
 
 // offerWarm proposes the targets, with what they make of each subnet in which they end what is found.

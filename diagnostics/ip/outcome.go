@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/cni"
 )
 
@@ -116,7 +117,7 @@ func (o outcome) proof() string {
 	if n := p.Needs + p.Interfaces; n > 0 {
 		text += fmt.Sprintf(", of which %d go to %s", n, waiting(p))
 	}
-	text += fmt.Sprintf(", and %s missing: %d of %d are free then, %d %%", areMissing(o.missing(false)), o.then, o.usable, 100*o.then/o.usable)
+	text += fmt.Sprintf(", and %s missing: %d of %d are free then, %d %%", awsnode.AreMissing(o.missing(false)), o.then, o.usable, 100*o.then/o.usable)
 	switch want, _ := o.want(); {
 	case o.runs:
 		text += fmt.Sprintf("; two further nodes take %d then, which it still lacks", o.surge)

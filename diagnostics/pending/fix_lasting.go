@@ -75,7 +75,7 @@ func (a *analysis) largerENIConfig(f *diagnostics.Finding, p *pool, full *vpc.Su
 	name := p.eniConfigName()
 	to, frees, proof := "<new subnet>", 0, fmt.Sprintf("no subnet of %s that is meant for pods has room: it has to be made", full.Zone)
 	if o != nil && o.ID != full.ID {
-		to, frees, proof = o.ID, o.Available, fmt.Sprintf("subnet %s of %s has %d free addresses, and %s missing", o.ID, o.Zone, o.Available, areMissing(len(f.Affects)))
+		to, frees, proof = o.ID, o.Available, fmt.Sprintf("subnet %s of %s has %d free addresses, and %s missing", o.ID, o.Zone, o.Available, awsnode.AreMissing(len(f.Affects)))
 	}
 	a.offer("custom-networking", diagnostics.Fix{Title: fmt.Sprintf("Point ENIConfig %q at a subnet with room", name), Frees: frees, Needs: len(f.Affects),
 		Proof:   fmt.Sprintf("%s; %d of %s have a place for an interface there", proof, able, plural(len(a.affected(f)), "affected node")),

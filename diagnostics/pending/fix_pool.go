@@ -31,7 +31,7 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 				elsewhere += max(p.free(), 0)
 			}
 		}
-		why := fmt.Sprintf("lower warm pool targets free %d addresses in subnet %s, and %s missing: its nodes keep %d ready in all", plan.Gain, f.Subject, areMissing(plan.Needs+plan.Interfaces), plan.Spare)
+		why := fmt.Sprintf("lower warm pool targets free %d addresses in subnet %s, and %s missing: its nodes keep %d ready in all", plan.Gain, f.Subject, awsnode.AreMissing(plan.Needs+plan.Interfaces), plan.Spare)
 		if plan.Takes > 0 {
 			why += fmt.Sprintf(", and nodes that hold fewer than the targets ask take up to %d", plan.Takes)
 		}
@@ -43,7 +43,7 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 	}
 	fix := diagnostics.Fix{
 		Frees: plan.Gain, Needs: plan.Needs,
-		Proof: fmt.Sprintf("frees %d addresses in subnet %s (%s) on %s, and %s missing there", plan.Gain, s.ID, s.Zone, plural(len(plan.givers), "node"), areMissing(plan.Needs)),
+		Proof: fmt.Sprintf("frees %d addresses in subnet %s (%s) on %s, and %s missing there", plan.Gain, s.ID, s.Zone, plural(len(plan.givers), "node"), awsnode.AreMissing(plan.Needs)),
 	}
 	if plan.Interfaces > 0 {
 		fix.Proof += fmt.Sprintf(", with %d more for new interfaces", plan.Interfaces)
@@ -62,13 +62,6 @@ func (a *analysis) fixWarmPool(f *diagnostics.Finding) {
 		a.refuse("tune-warm-pool", "%s", why)
 	}
 	a.offer("tune-warm-pool", a.s.setup().Warm(fix, plan.Warm, plan.Minimum), f)
-}
-
-func areMissing(n int) string {
-	if n == 1 {
-		return "1 is"
-	}
-	return fmt.Sprintf("%d are", n)
 }
 
 // fixCap lets the CNI ask for more than MINIMUM_IP_TARGET.

@@ -172,7 +172,7 @@ func (a *analysis) fixReserved(f *diagnostics.Finding) bool {
 	}
 	fix := diagnostics.Fix{Title: "Delegate prefixes again: what is left of the subnet is set aside for them", Frees: idle + cni.PrefixSize*blocks.Reserved, Needs: needs,
 		Proof: fmt.Sprintf("subnet %s has %d single addresses, but the waiting nodes hold %d unused ones in prefixes and %s are reserved for further ones; %s missing, and while prefixes are not delegated none of these is given out",
-			s.ID, s.Available, idle, plural(blocks.Reserved, "whole /28 block"), areMissing(needs))}
+			s.ID, s.Available, idle, plural(blocks.Reserved, "whole /28 block"), awsnode.AreMissing(needs))}
 	fix = a.s.setup().Change(fix, true, awsnode.Setting{Name: "ENABLE_PREFIX_DELEGATION", Value: "true"})
 	fix.Blast += "; single addresses that no pod uses go back to the subnet, those in use stay until their pods are gone"
 	a.offer("enable-prefix-delegation", fix, f)

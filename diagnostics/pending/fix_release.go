@@ -42,7 +42,7 @@ func (a *analysis) withoutPrefixes(f *diagnostics.Finding) (out prefixesOff) {
 	out.helps = needs > 0 && s.Available >= growth
 	// Where no node holds a prefix yet, nothing has to be given up.
 	out.early = out.helps && prefixes == 0
-	proof := fmt.Sprintf("subnet %s has %d free addresses, %s: single addresses serve them, prefixes of 16 don't", s.ID, s.Available, areMissing(needs)+" missing")
+	proof := fmt.Sprintf("subnet %s has %d free addresses, %s: single addresses serve them, prefixes of 16 don't", s.ID, s.Available, awsnode.AreMissing(needs)+" missing")
 	if prefixes == 0 {
 		proof += "; no node holds a prefix yet, so that none has to be given up"
 	} else {
@@ -74,7 +74,7 @@ func (a *analysis) fixLeaked(f *diagnostics.Finding) {
 	chosen := h.IDs[:min(len(h.IDs), remedy.MaxInterfaces)]
 	frees, title := h.Addresses, fmt.Sprintf("Delete %s of instances that are gone", plural(h.Interfaces, "leaked interface"))
 	fix := diagnostics.Fix{Needs: needs,
-		Proof: fmt.Sprintf("%s hold %d addresses in subnet %s, and %s missing there; each is unattached, made by this cluster's CNI over an hour ago, for an instance that is gone", plural(h.Interfaces, "interface"), h.Addresses, f.Subject, areMissing(needs)),
+		Proof: fmt.Sprintf("%s hold %d addresses in subnet %s, and %s missing there; each is unattached, made by this cluster's CNI over an hour ago, for an instance that is gone", plural(h.Interfaces, "interface"), h.Addresses, f.Subject, awsnode.AreMissing(needs)),
 		Blast: "only these interfaces; a wrong one is an outage for whoever attaches it later", Undo: "none: a deleted interface can't be brought back", SettlesIn: "5m"}
 	if more := len(h.IDs) - len(chosen); more > 0 {
 		frees, title = a.heldBy(chosen), fmt.Sprintf("Delete %d of %d leaked interfaces of instances that are gone", len(chosen), len(h.IDs))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/netdiag/netdiag/diagnostics"
+	"github.com/netdiag/netdiag/diagnostics/awsnode"
 	"github.com/netdiag/netdiag/internal/vpc"
 )
 
@@ -148,7 +149,7 @@ func (a *analysis) reduceDemand(f *diagnostics.Finding) {
 	}
 	needs := len(f.Affects)
 	if using < needs {
-		a.refuse("reduce-demand", "pods that could give way use %d addresses of subnet %s, and %s missing", using, s.ID, areMissing(needs))
+		a.refuse("reduce-demand", "pods that could give way use %d addresses of subnet %s, and %s missing", using, s.ID, awsnode.AreMissing(needs))
 		return
 	}
 	var parts []string
@@ -160,7 +161,7 @@ func (a *analysis) reduceDemand(f *diagnostics.Finding) {
 		where, how = "in "+s.Zone, "with address targets each address that is given up beyond them comes back to the subnet"
 	}
 	a.offer("reduce-demand", diagnostics.Fix{Title: fmt.Sprintf("Run %s fewer %s", plural(needs, "pod"), where), Frees: needs, Needs: needs, Owner: "workload",
-		Proof:   fmt.Sprintf("%s on %s use addresses of subnet %s (by namespace: %s), and %s missing; %s", plural(using, "pod"), plural(nodes, "node"), s.ID, strings.Join(parts[:min(len(parts), 6)], ", "), areMissing(needs), how),
+		Proof:   fmt.Sprintf("%s on %s use addresses of subnet %s (by namespace: %s), and %s missing; %s", plural(using, "pod"), plural(nodes, "node"), s.ID, strings.Join(parts[:min(len(parts), 6)], ", "), awsnode.AreMissing(needs), how),
 		Blast:   "as great as what is scaled down",
 		Changes: []string{"replicas of a workload that can do with fewer, a job that is done, or an old version that a rollout has left behind"},
 		Undo:    "scale up again", SettlesIn: "2m",
